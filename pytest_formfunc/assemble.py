@@ -1,0 +1,86 @@
+"""From raw rounds to a record."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.cases import Case
+from pytest_formfunc.measure.measure import Measurement, Series
+from pytest_formfunc.measure.prepare import Prepared
+from pytest_formfunc.records import Latency, Noise, Record, Samples
+from pytest_formfunc.stats import Estimate, quantile
+
+
+def assemble_record(
+    case: Case,
+    backend: str,
+    measurement: Measurement,
+    prepared: Prepared,
+    host: dict[str, Any],
+    fingerprint: str,
+    threads: int,
+) -> Record:
+    """Return the record of one backend of a measured case."""
+    series = measurement.series[backend]
+    assert series.ready is not None  # noqa: S101 - for the type checker: a kept launch has answered
+    calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
+    native = backend == NATIVE
+    speedup = None
+    if not native:
+        once = measurement.stopped == "once"
+        estimate = measurement.speedup(backend)
+        speedup = Estimate(estimate.value, 0.0, float("inf"), n=1) if once else estimate
+    return Record(
+        case=case.id,
+        form=case.form,
+        input_shape=tuple(prepared.input_shapes[0]),
+        batch=prepared.input_shapes[0][0] if prepared.input_shapes[0] else 1,
+        seed=case.seed,
+        backend=backend,
+        native=native,
+        precision=series.ready.precision,
+        device=series.ready.device,
+        threads=threads,
+        iterations=len(calls),
+        latency_s=Latency(
+            min=min(calls),
+            p10=quantile(calls, 0.10),
+            median=quantile(calls, 0.50),
+            p90=quantile(calls, 0.90),
+            p95=quantile(calls, 0.95),
+            p99=quantile(calls, 0.99),
+        ),
+        compile_s=median(series.compile_s),
+        first_call_s=median(series.first_call_s),
+        peak_rss_bytes=series.peak_rss_bytes,
+        cost={**prepared.cost, "flops": 2 * prepared.cost["macs"]},
+        noise=_noise(series, len(calls), host["cores"]),
+        samples=_samples(series),
+        host=host,
+        fingerprint=fingerprint,
+        stopped=measurement.stopped,
+        speedup=speedup,
+        native_samples=None if native else _samples(measurement.series[NATIVE]),
+        parity=series.parity,
+        graph=series.ready.graph,
+    )
+
+
+def _samples(series: Series) -> Samples:
+    return Samples(
+        median=tuple(tuple(launch) for launch in series.per_round(0.5)),
+        low=tuple(tuple(launch) for launch in series.per_round(0.1)),
+    )
+
+
+def _noise(series: Series, calls: int, cores: int) -> Noise:
+    turns = [turn.disturbance for launch in series.launches for turn in launch]
+    wall_s = sum(turn.wall_s for turn in turns)
+    return Noise(
+        run_delay_fraction=sum(turn.run_delay_s for turn in turns) / wall_s,
+        page_faults_per_call=sum(turn.page_faults for turn in turns) / calls,
+        involuntary_switches=sum(turn.involuntary_switches for turn in turns),
+        steal_fraction=sum(turn.steal_s for turn in turns) / (wall_s * cores),
+    )

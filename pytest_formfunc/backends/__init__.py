@@ -1,0 +1,92 @@
+"""Which engines there are. Names only: an engine's module is loaded on first use, in a worker.
+
+A new backend is one file and one line here (and one extra in ``pyproject.toml``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.errors import BadInput
+
+if TYPE_CHECKING:
+    from pytest_formfunc.backends.base import Engine
+
+NATIVE = "native"
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """One line of the registry.
+
+    Attributes:
+        name: what the user types.
+        target: ``module:class`` below this package.
+        distributions: what must be installed.
+        extra: the extra of pytest-formfunc that installs it.
+        precision: the precision that outputs are compared in: ``f32`` or ``bf16``.
+        summary: one clause for ``--formfunc-list``.
+    """
+
+    name: str
+    target: str
+    distributions: tuple[str, ...]
+    extra: str
+    precision: str
+    summary: str
+
+    def why_not_installed(self) -> str | None:
+        """Return a clause that names what is missing and the extra to install, or None."""
+        missing = []
+        for name in self.distributions:
+            try:
+                importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                missing.append(name)
+        if not missing:
+            return None
+        verb = "is" if len(missing) == 1 else "are"
+        advice = f'pip install "pytest-formfunc[{self.extra}]"'
+        return f"{' and '.join(missing)} {verb} not installed ({advice})"
+
+    def engine_class(self) -> type[Engine]:
+        """Import the engine's module and return its class."""
+        module, _, name = self.target.partition(":")
+        loaded: type[Engine] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        return loaded
+
+
+BACKENDS = (
+    BackendEntry(NATIVE, "native:NativeEngine", ("torch",), "torch", "f32", "PyTorch eager, float32"),
+    BackendEntry(
+        "openvino", "openvino:OpenVinoEngine", ("torch", "openvino"), "openvino", "f32", "OpenVINO, float32"
+    ),
+    BackendEntry(
+        "openvino-bf16",
+        "openvino:OpenVinoBf16Engine",
+        ("torch", "openvino"),
+        "openvino",
+        "bf16",
+        "OpenVINO, bfloat16 where the CPU has it",
+    ),
+)
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return every known backend's name, native first."""
+    return tuple(entry.name for entry in BACKENDS)
+
+
+def backend_entry(name: str) -> BackendEntry:
+    """Return the registry's line for a name.
+
+    Raises:
+        BadInput: no such backend.
+    """
+    for entry in BACKENDS:
+        if entry.name == name:
+            return entry
+    raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")

@@ -1,0 +1,70 @@
+"""PyTorch eager: what every speedup is relative to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_formfunc.backends.base import Engine
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.sources import Source
+
+
+class NativeEngine(Engine):
+    """The module as it was written, float32, default memory format and allocator, inference mode."""
+
+    artifact = "weights.pt"
+    packages = ("torch",)
+
+    def why_unavailable(self) -> str | None:
+        """PyTorch runs on every CPU that it installs on; see `Engine.why_unavailable`."""
+        return None
+
+    @staticmethod
+    def prepare(network: Any, inputs: tuple[Any, ...], artifact: Path) -> None:
+        """Save the weights, so that each launch loads what every other one loads."""
+        import torch
+
+        del inputs
+        torch.save(network.state_dict(), artifact)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Build the module with the saved weights."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        self._torch = torch
+        self._network = source.restore(artifact)
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`."""
+        self._inputs = tuple(self._torch.from_numpy(array) for array in inputs)
+
+    def call(self) -> Any:
+        """See `Engine.call`."""
+        with self._torch.inference_mode():
+            return self._network(*self._inputs)
+
+    def outputs(self) -> list[np.ndarray[Any, Any]]:
+        """See `Engine.outputs`."""
+        from torch.utils import _pytree
+
+        leaves = _pytree.tree_leaves(self.call())
+        return [
+            np.array(leaf.float() if leaf.is_floating_point() else leaf)
+            for leaf in leaves
+            if isinstance(leaf, self._torch.Tensor)
+        ]
+
+    @property
+    def precision(self) -> str:
+        """Return the weights' precision."""
+        for tensor in self._network.parameters():
+            if tensor.is_floating_point():
+                return {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}[
+                    str(tensor.dtype).removeprefix("torch.")
+                ]
+        return "f32"

@@ -1,0 +1,117 @@
+"""OpenVINO on the CPU, one request at a time, with the precision said rather than chosen for us."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_formfunc.backends.base import Engine
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.sources import Source
+
+
+class OpenVinoEngine(Engine):
+    """OpenVINO with the latency hint and float32 (it would pick bfloat16 by itself where the CPU has it)."""
+
+    artifact = "model.xml"
+    packages = ("torch", "openvino")
+    hint = "f32"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`."""
+        import openvino
+
+        if "CPU" not in openvino.Core().available_devices:
+            return "OpenVINO finds no CPU device here"
+        return None
+
+    @staticmethod
+    def prepare(network: Any, inputs: tuple[Any, ...], artifact: Path) -> None:
+        """Export with ``torch.export`` (``torch.jit.trace`` is deprecated) and convert without compression."""
+        import openvino
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
+            program = torch.export.export(network, inputs)
+            model = openvino.convert_model(program)
+            openvino.save_model(model, artifact, compress_to_fp16=False)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Read the IR and compile it for one stream of ``threads`` threads."""
+        import openvino
+
+        del source
+        self._openvino = openvino
+        self._core = openvino.Core()
+        self._compiled = self._core.compile_model(
+            artifact,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": self.hint,
+                "INFERENCE_NUM_THREADS": self.threads,
+            },
+        )
+        self._request = self._compiled.create_infer_request()
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`. The tensors share the arrays' memory: a call copies nothing in."""
+        self._arrays = inputs
+        for index, array in enumerate(inputs):
+            self._request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
+
+    def call(self) -> Any:
+        """See `Engine.call`."""
+        return self._request.infer(share_outputs=True)
+
+    def outputs(self) -> list[np.ndarray[Any, Any]]:
+        """See `Engine.outputs`."""
+        results = self.call()
+        return [np.array(results[output]) for output in self._compiled.outputs]
+
+    def graph(self) -> dict[str, Any] | None:
+        """Return the executed kernels, from OpenVINO's runtime model; it times nothing."""
+        kernels: Counter[str] = Counter()
+        digest = hashlib.sha256()
+        for node in self._compiled.get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            facts = [
+                str(info[key].astype(str)) if key in info else ""
+                for key in ("layerType", "primitiveType", "runtimePrecision", "outputLayouts")
+            ]
+            if facts[0] in ("Input", "Output", "Const", "Parameter", "Result"):
+                continue
+            kernels[facts[1] or facts[0]] += 1
+            digest.update("|".join([*facts, str(node.get_output_partial_shape(0))]).encode())
+        return {"hash": digest.hexdigest()[:16], "kernels": dict(sorted(kernels.items()))}
+
+    @property
+    def precision(self) -> str:
+        """Return what the compiled model says of itself."""
+        element = self._compiled.get_property("INFERENCE_PRECISION_HINT")
+        return {"float32": "f32", "f32": "f32", "bfloat16": "bf16", "bf16": "bf16"}.get(
+            element.get_type_name() if hasattr(element, "get_type_name") else str(element), str(element)
+        )
+
+
+class OpenVinoBf16Engine(OpenVinoEngine):
+    """OpenVINO in bfloat16, only where the CPU computes in it."""
+
+    hint = "bf16"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`."""
+        import openvino
+
+        if (reason := super().why_unavailable()) is not None:
+            return reason
+        if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            return "this CPU does not compute in bfloat16 (needs AVX-512 BF16 or AMX)"
+        return None

@@ -1,0 +1,112 @@
+"""Names only: forms, cases, and the matrix of patterns, depths and widths in a stable order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_formfunc.backends import NATIVE, backend_names
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.architectures import architecture_names
+from pytest_formfunc.forms.patterns import check_width, pattern_names
+from pytest_formfunc.forms.sources import FactorySource, PatternSource, Source
+from pytest_formfunc.units import format_shape
+
+DEFAULT_INPUT = (1, 3, 224, 224)
+DEFAULT_DEPTHS = (2, 8)
+DEFAULT_WIDTHS = (64,)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A form with its input shape and batch.
+
+    Attributes:
+        id: what the user reads and types, ``residual_bottleneck-d8-w64``.
+        form: ``{"kind": "pattern", "name": ..., "depth": ..., "width": ...}``; other kinds have no sizes.
+        source: how a worker builds it.
+        input_shape: of the first input, batch first.
+        seed: of weights and inputs.
+    """
+
+    id: str
+    form: dict[str, Any] = field(compare=False, hash=False)
+    source: Source = field(hash=False)
+    input_shape: tuple[int, ...]
+    seed: int
+
+    @property
+    def batch(self) -> int:
+        """Return the first dimension of the input."""
+        return self.input_shape[0]
+
+
+def pattern_case(
+    pattern: str, depth: int, width: int, input_shape: tuple[int, ...] = DEFAULT_INPUT, seed: int = 0
+) -> Case:
+    """Name a pattern's case; an input other than the default one is part of the id.
+
+    Raises:
+        BadInput: a width that the pattern cannot take, or an input that is not N, C, H, W.
+    """
+    check_width(pattern, width)
+    source = PatternSource(pattern, depth, width, input_shape, seed)
+    return Case(
+        id=f"{pattern}-d{depth}-w{width}{_suffix(input_shape)}",
+        form={"kind": "pattern", "name": pattern, "depth": depth, "width": width},
+        source=source,
+        input_shape=input_shape,
+        seed=seed,
+    )
+
+
+def model_case(target: str, input_shape: tuple[int, ...], seed: int = 0) -> Case:
+    """Name the case of a user's factory ``pkg.mod:factory``."""
+    return Case(
+        id=f"{target}{_suffix(input_shape)}",
+        form={"kind": "model", "name": target},
+        source=FactorySource(target, input_shape, seed),
+        input_shape=input_shape,
+        seed=seed,
+    )
+
+
+def _suffix(input_shape: tuple[int, ...]) -> str:
+    return "" if input_shape == DEFAULT_INPUT else f"-{format_shape(input_shape)}"
+
+
+def check_names(given: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return the names without repeats.
+
+    Raises:
+        BadInput: one is unknown; the sentence has its near matches.
+    """
+    for name in given:
+        if name in known:
+            continue
+        if not known:
+            raise BadInput(f"unknown {what} {name!r}: this version has none")
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near += [one for one in known if name and name in one and one not in near][:3]
+        hint = f"did you mean {' or '.join(near)}" if near else f"known are {', '.join(known)}"
+        raise BadInput(f"unknown {what} {name!r}: {hint}? (--formfunc-list shows all)")
+    if not given:
+        raise BadInput(f"no {what} is given: name at least one of {', '.join(known)}")
+    return tuple(dict.fromkeys(given))
+
+
+def check_patterns(names: Sequence[str]) -> tuple[str, ...]:
+    """Check pattern names; see `check_names`."""
+    return check_names(names, pattern_names(), "pattern")
+
+
+def check_architectures(names: Sequence[str]) -> tuple[str, ...]:
+    """Check architecture names; see `check_names`."""
+    return check_names(names, architecture_names(), "architecture")
+
+
+def check_backends(names: Sequence[str]) -> tuple[str, ...]:
+    """Check backend names, native left out: it is always measured; see `check_names`."""
+    return tuple(name for name in check_names(names, backend_names(), "backend") if name != NATIVE)

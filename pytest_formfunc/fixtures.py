@@ -1,0 +1,224 @@
+"""The fixtures: the matrix, each axis alone or all together, and `formfunc`, which measures.
+
+Nothing heavy is imported before a test asks for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.options import marker_options
+
+if TYPE_CHECKING:
+    from pytest_formfunc.cases import Case
+    from pytest_formfunc.plan import TestPlan
+    from pytest_formfunc.records import Record, Verdict
+    from pytest_formfunc.result import Result
+    from pytest_formfunc.run import Run
+    from pytest_formfunc.settings import Settings
+
+PLAN: pytest.StashKey[TestPlan] = pytest.StashKey()
+CASES: pytest.StashKey[dict[str, Case]] = pytest.StashKey()
+
+
+class Formfunc:
+    """What the fixture gives: call it with a case, or with a model and an example input."""
+
+    def __init__(self, item: pytest.Function, benchmark: Any) -> None:
+        """Bind to one test and, where pytest-benchmark is on, its fixture."""
+        self._item = item
+        self._benchmark = benchmark
+        self._used = False
+
+    def __call__(self, model: Any, inputs: Any = None) -> Result:
+        """Measure native and every accelerated backend of the case together, and judge this test's backend.
+
+        Args:
+            model: a `Case` (``formfunc_case``), or a ``torch.nn.Module``.
+            inputs: for a module, its example input: a tensor or a tuple of tensors.
+
+        Raises:
+            pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the
+                arguments are neither a case nor a module with its input.
+        """
+        __tracebackhide__ = True
+        from pytest_formfunc.backends import NATIVE
+        from pytest_formfunc.cases import Case
+        from pytest_formfunc.result import Result
+
+        if self._used:
+            _fail("formfunc was called twice in one test: a test is one row of the results, so parametrize it")
+        self._used = True
+        plan = self._item.stash[PLAN]
+        run = plan.run()
+        run.once = self._benchmark is not None and not self._benchmark.enabled
+        case = model if isinstance(model, Case) else self._user_case(plan, model, inputs)
+        key = (case.id, plan.backend)
+        title = f"{case.id} on {plan.backend}"
+        run.measure(case, plan.siblings)
+        verdict = None
+        if key not in run.failures:
+            verdict = run.judge(case, plan.backend, float(plan.marker.get("threshold", run.settings.threshold)))
+        if key in run.failures:  # a second look can fail where the first did not
+            _fail(f"{title}: {run.failures[key]}")
+        record = run.records[key]
+        self._keep(plan, record)
+        self._check_verdict(title, verdict, run.settings.strict)
+        self._check_min_speedup(plan, record, run.once)
+        return Result(record, run.records.get((case.id, NATIVE)))
+
+    def _keep(self, plan: TestPlan, record: Record) -> None:
+        """Hand the record to pytest-benchmark before anything can fail: it is saved in any case."""
+        if self._benchmark is not None:
+            self._benchmark.extra_info["formfunc"] = record.to_json()
+            plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
+        self._item.config.hook.pytest_formfunc_record(config=self._item.config, record=record)
+
+    def _check_verdict(self, title: str, verdict: Verdict | None, strict: bool) -> None:
+        __tracebackhide__ = True
+        if verdict is None:
+            return
+        if verdict.status == "regressed":
+            _fail(verdict.reason)
+        if strict and verdict.status in ("new", "not comparable", "inconclusive"):
+            _fail(f"{title} is {verdict.status}, which --formfunc-strict does not pass: {verdict.reason}")
+
+    def _check_min_speedup(self, plan: TestPlan, record: Record, once: bool) -> None:
+        """Fail where the speedup is surely below the marker's floor."""
+        __tracebackhide__ = True
+        from pytest_formfunc.units import format_estimate, format_ratio
+
+        floor = plan.marker.get("min_speedup")
+        if floor is None or record.speedup is None or once:
+            return
+        if record.speedup.high < floor:
+            _fail(
+                f"{record.case} on {record.backend} has a speedup of {format_estimate(record.speedup)}, "
+                f"below the min_speedup of {format_ratio(floor)}"
+            )
+
+    def _user_case(self, plan: TestPlan, model: Any, inputs: Any) -> Case:
+        __tracebackhide__ = True
+        from pytest_formfunc.plan import user_case
+
+        try:
+            return user_case(plan.run(), plan.group, model, inputs, self._item.module)
+        except BadInput as error:
+            _fail(f"{self._item.nodeid}: {error}")
+
+
+def _fail(sentence: str) -> NoReturn:
+    __tracebackhide__ = True
+    pytest.fail(sentence, pytrace=False)
+
+
+@pytest.fixture
+def formfunc(request: pytest.FixtureRequest, formfunc_backend: str, _formfunc_benchmark: Any) -> Formfunc:
+    """Measure a case, or a model with an example input: gives a result with .speedup, .latency and .parity."""
+    return Formfunc(request.node, _formfunc_benchmark)
+
+
+@pytest.fixture
+def formfunc_backend(request: pytest.FixtureRequest) -> str:
+    """Name of one backend: native, or an accelerated one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def formfunc_case(request: pytest.FixtureRequest) -> Case:
+    """One form with its input shape: a pattern at a depth and a width."""
+    return request.config.stash[CASES][request.param]
+
+
+def _axis(request: pytest.FixtureRequest, name: str) -> Any:
+    if hasattr(request, "param"):
+        return request.param
+    case: Case = request.getfixturevalue("formfunc_case")
+    return case.form[name]
+
+
+@pytest.fixture
+def formfunc_pattern(request: pytest.FixtureRequest) -> str:
+    """Name of one macro-architecture pattern."""
+    return str(_axis(request, "name"))
+
+
+@pytest.fixture
+def formfunc_depth(request: pytest.FixtureRequest) -> int:
+    """Number of blocks."""
+    return int(_axis(request, "depth"))
+
+
+@pytest.fixture
+def formfunc_width(request: pytest.FixtureRequest) -> int:
+    """Channels between blocks."""
+    return int(_axis(request, "width"))
+
+
+class WithBenchmark:
+    """Registered where pytest-benchmark is on: each measuring test is one of its rows."""
+
+    @pytest.fixture
+    def _formfunc_benchmark(self, benchmark: Any) -> Any:
+        return benchmark
+
+
+class WithoutBenchmark:
+    """Registered under ``-p no:benchmark``: measures and reports, writes no table and no file."""
+
+    @pytest.fixture
+    def _formfunc_benchmark(self) -> None:
+        return None
+
+
+def parametrize_matrix(metafunc: pytest.Metafunc, settings: Settings) -> None:
+    """Give the matrix' fixtures their values, except those that the test parametrizes itself.
+
+    Raises:
+        BadInput: a width that a pattern cannot take.
+        pytest.UsageError: a marker that says what cannot be.
+    """
+    own = {
+        name.strip()
+        for marker in metafunc.definition.iter_markers("parametrize")
+        for name in (marker.args[0].split(",") if isinstance(marker.args[0], str) else marker.args[0])
+    }
+    wanted = set(metafunc.fixturenames) - own
+    if "formfunc_case" in wanted:
+        cases = {case.id: case for case in settings.cases()}
+        metafunc.config.stash[CASES].update(cases)
+        metafunc.parametrize("formfunc_case", list(cases), indirect=True)
+    else:
+        for axis in ("pattern", "depth", "width"):
+            if f"formfunc_{axis}" in wanted:
+                metafunc.parametrize(f"formfunc_{axis}", getattr(settings, f"{axis}s"), indirect=True)
+    if "formfunc_backend" in wanted:
+        accelerated = list(marker_options(metafunc.definition).get("backends", settings.backends))
+        # A test that asks for the backend has a row for native too; one that does not compares with it.
+        asks = "formfunc_backend" in inspect.signature(metafunc.function).parameters
+        names = ["native", *accelerated] if asks else accelerated
+        metafunc.parametrize("formfunc_backend", names, indirect=True)
+
+
+def plan_test(item: pytest.Function, run: Callable[[], Run]) -> None:
+    """Say what a measuring test stands for, and give pytest-benchmark the clock that replays its latencies."""
+    from pytest_formfunc.plan import TestPlan
+
+    params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    backend = str(params.pop("formfunc_backend"))
+    group = params.get("formfunc_case") if set(params) == {"formfunc_case"} else None
+    if group is None:  # the test's id without its backend
+        others = f"-{item.callspec.id}-".replace(f"-{backend}-", "-", 1).strip("-")
+        name = f"{item.originalname}[{others}]" if others else item.originalname
+        group = item.nodeid.removesuffix(item.name) + name
+    plan = TestPlan(str(group), backend, marker_options(item), run)
+    item.stash[PLAN] = plan
+    if item.config.pluginmanager.has_plugin("benchmark"):
+        own = item.get_closest_marker("benchmark")
+        marker = {"group": plan.group, **(own.kwargs if own else {}), "timer": plan.clock}
+        item.add_marker(pytest.mark.benchmark(**marker), append=False)

@@ -1,0 +1,1 @@
+"""What is measured: patterns, and the models users bring themselves."""

@@ -1,0 +1,126 @@
+"""What all blocks share: their interface, a convolution with its batch norm, and the marks for initialisation.
+
+Formulas count parameters (buffers such as a batch norm's running statistics are none) and multiply-accumulates
+of convolutions and matrix products for one image; norms, activations, pooling and additions count as nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from pytest_formfunc.errors import BadInput
+
+Activation = Callable[[], nn.Module]
+relu: Activation = partial(nn.ReLU, inplace=True)
+relu6: Activation = partial(nn.ReLU6, inplace=True)
+
+BRANCH_END = "branch_end"
+"""Attribute of the last layer of a residual branch; `initialise` damps what bears it."""
+
+
+class Block(nn.Module, ABC):
+    """One turn of a pattern: ``channels`` in, ``out_channels`` out, at the same resolution.
+
+    Keywords of subclasses (stride, expansion and so on) are there to compose whole architectures; the pattern
+    itself, and the formulas below, use their defaults.
+
+    Args:
+        channels: what comes in.
+        width: the pattern's width, which is also what goes out unless the class says otherwise.
+    """
+
+    out_channels: int
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.out_channels = self.count_out_channels(channels, width)
+
+    @staticmethod
+    def count_out_channels(channels: int, width: int) -> int:
+        """Channels that the block hands on."""
+        return width
+
+    @staticmethod
+    @abstractmethod
+    def count_params(channels: int, width: int) -> int:
+        """Parameters, by formula."""
+
+    @staticmethod
+    @abstractmethod
+    def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
+        """Multiply-accumulates for one image of ``height`` x ``width_px`` positions, by formula."""
+
+
+def conv_bn(
+    channels: int,
+    width: int,
+    kernel_size: int = 1,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: Activation | None = relu,
+    ends_branch: bool = False,
+) -> nn.Sequential:
+    """Convolution without bias, batch norm, and an activation unless it is None; keeps the resolution at stride 1."""
+    padding = (kernel_size - 1) // 2
+    conv = nn.Conv2d(channels, width, kernel_size, stride, padding, groups=groups, bias=False)
+    bn = nn.BatchNorm2d(width)
+    if ends_branch:
+        mark_branch_end(bn)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(conv=conv, bn=bn)
+    if activation is not None:
+        layers["act"] = activation()
+    return nn.Sequential(layers)
+
+
+def mark_branch_end(module: nn.Module) -> None:
+    """Mark the last layer of a residual branch that has weights."""
+    setattr(module, BRANCH_END, True)
+
+
+def shortcut(channels: int, width: int, stride: int = 1) -> nn.Module:
+    """The way around a ResNet branch: nothing at all, or a projection where the shape changes."""
+    if stride == 1 and channels == width:
+        return nn.Identity()
+    return conv_bn(channels, width, stride=stride, activation=None)
+
+
+def count_shortcut_params(channels: int, width: int) -> int:
+    """Parameters of `shortcut` at stride 1."""
+    return 0 if channels == width else channels * width + 2 * width
+
+
+def count_shortcut_macs(channels: int, width: int, height: int, width_px: int) -> int:
+    """Multiply-accumulates of `shortcut` at stride 1."""
+    return 0 if channels == width else channels * width * height * width_px
+
+
+def require_equal(what: str, channels: int, width: int) -> None:
+    """Refuse to build a block that can only add to its own input.
+
+    Raises:
+        BadInput: the numbers differ.
+    """
+    if channels != width:
+        raise BadInput(
+            f"{what} hands on as many channels as it takes, so it cannot turn {channels} into {width}"
+        )
+
+
+class LayerScale(nn.Module):
+    """One learnt factor a channel on the last axis, at the end of a residual branch (CaiT, arXiv 2103.17239)."""
+
+    def __init__(self, width: int, value: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((width,), value))
+        mark_branch_end(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale each channel."""
+        return x * self.weight

@@ -1,0 +1,51 @@
+"""Inputs that anyone can make again from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+COARSE_CELLS = (3, 6, 12)
+"""Grids of random values that are blown up to the image; each counts half as much as the one before."""
+NOISE = 0.2
+"""Standard deviation of the white noise on top, where the pattern's is about 1."""
+INTEGER_BOUND = 10
+
+
+def seeded_input(shape: Sequence[int], dtype: torch.dtype, seed: int) -> Tensor:
+    """Make a random input: image-like for four axes of floats, else normal values, or integers from 0 to 9.
+
+    White noise won't do for images: a network that ends in a mean over all positions averages it away, so that
+    any two inputs give the same output and a comparison of outputs would prove nothing. Photographs differ in
+    large shapes, brightness and contrast, and so do these.
+
+    Args:
+        shape: of the tensor; four axes are read as batch, channels, height, width.
+        dtype: of the tensor.
+        seed: different seeds give clearly different inputs. The global generator is not touched.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if dtype == torch.bool:
+        return torch.randint(0, 2, tuple(shape), generator=generator).to(dtype)
+    if not (dtype.is_floating_point or dtype.is_complex):
+        return torch.randint(0, INTEGER_BOUND, tuple(shape), generator=generator).to(dtype)
+    if len(shape) != 4:
+        return torch.randn(tuple(shape), generator=generator).to(dtype)
+    return _image_like(shape, generator).to(dtype)
+
+
+def _image_like(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    batch, channels, height, width_px = shape
+    image = NOISE * torch.randn(batch, channels, height, width_px, generator=generator)
+    offset = torch.randn(batch, channels, 1, 1, generator=generator)
+    contrast = 0.5 + torch.rand(batch, channels, 1, 1, generator=generator)
+    weight = 1.0
+    for cells in COARSE_CELLS:
+        grid = torch.randn(batch, channels, cells, cells, generator=generator)
+        grown = F.interpolate(grid, (height, width_px), mode="bilinear", align_corners=True)
+        image = image + weight * contrast * grown
+        weight /= 2
+    return image + offset

@@ -1,0 +1,110 @@
+"""Every macro-architecture pattern by name, without loading torch.
+
+Add a pattern in two steps: a file (or a class in its family's file) and one line in `PATTERNS`. Its tests, its
+options and its row in the report come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.errors import BadInput
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.block import Block
+
+
+@dataclass(frozen=True)
+class PatternEntry:
+    """One pattern: its name, where its block lives, and which widths it takes."""
+
+    name: str
+    target: str
+    """``module:ClassName``, the module seen from this package."""
+    width_multiple: int
+    """A width must be a positive multiple of this number of channels."""
+
+
+PATTERNS: tuple[PatternEntry, ...] = (
+    PatternEntry("plain", "plain:Plain", 1),
+    PatternEntry("pointwise", "plain:Pointwise", 1),
+    PatternEntry("bottleneck", "bottleneck:Bottleneck", 4),
+    PatternEntry("residual", "residual:Residual", 1),
+    PatternEntry("residual_bottleneck", "bottleneck:ResidualBottleneck", 4),
+    PatternEntry("grouped_residual_bottleneck", "bottleneck:GroupedResidualBottleneck", 8),
+    PatternEntry("depthwise_separable", "depthwise:DepthwiseSeparable", 1),
+    PatternEntry("depthwise_bottleneck", "depthwise:DepthwiseBottleneck", 1),
+    PatternEntry("residual_depthwise_bottleneck", "depthwise:ResidualDepthwiseBottleneck", 1),
+    PatternEntry("dense", "dense:Dense", 2),
+    PatternEntry("multi_branch", "inception:MultiBranch", 16),
+    PatternEntry("fire", "fire:Fire", 8),
+    PatternEntry("channel_shuffle", "shuffle:ChannelShuffle", 2),
+    PatternEntry("squeeze_excitation_bottleneck", "squeeze_excitation:SqueezeExcitationBottleneck", 16),
+    PatternEntry("large_kernel_depthwise", "convnext:LargeKernelDepthwise", 1),
+    PatternEntry("attention", "attention:Attention", 32),
+)
+
+
+def index_by_name(entries: Iterable[PatternEntry]) -> dict[str, PatternEntry]:
+    """Map names to entries, in order.
+
+    Raises:
+        ValueError: two entries bear one name; a programming mistake, so not a `BadInput`.
+    """
+    by_name: dict[str, PatternEntry] = {}
+    for entry in entries:
+        if entry.name in by_name:
+            raise ValueError(
+                f"pattern {entry.name!r} is registered twice: {by_name[entry.name].target} and {entry.target}"
+            )
+        by_name[entry.name] = entry
+    return by_name
+
+
+_BY_NAME = index_by_name(PATTERNS)
+
+
+def pattern_names() -> tuple[str, ...]:
+    """List all names in their fixed order.
+
+    >>> pattern_names()[:3]
+    ('plain', 'pointwise', 'bottleneck')
+    """
+    return tuple(_BY_NAME)
+
+
+def pattern_entry(name: str) -> PatternEntry:
+    """Look a pattern up.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    if name not in _BY_NAME:
+        raise BadInput(f"no pattern is called {name!r}; there are {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def check_width(name: str, width: int) -> None:
+    """Make sure that the pattern can be built at this width (channels between its blocks).
+
+    Raises:
+        BadInput: it can't; the sentence says which widths it takes.
+    """
+    multiple = pattern_entry(name).width_multiple
+    if width < 1 or width % multiple:
+        takes = "any width from 1 up" if multiple == 1 else f"widths that are multiples of {multiple}"
+        raise BadInput(f"pattern {name!r} takes {takes}, not {width}")
+
+
+def block_class(name: str) -> type[Block]:
+    """Import the pattern's block; this is where torch gets loaded.
+
+    Raises:
+        BadInput: there is no pattern of that name.
+    """
+    module_name, class_name = pattern_entry(name).target.split(":")
+    found: type[Block] = getattr(import_module(f"{__name__}.{module_name}"), class_name)
+    return found

@@ -1,0 +1,116 @@
+"""Bottlenecks: mix fewer channels spatially than are handed on.
+
+ResNet: Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385 (the stride sits on the 3x3)
+ResNeXt: Aggregated Residual Transformations for Deep Neural Networks, https://arxiv.org/abs/1611.05431
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pytest_formfunc.forms.block import (
+    Block,
+    conv_bn,
+    count_shortcut_macs,
+    count_shortcut_params,
+    relu,
+    shortcut,
+)
+
+REDUCTION = 4
+GROUPED_REDUCTION = 2
+CHANNELS_PER_GROUP = 4
+"""ResNeXt-50 32x4d has 32 groups of 4 channels in its first stage; the groups grow in number with the width."""
+
+
+class Bottleneck(Block):
+    """1x1 down to a quarter, 3x3, 1x1 up again; batch norm and ReLU after each."""
+
+    def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        super().__init__(channels, width)
+        inner = width // REDUCTION
+        self.reduce = conv_bn(channels, inner)
+        self.spatial = conv_bn(inner, inner, 3, stride=stride)
+        self.expand = conv_bn(inner, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block."""
+        out: Tensor = self.expand(self.spatial(self.reduce(x)))
+        return out
+
+    @staticmethod
+    def count_params(channels: int, width: int) -> int:
+        """Three convolutions and their norms."""
+        inner = width // 4
+        return channels * inner + 9 * inner * inner + inner * width + 2 * (2 * inner + width)
+
+    @staticmethod
+    def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
+        """Three convolutions."""
+        inner = width // 4
+        return (channels * inner + 9 * inner * inner + inner * width) * height * width_px
+
+
+class ResidualBottleneck(Block):
+    """The bottleneck with its input added before the last ReLU.
+
+    Args:
+        channels: what comes in; a projection goes around the branch where it is not ``width``.
+        width: what goes out.
+        stride: of the 3x3 and of the projection.
+        inner: channels of the 3x3; a quarter of the width.
+        groups: of the 3x3.
+    """
+
+    def __init__(
+        self, channels: int, width: int, *, stride: int = 1, inner: int | None = None, groups: int = 1
+    ) -> None:
+        super().__init__(channels, width)
+        inner = width // REDUCTION if inner is None else inner
+        self.reduce = conv_bn(channels, inner)
+        self.spatial = conv_bn(inner, inner, 3, stride=stride, groups=groups)
+        self.expand = conv_bn(inner, width, activation=None, ends_branch=True)
+        self.attend: nn.Module = nn.Identity()
+        """What may come between branch and addition; squeeze-and-excitation does."""
+        self.shortcut = shortcut(channels, width, stride)
+        self.act = relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block."""
+        branch = self.attend(self.expand(self.spatial(self.reduce(x))))
+        out: Tensor = self.act(branch + self.shortcut(x))
+        return out
+
+    @staticmethod
+    def count_params(channels: int, width: int) -> int:
+        """As the bottleneck, and the shortcut."""
+        return Bottleneck.count_params(channels, width) + count_shortcut_params(channels, width)
+
+    @staticmethod
+    def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
+        """As the bottleneck, and the shortcut."""
+        return Bottleneck.count_macs(channels, width, height, width_px) + count_shortcut_macs(
+            channels, width, height, width_px
+        )
+
+
+class GroupedResidualBottleneck(ResidualBottleneck):
+    """The residual bottleneck with half the width inside, and a 3x3 in groups of four channels."""
+
+    def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        inner = width // GROUPED_REDUCTION
+        super().__init__(channels, width, stride=stride, inner=inner, groups=inner // CHANNELS_PER_GROUP)
+
+    @staticmethod
+    def count_params(channels: int, width: int) -> int:
+        """Each inner channel sees 4 others through 9 taps."""
+        inner = width // 2
+        branch = channels * inner + 9 * inner * 4 + inner * width + 2 * (2 * inner + width)
+        return branch + count_shortcut_params(channels, width)
+
+    @staticmethod
+    def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
+        """Each inner channel sees 4 others through 9 taps."""
+        inner = width // 2
+        branch = (channels * inner + 9 * inner * 4 + inner * width) * height * width_px
+        return branch + count_shortcut_macs(channels, width, height, width_px)

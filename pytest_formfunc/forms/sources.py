@@ -1,0 +1,247 @@
+"""Where a network comes from: small records that travel to worker processes, which turn them into modules.
+
+Nothing here loads torch before a method is called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_formfunc.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Source(Protocol):
+    """What the measurement asks of any source; all of them are frozen and can be pickled."""
+
+    def describe(self) -> str:
+        """Name the form in a few letters, for folders and messages."""
+
+    def content(self) -> str | None:
+        """Return a text that is the same exactly when the built network is, or None if only building can tell."""
+
+    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """Make the network, in evaluation mode, and an example of its inputs."""
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """Make the network with the weights of a saved ``state_dict``, in evaluation mode."""
+
+    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+        """Make inputs like the example's; each seed has its own."""
+
+
+@dataclass(frozen=True)
+class PatternSource:
+    """A network out of one of the registered patterns, with weights made from the seed."""
+
+    pattern: str
+    depth: int
+    width: int
+    input_shape: tuple[int, ...]
+    seed: int = 0
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return f"{self.pattern}-d{self.depth}-w{self.width}"
+
+    def content(self) -> str:
+        """See `Source.content`; the code of this package decides, beside the fields."""
+        digest = hashlib.sha256(repr(self).encode())
+        for file in sorted(Path(__file__).parent.rglob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+        return digest.hexdigest()
+
+    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """See `Source.build`.
+
+        Raises:
+            BadInput: there is no such pattern, or not at this depth, width or input shape.
+        """
+        from pytest_formfunc.forms.initialise import initialise
+
+        network = self._make()
+        inputs = self.inputs(self.seed)
+        initialise(network, inputs, self.seed)
+        return network, inputs
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        return _load_weights(self._make(), artifact)
+
+    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+        """See `Source.inputs`."""
+        return _seeded_images(self.input_shape, seed)
+
+    def _make(self) -> nn.Module:
+        import torch
+
+        from pytest_formfunc.forms.network import PatternNetwork, check_input_shape
+
+        check_input_shape(self.input_shape)
+        with torch.random.fork_rng(devices=[]):
+            network = PatternNetwork(self.pattern, self.depth, self.width, in_channels=self.input_shape[1])
+        return network.eval()
+
+
+@dataclass(frozen=True)
+class ModuleSource:
+    """A user's module and the tuple of its example inputs, pickled (by cloudpickle) into a file each.
+
+    Reading a pickle runs code, so the files must be ones that this run wrote itself.
+    """
+
+    path: str
+    inputs_path: str
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return Path(self.path).stem
+
+    def content(self) -> None:
+        """See `Source.content`; equal modules may pickle differently, so building must tell."""
+
+    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """See `Source.build`.
+
+        Raises:
+            BadInput: a file can't be read or holds something else.
+        """
+        return self._module(), self.inputs(0)
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        return _load_weights(self._module(), artifact)
+
+    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+        """Return the example for seed 0, else inputs that look like it.
+
+        Floats are drawn anew with the example's mean and spread. Integers are the example's own in another
+        order, for a made-up index might lie outside of an embedding.
+        """
+        examples = _unpickle(self.inputs_path)
+        if not isinstance(examples, tuple):
+            raise BadInput(f"{self.inputs_path} must hold a tuple of inputs")
+        if seed == 0:
+            return examples
+        return tuple(_vary(example, seed + index) for index, example in enumerate(examples))
+
+    def _module(self) -> nn.Module:
+        from torch import nn
+
+        module = _unpickle(self.path)
+        if not isinstance(module, nn.Module):
+            raise BadInput(f"{self.path} must hold a torch.nn.Module")
+        return module.eval()
+
+
+def _unpickle(path: str) -> Any:
+    try:
+        return pickle.loads(Path(path).read_bytes())
+    except Exception as error:  # unpickling runs the user's code, which may raise anything
+        raise BadInput(f"the model does not load in a worker process: {_one_line(error)}") from error
+
+
+@dataclass(frozen=True)
+class FactorySource:
+    """A user's function ``package.module:factory`` that takes no arguments and returns a module."""
+
+    target: str
+    input_shape: tuple[int, ...]
+    seed: int = 0
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return self.target.replace(":", ".")
+
+    def content(self) -> None:
+        """See `Source.content`; only calling the factory can tell."""
+
+    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
+
+        Raises:
+            BadInput: the target can't be imported or called, or what it returns is no module.
+        """
+        return self._make(), self.inputs(self.seed)
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        return _load_weights(self._make(), artifact)
+
+    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+        """See `Source.inputs`."""
+        return _seeded_images(self.input_shape, seed)
+
+    def _make(self) -> nn.Module:
+        import torch
+        from torch import nn
+
+        factory = self._find_factory()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            try:
+                made = factory()
+            except Exception as error:  # the user's code may raise anything
+                raise BadInput(f"{self.target} raised {_one_line(error)}") from error
+        if not isinstance(made, nn.Module):
+            raise BadInput(f"{self.target} must return a torch.nn.Module, not {type(made).__name__}")
+        return made.eval()
+
+    def _find_factory(self) -> Any:
+        module_name, colon, attribute = self.target.partition(":")
+        names = [*module_name.split("."), attribute]
+        if not colon or not all(name.isidentifier() for name in names):
+            raise BadInput(f"a factory is given as package.module:function, not {self.target!r}")
+        try:
+            module = import_module(module_name)
+        except Exception as error:  # importing runs the user's code, which may raise anything
+            raise BadInput(
+                f"module {module_name} of {self.target} does not import: {_one_line(error)}"
+            ) from error
+        if not hasattr(module, attribute):
+            raise BadInput(f"module {module_name} has no {attribute!r}")
+        return getattr(module, attribute)
+
+
+def _seeded_images(shape: tuple[int, ...], seed: int) -> tuple[Tensor, ...]:
+    import torch
+
+    from pytest_formfunc.forms.inputs import seeded_input
+
+    return (seeded_input(shape, torch.float32, seed),)
+
+
+def _load_weights(network: nn.Module, artifact: Path) -> nn.Module:
+    import torch
+
+    network.load_state_dict(torch.load(artifact, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+def _vary(example: Any, seed: int) -> Any:
+    import torch
+
+    from pytest_formfunc.forms.inputs import seeded_input
+
+    if not isinstance(example, torch.Tensor) or example.numel() == 0:
+        return example
+    if example.dtype.is_floating_point:
+        drawn = seeded_input(example.shape, torch.float32, seed)
+        like = example.float()
+        if example.numel() > 1:
+            drawn = (drawn - drawn.mean()) / drawn.std()
+            return (like.mean() + like.std() * drawn).to(example.dtype)
+        return (like + drawn * like.abs()).to(example.dtype)
+    order = torch.randperm(example.numel(), generator=torch.Generator().manual_seed(seed))
+    return example.flatten()[order].reshape(example.shape)
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -1,0 +1,1 @@
+"""Judge: saved baselines, comparison, verdicts."""

@@ -1,0 +1,125 @@
+"""What machine this is: what must be equal before two runs may be compared, and what is good to know.
+
+Reads Linux's files and asks no heavy library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+_ISA_FLAGS = (
+    "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8", "asimd", "sve", "bf16",
+)  # fmt: skip
+_PACKAGES = ("torch", "openvino", "pytest-formfunc", "pytest-benchmark", "numpy")
+
+
+def allowed_cores() -> int:
+    """Return how many cores this process may really use: its affinity, cut by the cgroup's quota."""
+    return max(1, math.floor(min(float(len(os.sched_getaffinity(0))), _cgroup_quota_cores())))
+
+
+def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float:
+    """Return the CPU quota in cores, infinite where there is none (cgroup v2 ``cpu.max``, v1 ``cfs_quota_us``).
+
+    Every level from this process' own group up to the root can limit it.
+    """
+    groups = {"": root}
+    with contextlib.suppress(OSError):
+        for line in membership.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "cpu,cpuacct", "cpu"):
+                base = root if controllers == "" else root / "cpu"
+                for parent in [Path(path), *Path(path).parents]:
+                    groups[f"{base}{parent}"] = base / str(parent).lstrip("/")
+    groups["v1"] = root / "cpu"
+    quota = math.inf
+    for group in groups.values():
+        with contextlib.suppress(OSError, ValueError):
+            limit, period = (group / "cpu.max").read_text().split()
+            if limit != "max":
+                quota = min(quota, int(limit) / int(period))
+        with contextlib.suppress(OSError, ValueError):
+            limit_us = int((group / "cpu.cfs_quota_us").read_text())
+            if limit_us > 0:
+                quota = min(quota, limit_us / int((group / "cpu.cfs_period_us").read_text()))
+    return max(quota, 0.0)
+
+
+def _cpu() -> tuple[str, list[str], str]:
+    """Return the CPU's name, the instruction sets that matter, and its family, model and stepping."""
+    fields: dict[str, str] = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            fields.setdefault(name.strip(), value.strip())
+            if not line.strip():
+                break
+    flags = set(fields.get("flags", fields.get("Features", "")).split())
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    generation = "/".join(fields.get(key, "?") for key in ("cpu family", "model", "stepping"))
+    return name, [flag for flag in _ISA_FLAGS if flag in flags], generation
+
+
+def llc_bytes() -> int:
+    """Return the size of the last-level cache that the first core sees, 0 where unknown."""
+    best = (0, 0)
+    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        with contextlib.suppress(OSError, ValueError):
+            size = (index / "size").read_text().strip()
+            factor = {"K": 1 << 10, "M": 1 << 20}.get(size[-1:], 1)
+            best = max(best, (int((index / "level").read_text()), int(size.rstrip("KM")) * factor))
+    return best[1]
+
+
+@functools.cache
+def describe_host() -> dict[str, Any]:
+    """Return the machine and the versions, as JSON."""
+    name, isa, generation = _cpu()
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "cpu": name,
+        "cpu_generation": generation,
+        "isa": isa,
+        "cores": allowed_cores(),
+        "llc_bytes": llc_bytes(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "versions": versions,
+    }
+
+
+# The versions are recorded but not part of it: losing speedup to an upgrade is what the gate is for.
+_IDENTITY = ("cpu", "cpu_generation", "isa", "cores", "llc_bytes", "system", "machine")
+
+
+def fingerprint(host: dict[str, Any]) -> str:
+    """Digest what must be equal before speedups of two runs may be compared."""
+    identity = json.dumps({key: host.get(key) for key in _IDENTITY}, sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return one clause for each part of the identity that differs."""
+    return [
+        f"{key} {then.get(key)!r} then, {now.get(key)!r} now"
+        for key in _IDENTITY
+        if then.get(key) != now.get(key)
+    ]
+
+
+def version_changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return one clause for each library whose version differs."""
+    old, new = then.get("versions", {}), now.get("versions", {})
+    return [f"{name} {old.get(name)} -> {new.get(name)}" for name in new if old.get(name) != new.get(name)]

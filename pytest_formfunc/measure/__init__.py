@@ -1,0 +1,1 @@
+"""Measure latency: worker processes, rounds in turn, a clock."""

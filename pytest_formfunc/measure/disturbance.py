@@ -1,0 +1,68 @@
+"""Read what disturbed a round: run-queue delay, page faults, preemptions, stolen time.
+
+Sources: ``getrusage(2)``; ``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
+and ``/proc/stat`` (eighth figure of the ``cpu`` line: stolen time in clock ticks).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_formfunc.measure.protocol import Disturbance
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class _Counters:
+    run_delay_ns: int
+    page_faults: int
+    involuntary_switches: int
+    steal_ticks: int
+    at_ns: int
+
+
+def _read_run_delay_ns() -> int:
+    """Sum the run-queue delay over this process' threads; 0 where the kernel does not tell."""
+    total = 0
+    for task in Path("/proc/self/task").glob("*/schedstat"):
+        try:
+            total += int(task.read_text().split()[1])
+        except (OSError, IndexError, ValueError):
+            continue  # a thread may end while it is read
+    return total
+
+
+def _read_steal_ticks() -> int:
+    try:
+        with open("/proc/stat", encoding="ascii") as stat:
+            return int(stat.readline().split()[8])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def read_counters() -> _Counters:
+    """Take a snapshot; two of them make a `Disturbance`."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return _Counters(
+        run_delay_ns=_read_run_delay_ns(),
+        page_faults=usage.ru_minflt + usage.ru_majflt,
+        involuntary_switches=usage.ru_nivcsw,
+        steal_ticks=_read_steal_ticks(),
+        at_ns=time.perf_counter_ns(),
+    )
+
+
+def disturbance_between(before: _Counters, after: _Counters) -> Disturbance:
+    """Return what happened between two snapshots."""
+    return Disturbance(
+        run_delay_s=max(0, after.run_delay_ns - before.run_delay_ns) / 1e9,
+        page_faults=after.page_faults - before.page_faults,
+        involuntary_switches=after.involuntary_switches - before.involuntary_switches,
+        steal_s=(after.steal_ticks - before.steal_ticks) / _TICKS_PER_S,
+        wall_s=(after.at_ns - before.at_ns) / 1e9,
+    )

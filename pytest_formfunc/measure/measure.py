@@ -1,0 +1,263 @@
+"""Measure every backend of one case together: launches of fresh workers, rounds in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_formfunc.backends import NATIVE, backend_entry
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.prepare import Prepared
+from pytest_formfunc.measure.protocol import Ready, Round
+from pytest_formfunc.measure.schedule import MIN_LAUNCHES, plan_rounds, plan_turn, turn_order, why_stop
+from pytest_formfunc.parity import check_native, check_parity, read_outputs
+from pytest_formfunc.records import Parity
+from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
+
+
+class WorkerLike(Protocol):
+    """What the schedule needs of a worker; tests of it bring a fake one."""
+
+    def ask(self, message: object) -> Any:
+        """Send and wait."""
+
+    def receive(self, timeout_s: float | None = None) -> Any:
+        """Wait."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+@dataclass
+class Series:
+    """All that one backend of one case gave, launch by launch."""
+
+    backend: str
+    launches: list[list[Round]] = field(default_factory=list)
+    compile_s: list[float] = field(default_factory=list)
+    first_call_s: list[float] = field(default_factory=list)
+    peak_rss_bytes: int = 0
+    ready: Ready | None = None
+    parity: Parity | None = None
+
+    def per_round(self, q: float) -> list[list[float]]:
+        """Return the ``q`` quantile of each round's calls, by launch, in seconds."""
+        return [[quantile(turn.calls_s, q) for turn in launch] for launch in self.launches]
+
+
+@dataclass
+class Measurement:
+    """A case after its launches.
+
+    Attributes:
+        series: one for each backend that was measured without fault.
+        failures: one sentence for each that was not.
+        stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
+        spent_s: seconds that measuring took, preparing aside.
+    """
+
+    series: dict[str, Series] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    spent_s: float = 0.0
+
+    def speedup(self, backend: str, level: float = 0.95) -> Estimate:
+        """Estimate a backend's speedup from everything measured so far."""
+        return speedup_estimate(
+            self.series[NATIVE].per_round(0.5), self.series[backend].per_round(0.5), level=level
+        )
+
+
+Launch = Callable[[str, str | None], WorkerLike]
+Progress = Callable[[Measurement, int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        precision: stop when every speedup's half-width is below this fraction.
+        budget_s: stop when a case has taken this long.
+        extra_launches: make exactly so many more launches, whatever the precision; 0 for the rule above.
+        once: one launch, one call each; parity only.
+    """
+
+    precision: float
+    budget_s: float
+    extra_launches: int = 0
+    once: bool = False
+
+
+class CaseMeasurer:
+    """Measures one case; can be asked for more launches later."""
+
+    def __init__(
+        self,
+        backends: Sequence[str],
+        launch: Launch,
+        scratch: Path,
+        clock: Callable[[], float] = time.monotonic,
+        progress: Progress | None = None,
+    ) -> None:
+        """Take the backends in their order; ``launch(backend, outputs_to)`` forks a worker that loads it."""
+        self.result = Measurement()
+        self._backends = list(backends)
+        self._launch_worker = launch
+        self._scratch = scratch
+        self._clock = clock
+        self._progress = progress
+        self._launches = 0
+        self._rounds = 0
+
+    def measure(self, effort: Effort) -> Measurement:
+        """Make launches until the effort is spent; failures are kept, not raised."""
+        began = self._clock()
+        wanted = self._launches + effort.extra_launches
+        while self._backends:
+            launch_began = self._clock()
+            self._one_launch(effort)
+            if effort.once:
+                self.result.stopped = "once"
+                break
+            now = self._clock()
+            if effort.extra_launches:
+                if self._launches >= wanted:
+                    break
+                continue
+            reason = why_stop(
+                self._launches, self._widest(), effort.precision, now - began, now - launch_began, effort.budget_s
+            )
+            if reason:
+                self.result.stopped = reason
+                break
+        self.result.spent_s += self._clock() - began
+        return self.result
+
+    def _widest(self) -> float:
+        accelerated = [name for name in self.result.series if name != NATIVE]
+        if NATIVE not in self.result.series or not accelerated:
+            return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
+        return max(self.result.speedup(name).half_width for name in accelerated)
+
+    def _one_launch(self, effort: Effort) -> None:
+        """Fork one worker a backend, let them take turns, and keep the rounds of those that lasted."""
+        began = self._clock()
+        number = self._launches
+        self._launches += 1
+        with ExitStack() as stack:
+            workers: dict[str, WorkerLike] = {}
+            ready: dict[str, Ready] = {}
+            for index in turn_order(len(self._backends), number, 0):
+                name = self._backends[index]
+                outputs_to = str(self._scratch / name) if number == 0 else None
+                try:
+                    worker = self._launch_worker(name, outputs_to)
+                    stack.callback(worker.stop)
+                    workers[name] = worker
+                    ready[name] = worker.receive()
+                except MeasurementError as error:
+                    self._fail(name, error)
+            if number == 0:
+                self._check_parity(ready)
+            alive = [name for name in self._backends if name in ready]
+            rounds = self._take_turns(effort, alive, workers, ready, self._clock() - began)
+            for name in alive:
+                if name in self._backends:
+                    self._keep(name, ready[name], rounds[name], workers[name])
+
+    def _take_turns(
+        self,
+        effort: Effort,
+        alive: list[str],
+        workers: dict[str, WorkerLike],
+        ready: dict[str, Ready],
+        load_s: float,
+    ) -> dict[str, list[Round]]:
+        rounds: dict[str, list[Round]] = {name: [] for name in alive}
+        turns = {name: plan_turn(ready[name].settled_call_s) for name in alive}
+        if effort.once:
+            planned = 1
+        else:
+            calls_s = [ready[name].settled_call_s for name in alive]
+            planned = self._rounds = self._rounds or plan_rounds(
+                list(turns.values()), calls_s, load_s, effort.budget_s
+            )
+        for round_index in range(planned):
+            if self._progress:
+                self._progress(self.result, self._launches, round_index, planned)
+            for index in turn_order(len(alive), self._launches - 1, round_index):
+                name = alive[index]
+                if name not in self._backends:
+                    continue
+                request = (0, 1) if effort.once else (turns[name].discard, turns[name].calls)
+                try:
+                    rounds[name].append(workers[name].ask(request))
+                except MeasurementError as error:
+                    self._fail(name, error)
+        return rounds
+
+    def _keep(self, name: str, ready: Ready, rounds: list[Round], worker: WorkerLike) -> None:
+        try:
+            peak = worker.ask(None)
+        except MeasurementError as error:
+            self._fail(name, error)
+            return
+        series = self.result.series.setdefault(name, Series(name))
+        series.ready = series.ready or ready
+        series.launches.append(rounds)
+        series.compile_s.append(ready.compile_s)
+        series.first_call_s.append(ready.first_call_s)
+        series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
+
+    def _check_parity(self, ready: dict[str, Ready]) -> None:
+        if NATIVE not in ready:
+            return
+        try:
+            native = read_outputs(ready[NATIVE].outputs)
+            check_native(native, "native")
+        except MeasurementError as error:
+            self._fail(NATIVE, error)
+            return
+        for name in list(self._backends):
+            if name == NATIVE or name not in ready:
+                continue
+            try:
+                outputs = read_outputs(ready[name].outputs)
+                parity = check_parity(native, outputs, backend_entry(name).precision, name)
+                self.result.series[name] = Series(name, parity=parity)
+            except MeasurementError as error:
+                self._fail(name, error)
+
+    def _fail(self, name: str, error: MeasurementError) -> None:
+        """Take a backend out; without native there is no speedup, so its failure takes all out."""
+        self.result.failures.setdefault(name, str(error))
+        out = list(self._backends) if name == NATIVE else [name]
+        for other in out:
+            if other != name:
+                self.result.failures.setdefault(other, f"there is no speedup without native: {error}")
+            self._backends.remove(other)
+            self.result.series.pop(other, None)
+
+
+def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float]) -> Launch:
+    """Return the function that forks a worker for a backend of a prepared case."""
+
+    def launch(backend: str, outputs_to: str | None) -> WorkerLike:
+        job = server.job(
+            "measure",
+            backend=backend,
+            source=source,
+            artifact=str(Path(prepared.folder) / prepared.artifacts[backend]),
+            seeds=(seed, seed + 1),
+            outputs_to=outputs_to,
+            slow_down=slow_down.get(backend, 0.0),
+        )
+        worker: WorkerLike = server.worker(job, f"{backend} worker")
+        return worker
+
+    return launch

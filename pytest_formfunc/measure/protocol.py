@@ -1,0 +1,83 @@
+"""What parent and worker say to each other: plain picklable records, no heavy imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a freshly forked worker is for.
+
+    Attributes:
+        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case) or ``probe``.
+        sys_path: the parent's import path, so that the user's modules import.
+        cwd: the parent's working directory.
+        threads: threads that the engine may use.
+        payload: arguments of the job's kind.
+    """
+
+    kind: str
+    sys_path: tuple[str, ...]
+    cwd: str
+    threads: int
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What the kernel did to one round, read before and after it.
+
+    Attributes:
+        run_delay_s: seconds the measuring thread waited for a core (``/proc/thread-self/schedstat``).
+        page_faults: minor and major faults of the process.
+        involuntary_switches: times a thread of the process was preempted.
+        steal_s: seconds that the hypervisor took from this machine, all cores together.
+        wall_s: the round's length.
+    """
+
+    run_delay_s: float
+    page_faults: int
+    involuntary_switches: int
+    steal_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker has loaded its model and made its first calls.
+
+    Attributes:
+        compile_s: seconds from the artifact on disk to a callable model.
+        first_call_s: seconds of the first call.
+        settled_call_s: seconds of the last warm-up call: a guess for planning rounds.
+        outputs: files with the outputs for the parity check, one ``.npz`` a seed.
+        graph: the engine's own account of what it runs (kernels), or None.
+        precision: the precision that the engine says it runs in.
+        device: the device's short name.
+    """
+
+    compile_s: float
+    first_call_s: float
+    settled_call_s: float
+    outputs: tuple[str, ...]
+    graph: dict[str, Any] | None
+    precision: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of one backend: every counted call's latency in seconds, and what disturbed it."""
+
+    calls_s: tuple[float, ...]
+    disturbance: Disturbance
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job failed inside the worker: one sentence for the user, the traceback for the log."""
+
+    reason: str
+    details: str

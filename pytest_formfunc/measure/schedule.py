@@ -1,0 +1,83 @@
+"""When who runs, and when to stop: pure functions, no clock and no process in here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TURN_S = 0.025  # a turn's counted calls: long enough to average jitter, short against the machine's moods
+MIN_CALLS = 2
+MAX_CALLS = 400
+ROUNDS_PER_LAUNCH = 8
+MIN_ROUNDS = 3
+MIN_LAUNCHES = 3
+MAX_LAUNCHES = 20
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How often a backend is called when its turn comes."""
+
+    discard: int
+    calls: int
+
+
+def plan_turn(call_s: float) -> Turn:
+    """Plan a turn for a backend whose call takes about ``call_s`` seconds.
+
+    The first call after a hand-over finds cold caches and the other engine's threads still spinning, so it is not
+    counted; with short calls, as many as last a millisecond.
+
+    >>> plan_turn(0.010), plan_turn(0.0001)
+    (Turn(discard=1, calls=3), Turn(discard=10, calls=250))
+    """
+    call_s = max(call_s, 1e-7)
+    calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
+    if call_s > 0.5:
+        calls = 1
+    return Turn(discard=max(1, min(20, math.ceil(round(0.001 / call_s, 6)))), calls=calls)
+
+
+def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
+    """Return the order in which ``count`` backends take their turns.
+
+    It turns by one each round and starts one later each launch, so that over ``count`` rounds everyone has been
+    everywhere.
+
+    >>> turn_order(3, 0, 0), turn_order(3, 0, 1), turn_order(3, 1, 0)
+    ((0, 1, 2), (1, 2, 0), (1, 2, 0))
+    """
+    shift = (launch + round_index) % count
+    return tuple((index + shift) % count for index in range(count))
+
+
+def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, budget_s: float) -> int:
+    """Return how many rounds a launch has, so that `MIN_LAUNCHES` launches fit the budget if they can."""
+    round_s = sum((turn.discard + turn.calls) * seconds for turn, seconds in zip(turns, call_s, strict=True))
+    affordable = (budget_s / MIN_LAUNCHES - load_s) / max(round_s, 1e-9)
+    return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
+
+
+def why_stop(
+    launches: int, widest: float, precision: float, spent_s: float, launch_s: float, budget_s: float
+) -> str | None:
+    """Return why no further launch is made, or None.
+
+    Args:
+        launches: finished ones.
+        widest: the widest half-width among the case's speedups, as a fraction.
+        precision: the half-width that is enough.
+        spent_s: seconds since the case's measurement began.
+        launch_s: what one launch takes.
+        budget_s: the case's budget; two launches are made even where it does not last.
+    """
+    if launches < 2:
+        return None
+    if launches >= MIN_LAUNCHES and widest <= precision:
+        return "precise"
+    if launches >= MAX_LAUNCHES:
+        return "launches"
+    if spent_s + launch_s > budget_s:
+        return "budget"
+    return None

@@ -1,0 +1,121 @@
+"""The warm server: a process that has imported the engines and forks a worker for each job.
+
+Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that a fork of it is
+safe, and it never runs a model. It exits when the parent's end of the control socket closes, and the
+workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one included.
+
+The standard library's forkserver is not used because it re-runs the parent's ``__main__`` in each child
+(here: pytest), shares one preload list with the user's own code, and cannot tell how a child ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from multiprocessing.connection import Connection
+
+_PR_SET_PDEATHSIG = 1
+_PRELOAD = (
+    "numpy",
+    "cloudpickle",
+    "torch",
+    "torch.export",
+    "torch._inductor.config",
+    "openvino",
+    "openvino.frontend.pytorch.fx_decoder",
+    "openvino.frontend.pytorch.torchdynamo",
+    "torch._export.utils",
+)
+
+
+def preload() -> dict[str, str]:
+    """Import what the workers will need; return what could not be imported, and why."""
+    missing = {}
+    for name in _PRELOAD:
+        try:
+            __import__(name)
+        except Exception as error:  # noqa: BLE001 - a broken engine must not stop the others
+            missing[name] = f"{type(error).__name__}: {error}"
+    return missing
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when its parent ends (``prctl(2)``, PR_SET_PDEATHSIG)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        os._exit(1)
+
+
+def _reap(ended: dict[int, int]) -> None:
+    """Collect children that have ended, so that none stays a zombie."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        ended[pid] = os.waitstatus_to_exitcode(status)
+
+
+def _fork_worker(server_pid: int, fd: int, inherited: list[int]) -> int:
+    pid = os.fork()
+    if pid:
+        os.close(fd)
+        return pid
+    code = 1
+    try:
+        die_with_parent(server_pid)
+        for other in inherited:
+            os.close(other)
+        from pytest_formfunc.measure.worker import worker_main
+
+        worker_main(Connection(fd))
+        code = 0
+    except (EOFError, BrokenPipeError, ConnectionError):
+        code = 0  # the parent has gone or has let go of this worker
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # no atexit handlers of the engines: they may hang after a fork
+
+
+def serve(control: socket.socket) -> None:
+    """Answer fork requests until the parent closes the control socket.
+
+    A message is one byte, with the worker's end of a socket pair as ancillary data: ``F`` forks a
+    worker, ``S`` followed by a pid in eight bytes asks how it ended.
+    """
+    server_pid = os.getpid()
+    ended: dict[int, int] = {}
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 16, 1)
+        if not message:
+            return
+        _reap(ended)
+        if message[:1] == b"F":
+            pid = _fork_worker(server_pid, fds[0], [control.fileno()])
+            control.sendall(pid.to_bytes(8, "big", signed=True))
+        else:
+            pid = int.from_bytes(message[1:9], "big", signed=True)
+            code = ended.get(pid, 1000)  # 1000: still running
+            control.sendall(code.to_bytes(8, "big", signed=True))
+
+
+def main() -> None:
+    """Preload, say ready, serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it then closes us
+    die_with_parent(os.getppid())
+    control = socket.socket(fileno=int(sys.argv[1]))
+    preload()
+    control.sendall(b"R")
+    serve(control)
+
+
+if __name__ == "__main__":
+    main()

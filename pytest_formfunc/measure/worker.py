@@ -1,0 +1,161 @@
+"""A worker process: one job, then rounds on request, parked on a blocking read in between."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
+from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
+
+WARM_UP_S = 0.03  # after the first call, warm up this long ...
+WARM_UP_CALLS = 2  # ... and at least this often
+
+
+def worker_main(connection: Connection) -> None:
+    """Receive a job, do it, answer; any exception of the job becomes a `Failure`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
+    job: Job = connection.recv()
+    sys.path[:] = job.sys_path
+    os.chdir(job.cwd)
+    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe}[job.kind]
+    try:
+        handler(connection, job)
+    except (EOFError, BrokenPipeError, ConnectionError):
+        raise
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
+        connection.send(_failure(error))
+
+
+def _failure(error: BaseException) -> Failure:
+    first_line = next((line for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, FormfuncError):
+        reason = str(error)
+    else:
+        reason = f"{type(error).__name__}: {first_line[:300]}" if first_line else type(error).__name__
+    return Failure(reason=reason, details="".join(traceback.format_exception(error))[-8000:])
+
+
+def _probe(connection: Connection, job: Job) -> None:
+    """Answer ``{backend: why it is unavailable, or None}``."""
+    from pytest_formfunc.backends import backend_entry
+
+    answer: dict[str, str | None] = {}
+    for name in job.payload["backends"]:
+        try:
+            answer[name] = backend_entry(name).engine_class()(job.threads).why_unavailable()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine cannot be used
+            answer[name] = f"it does not load here ({_failure(error).reason})"
+    connection.send(answer)
+
+
+def _prepare(connection: Connection, job: Job) -> None:
+    """Prepare one source after another until the parent lets go; exporting warms up only once."""
+    from pytest_formfunc.measure.prepare import prepare_in_worker
+
+    request: Any = job.payload
+    while request is not None:
+        try:
+            connection.send(prepare_in_worker(job.threads, **request))
+        except (EOFError, BrokenPipeError, ConnectionError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - one bad form must not end the others
+            connection.send(_failure(error))
+        request = connection.recv()
+
+
+def _measure(connection: Connection, job: Job) -> None:
+    """Load one backend of one case, then answer rounds."""
+    import numpy as np
+
+    from pytest_formfunc.backends import backend_entry
+
+    payload = job.payload
+    engine = backend_entry(payload["backend"]).engine_class()(job.threads)
+    source = payload["source"]
+    started = time.perf_counter()
+    engine.load(source, Path(payload["artifact"]))
+    compile_s = time.perf_counter() - started
+    arrays = [
+        tuple(np.ascontiguousarray(tensor.numpy()) for tensor in source.inputs(seed)) for seed in payload["seeds"]
+    ]
+    engine.set_inputs(arrays[0])
+    started = time.perf_counter()
+    engine.call()
+    first_call_s = time.perf_counter() - started
+    files = []
+    for index, inputs in enumerate(arrays if payload["outputs_to"] else ()):
+        engine.set_inputs(inputs)
+        files.append(f"{payload['outputs_to']}-{index}.npz")
+        np.savez(files[-1], *engine.outputs())
+    engine.set_inputs(arrays[0])
+    call = _slowed(engine.call, payload["slow_down"]) if payload["slow_down"] else engine.call
+    settled_s = _warm_up(call)
+    graph = engine.graph()
+    connection.send(
+        Ready(compile_s, first_call_s, settled_s, tuple(files), graph, engine.precision, engine.device)
+    )
+    with contextlib.suppress(EOFError):
+        while (request := connection.recv()) is not None:
+            discard, calls = request
+            connection.send(_run_round(call, discard, calls))
+        connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def _warm_up(call: Callable[[], Any]) -> float:
+    """Call until it has had its warm-up; return the seconds of the last call."""
+    end = time.perf_counter() + WARM_UP_S
+    calls = 0
+    while True:
+        started = time.perf_counter()
+        call()
+        now = time.perf_counter()
+        calls += 1
+        if calls >= WARM_UP_CALLS and now >= end:
+            return now - started
+
+
+def _run_round(call: Callable[[], Any], discard: int, calls: int) -> Round:
+    for _ in range(discard):
+        call()
+    latencies_ns = [0] * calls
+    clock = time.perf_counter_ns
+    gc_was_on = gc.isenabled()
+    gc.disable()
+    try:
+        before = read_counters()
+        for index in range(calls):
+            started = clock()
+            call()
+            latencies_ns[index] = clock() - started
+        after = read_counters()
+    finally:
+        if gc_was_on:
+            gc.enable()
+    return Round(tuple(ns / 1e9 for ns in latencies_ns), disturbance_between(before, after))
+
+
+def _slowed(call: Callable[[], Any], fraction: float) -> Callable[[], Any]:
+    """Lengthen each call by real work of this core: the gate's own test needs a known loss."""
+
+    def slowed_call() -> Any:
+        started = time.perf_counter()
+        result = call()
+        now = time.perf_counter()
+        end = now + (now - started) * fraction
+        while time.perf_counter() < end:
+            pass
+        return result
+
+    return slowed_call

@@ -1,0 +1,76 @@
+"""The options, ini keys and the marker, as pytest sees them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.settings import OPTIONS, Settings, check_marker, read_settings
+
+_FLAGS = ("strict",)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option on the command line and, where it makes sense, in ini files."""
+    group = parser.getgroup("formfunc", "formfunc: speedup of network forms by hardware-specific engines")
+    for spec in OPTIONS:
+        default = f" (default {spec.default})" if spec.default else ""
+        if spec.name in _FLAGS:
+            group.addoption(
+                f"--formfunc-{spec.name}", action="store_const", const="true", dest=f"formfunc_{spec.key}",
+                help=spec.help,
+            )  # fmt: skip
+        else:
+            group.addoption(
+                f"--formfunc-{spec.name}", metavar=spec.metavar, dest=f"formfunc_{spec.key}",
+                help=(spec.help + default).replace("%", "%%"),
+            )  # fmt: skip
+        if spec.ini:
+            parser.addini(f"formfunc_{spec.key}", help=spec.help + default, default=spec.default)
+    group.addoption(
+        "--formfunc-list",
+        action="store_true",
+        help="list patterns, architectures, backends (available or why not) and this machine's fingerprint, and exit",
+    )
+
+
+def settings_from(config: pytest.Config) -> Settings:
+    """Read the settings: command line before ini file before default.
+
+    Raises:
+        pytest.UsageError: one sentence about the first value that cannot be.
+    """
+    raw = {}
+    for spec in OPTIONS:
+        value = config.getoption(f"formfunc_{spec.key}")
+        if value is None:
+            value = config.getini(f"formfunc_{spec.key}") if spec.ini else spec.default
+        raw[spec.key] = str(value)
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+    try:
+        return read_settings(raw, root=config.rootpath, in_ci=in_ci)
+    except BadInput as error:
+        raise pytest.UsageError(f"formfunc: {error}") from None
+
+
+def marker_options(item: pytest.Item) -> dict[str, object]:
+    """Merge an item's ``formfunc`` markers, the closest one first.
+
+    Raises:
+        pytest.UsageError: an argument that the marker does not take, or a value that cannot be.
+    """
+    merged: dict[str, object] = {}
+    for marker in item.iter_markers("formfunc"):
+        try:
+            checked = check_marker(marker.args, marker.kwargs)
+        except BadInput as error:
+            raise pytest.UsageError(f"formfunc: the marker of {item.nodeid}: {error}") from None
+        merged = {**checked, **merged}
+    return merged
+
+
+def any_given(config: pytest.Config) -> bool:
+    """Return whether the command line has any of our options; ini files are checked when a test measures."""
+    return any(config.getoption(f"formfunc_{spec.key}") is not None for spec in OPTIONS)

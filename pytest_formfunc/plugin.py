@@ -1,0 +1,248 @@
+"""pytest's hooks and nothing else; everything heavy is imported inside them, and only when a test measures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_formfunc import fixtures, hookspecs, options
+from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.fixtures import CASES, PLAN
+
+if TYPE_CHECKING:
+    from pytest_formfunc.collect import Comparison
+    from pytest_formfunc.run import Run
+    from pytest_formfunc.settings import Settings
+
+_REFUSED = "formfunc-refuses-xdist"
+_XDIST_SENTENCE = (
+    "formfunc: tests that measure cannot run under pytest-xdist, where they would disturb each other: "
+    "run them without -n (or with -n 0)"
+)
+
+
+class State:
+    """What the hooks share; settings and run are made when first needed."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.problem: str | None = None
+        self.comparison: Comparison | None = None
+        self.measuring = 0
+        self._settings: Settings | None = None
+        self._run: Run | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings, read and checked on first use."""
+        if self._settings is None:
+            self._settings = options.settings_from(self.config)
+        return self._settings
+
+    def run(self) -> Run:
+        """Return the run that all tests share."""
+        if self._run is None:
+            from pytest_formfunc.report.progress import ProgressLine
+            from pytest_formfunc.run import Run
+
+            reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+            self._run = Run(self.settings, ProgressLine.for_reporter(reporter).show)
+        return self._run
+
+    @property
+    def started_run(self) -> Run | None:
+        """Return the run where one was started."""
+        return self._run
+
+
+STATE = pytest.StashKey[State]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare options and ini keys."""
+    options.add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare our own hooks."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register marker and fixtures; check what the command line says."""
+    config.addinivalue_line(
+        "markers",
+        "formfunc(backends=[...], threshold='10%', min_speedup=2.0): settings of a test that measures with the "
+        "formfunc fixture",
+    )
+    state = config.stash[STATE] = State(config)
+    config.stash[CASES] = {}
+    with_benchmark = config.pluginmanager.has_plugin("benchmark")
+    config.pluginmanager.register(fixtures, "formfunc-fixtures")
+    config.pluginmanager.register(
+        fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark(), "formfunc-benchmark"
+    )
+    if options.any_given(config):
+        _ = state.settings
+    if with_benchmark and config.getoption("benchmark_compare", None):
+        from pytest_formfunc.collect import check_before_benchmark
+
+        with _usage_errors():
+            check_before_benchmark(config.getoption)
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Answer ``--formfunc-list``."""
+    if not config.getoption("formfunc_list"):
+        return None
+    from pytest_formfunc.report.listing import render_listing
+    from pytest_formfunc.run import Run
+
+    state = config.stash.get(STATE, None) or State(config)
+    run = Run(state.settings, lambda text: None)
+    try:
+        writer = config.get_terminal_writer()
+        for line in render_listing(run):
+            writer.line(line)
+    finally:
+        run.close()
+    return 0
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the matrix' fixtures their values."""
+    if not any(name.startswith("formfunc_") for name in metafunc.fixturenames):
+        return
+    state = metafunc.config.stash[STATE]
+    try:
+        fixtures.parametrize_matrix(metafunc, state.settings)
+    except (FormfuncError, pytest.UsageError) as error:
+        state.problem = state.problem or str(error)  # said when collection ends, as wrong usage
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every measuring test for pytest-benchmark; under xdist leave one test that refuses."""
+    state = config.stash[STATE]
+    measuring = [item for item in items if "formfunc" in getattr(item, "fixturenames", ())]
+    if not measuring or state.problem:
+        return
+    if hasattr(config, "workerinput"):
+        items[:] = [_Sentence.from_parent(session, name=_REFUSED, sentence=_XDIST_SENTENCE)]
+        return
+    for item in measuring:
+        assert isinstance(item, pytest.Function)
+        fixtures.plan_test(item, state.run)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse what cannot be measured or compared, before anything is."""
+    config = session.config
+    state = config.stash[STATE]
+    if state.problem:
+        raise pytest.UsageError(state.problem)
+    plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
+    state.measuring = len(plans)
+    if not plans or config.option.collectonly:
+        return
+    from pytest_formfunc import collect
+
+    run = state.run()
+    run.planned_cases = collect.fill_in_siblings(plans)
+    with _usage_errors():
+        if config.pluginmanager.has_plugin("benchmark"):
+            state.comparison = collect.find_comparison(config.getoption, state.settings, plans)
+            run.baseline = state.comparison.baseline
+            run.comparisons = state.comparison.comparisons
+            if state.settings.strict:
+                for case, backend in state.comparison.missing:
+                    sentence = (
+                        f"{case} on {backend} is missing: the baseline has it and this run does not measure it, "
+                        "which --formfunc-strict does not pass"
+                    )
+                    name = f"formfunc-missing[{case}-{backend}]"
+                    session.items.append(_Sentence.from_parent(session, name=name, sentence=sentence))
+        if not config.getoption("benchmark_skip", False):
+            run.check_backends(sorted({plan.backend for plan in plans}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """Refuse the whole run where a worker found tests that measure."""
+    del node
+    if any(name.endswith(_REFUSED) for name in ids):
+        raise pytest.UsageError(_XDIST_SENTENCE)
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_benchmark_compare_machine_info() -> Iterator[None]:
+    """Keep pytest-benchmark alive where its storage lies outside the working directory (its issue 217)."""
+    try:
+        return (yield)
+    except ValueError:
+        return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the report after pytest-benchmark's table."""
+    state = config.stash[STATE]
+    run = state.started_run
+    if run is None or not (run.records or run.failures):
+        return
+    from pytest_formfunc.report.files import write_report
+    from pytest_formfunc.report.terminal import render_report
+
+    terminalreporter.section("formfunc")
+    for line in render_report(run, state.comparison):
+        terminalreporter.write_line(line.text, **line.markup)
+    if state.settings.report:
+        path = write_report(run, config.invocation_params.dir / state.settings.report)
+        terminalreporter.write_line(f"report written to {path}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End every worker."""
+    _close(session.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End every worker where no session finished."""
+    _close(config)
+
+
+def _close(config: pytest.Config) -> None:
+    state = config.stash.get(STATE, None)
+    if state is not None and state.started_run is not None:
+        state.started_run.close()
+
+
+class _Sentence(pytest.Item):
+    """A test that only fails, with one sentence: what a run must not pass over in silence."""
+
+    def __init__(self, *, sentence: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sentence = sentence
+
+    def runtest(self) -> None:
+        """Fail."""
+        pytest.fail(self.sentence, pytrace=False)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """Return where this stands: nowhere in particular."""
+        return self.path, None, self.name
+
+
+class _usage_errors:  # noqa: N801 - reads as a statement
+    """Turn a `FormfuncError` into pytest's usage error."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FormfuncError):
+            raise pytest.UsageError(f"formfunc: {error}") from None

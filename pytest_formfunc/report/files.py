@@ -1,0 +1,100 @@
+"""The report as a file: Markdown, HTML, CSV or JSON, by the file's ending."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.records import Record
+from pytest_formfunc.units import format_estimate, format_ms
+
+if TYPE_CHECKING:
+    from pytest_formfunc.run import Run
+
+_HEADER = ("case", "backend", "native ms", "accelerated ms", "speedup (95% interval)", "GMAC", "verdict")
+
+
+def write_report(run: Run, path: Path) -> Path:
+    """Write the run's records to a file and return its path."""
+    records = list(run.records.values())
+    render = {".md": render_markdown, ".html": render_html, ".csv": render_csv, ".json": render_json}[path.suffix]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(records), encoding="utf-8")
+    return path
+
+
+def table_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
+    """Return one row of texts for each accelerated record, the greatest speedup first."""
+    native = {record.case: record for record in records if record.native}
+    rows = []
+    accelerated = [record for record in records if record.speedup is not None]
+    for record in sorted(accelerated, key=lambda one: -one.speedup.value if one.speedup else 0.0):
+        other = native.get(record.case)
+        rows.append(
+            (
+                record.case,
+                record.backend,
+                format_ms(other.latency_s.median) if other else "-",
+                format_ms(record.latency_s.median),
+                format_estimate(record.speedup) if record.speedup else "-",
+                f"{record.cost['macs'] / 1e9:.3f}",
+                record.verdict.status if record.verdict else "",
+            )
+        )
+    return rows
+
+
+def render_markdown(records: Sequence[Record]) -> str:
+    """Render a table as GitHub shows it, and the machine below."""
+    lines = [f"| {' | '.join(_HEADER)} |", "|---|---|---:|---:|---|---:|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in table_rows(records)]
+    return "\n".join([*lines, "", _machine(records), ""])
+
+
+def render_html(records: Sequence[Record]) -> str:
+    """Render one page that needs nothing else."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in _HEADER)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table_rows(records)
+    )
+    style = (
+        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
+        "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
+        "td:nth-child(3),td:nth-child(4),td:nth-child(6){text-align:right;font-variant-numeric:tabular-nums}"
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>formfunc</title>'
+        f"<style>{style}</style></head><body>\n<h1>Speedup by form</h1>\n"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n"
+        f"<p>{html.escape(_machine(records))}</p>\n</body></html>\n"
+    )
+
+
+def render_csv(records: Sequence[Record]) -> str:
+    """Render the table's texts for a spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_HEADER)
+    writer.writerows(table_rows(records))
+    return out.getvalue()
+
+
+def render_json(records: Sequence[Record]) -> str:
+    """Render every record in full."""
+    return json.dumps([record.to_json() for record in records], indent=2) + "\n"
+
+
+def _machine(records: Sequence[Record]) -> str:
+    if not records:
+        return "Nothing was measured."
+    host = records[0].host
+    versions = ", ".join(f"{name} {version}" for name, version in host["versions"].items())
+    return (
+        f"Batch and input {'x'.join(map(str, records[0].input_shape))}, {records[0].threads} threads on {host['cpu']} "
+        f"({', '.join(host['isa'])}; {host['cores']} cores, {host['llc_bytes'] / 2**20:.0f} MiB last-level cache); {versions}."
+    )

@@ -1,0 +1,33 @@
+"""The answer to ``--formfunc-list``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_formfunc.backends import BACKENDS
+from pytest_formfunc.forms.architectures import architecture_names
+from pytest_formfunc.forms.patterns import PATTERNS
+from pytest_formfunc.host import describe_host, fingerprint
+from pytest_formfunc.run import Run
+
+
+def render_listing(run: Run) -> Iterator[str]:
+    """Say what can be measured here."""
+    yield "patterns (--formfunc-patterns):"
+    for pattern in PATTERNS:
+        widths = "any" if pattern.width_multiple == 1 else f"multiples of {pattern.width_multiple}"
+        yield f"  {pattern.name:32} widths: {widths}"
+    yield "architectures (--formfunc-architectures):"
+    yield f"  {', '.join(architecture_names()) or 'none in this version'}"
+    yield "backends (--formfunc-backends):"
+    for name, reason in run.probe([entry.name for entry in BACKENDS]).items():
+        summary = next(entry.summary for entry in BACKENDS if entry.name == name)
+        yield f"  {name:16} {'available' if reason is None else f'not available: {reason}'}; {summary}"
+    host = describe_host()
+    yield f"this machine (fingerprint {fingerprint(host)}):"
+    for key, value in host.items():
+        if key == "versions":
+            value = ", ".join(f"{name} {version}" for name, version in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value) or "none known"
+        yield f"  {key:16} {value}"

@@ -1,0 +1,160 @@
+"""The report at the end of a run: a line a case, sorted by speedup, then the sum of it. At most 100 columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.records import Record
+from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats.mean import geometric_mean
+from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent
+
+if TYPE_CHECKING:
+    from pytest_formfunc.collect import Comparison
+    from pytest_formfunc.run import Run, Spent
+
+COLUMNS = 100
+_CASE = 42
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text and how pytest should colour it; the words alone say everything."""
+
+    text: str
+    markup: Mapping[str, bool] = field(default_factory=dict)
+
+
+def render_report(run: Run, comparison: Comparison | None) -> Iterator[Line]:
+    """Render everything that the run knows."""
+    records = list(run.records.values())
+    for backend in dict.fromkeys(record.backend for record in records if not record.native):
+        yield from render_backend(backend, records)
+    yield from _failures(run.failures)
+    if comparison is not None:
+        yield from _comparison(comparison, records)
+    yield from render_spent(run.spent)
+
+
+def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
+    """Render the table of one accelerated backend."""
+    native = {record.case: record for record in records if record.native}
+    rows = [(record, record.speedup) for record in records if record.backend == backend and record.speedup]
+    rows.sort(key=lambda row: -row[1].value)
+    judged = any(record.verdict for record, _ in rows)
+    threads, precision = rows[0][0].threads, rows[0][0].precision
+    yield Line(
+        f"{backend} ({precision}) against native (PyTorch eager), {threads} thread{'s' * (threads != 1)}; "
+        "95% intervals"
+    )
+    header = f"{'case':{_CASE}} {'native ms':>9} {'accel. ms':>9}  {'speedup':21}"
+    yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
+    for record, speedup in rows:
+        other = native.get(record.case)
+        native_ms = format_ms(other.latency_s.median) if other else "-"
+        verdict = record.verdict.status if record.verdict else ""
+        text = (
+            f"{_shorten(record.case):{_CASE}} {native_ms:>9} {format_ms(record.latency_s.median):>9}  "
+            f"{format_estimate(speedup):21} {verdict}"
+        )
+        yield Line(text.rstrip(), {"red": True} if verdict == "regressed" else {})
+    yield from _summary(rows)
+
+
+def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
+    known = [(record, speedup) for record, speedup in rows if math.isfinite(speedup.high)]
+    if not known:
+        yield Line("one call each, parity checked: no speedup is claimed")
+        return
+    mean = geometric_mean([speedup for _, speedup in known])
+    yield Line(f"geometric mean {format_estimate(mean)} over {len(known)} case{'s' * (len(known) != 1)}")
+    by_name: dict[str, list[Estimate]] = {}
+    for record, speedup in known:
+        by_name.setdefault(str(record.form["name"]), []).append(speedup)
+    if len(by_name) > 1:
+        means = sorted(((geometric_mean(group), name) for name, group in by_name.items()), key=lambda m: m[0].value)
+        (worst, worst_name), (best, best_name) = means[0], means[-1]
+        yield Line(f"best  {best_name} {format_estimate(best)}")
+        yield Line(f"worst {worst_name} {format_estimate(worst)}")
+
+
+def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
+    for (case, backend), reason in failures.items():
+        yield Line(f"not measured: {case} on {backend}: {reason}"[: COLUMNS - 1], {"red": True})
+
+
+def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
+    if comparison.note:
+        yield Line(comparison.note)
+        return
+    if comparison.baseline is None:
+        return
+    yield Line(f"compared with {comparison.baseline.name}")
+    verdicts = [record.verdict for record in records if record.verdict]
+    counts = {status: sum(verdict.status == status for verdict in verdicts) for status in _STATUSES}
+    texts = [f"{count} {status}" for status, count in counts.items() if count]
+    if comparison.missing:
+        texts.append(f"{len(comparison.missing)} missing")
+    yield Line(f"verdicts: {', '.join(texts) or 'none'}")
+    unlike = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.status == "not comparable")
+    for reason in unlike:
+        yield from _wrapped("not comparable: ", [reason])
+    unsure = [record for record in records if record.verdict and record.verdict.status == "inconclusive"]
+    for record in unsure:
+        if record.verdict and record.verdict.change:
+            yield Line(
+                f"inconclusive: {_shorten(record.case)} changed by {format_estimate(record.verdict.change)}, "
+                f"threshold {format_percent(record.verdict.threshold)}"
+            )
+    new = [f"{record.case} on {record.backend}" for record in records if record.verdict and record.verdict.status == "new"]
+    yield from _wrapped("new: ", new)
+    yield from _wrapped("missing: ", [f"{case} on {backend}" for case, backend in comparison.missing])
+
+
+_STATUSES = ("regressed", "improved", "unchanged", "inconclusive", "new", "not comparable")
+
+
+def render_spent(spent: Spent) -> Iterator[Line]:
+    """Say where time and memory went."""
+    yield Line(
+        f"time: {spent.starting_s:.0f} s starting, {spent.preparing_s:.0f} s preparing ({spent.converted} converted, "
+        f"{spent.reused} from the cache), {spent.measuring_s:.0f} s measuring"
+    )
+    stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
+    looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""
+    yield Line(f"cases: {stops or 'none measured'}{looks}")
+    yield Line(
+        f"peak memory: {format_bytes(spent.parent_peak_bytes)} in this process, "
+        f"{format_bytes(spent.worker_peak_bytes)} in the largest worker"
+    )
+
+
+_STOPS = {
+    "precise": "as precise as asked",
+    "budget": "stopped by the budget",
+    "launches": "stopped by the most launches",
+    "once": "run once",
+    "": "failed",
+}
+
+
+def _wrapped(title: str, texts: Sequence[str]) -> Iterator[Line]:
+    """Join texts by commas, broken into lines."""
+    line = title
+    for index, text in enumerate(texts):
+        piece = text + ("," if index < len(texts) - 1 else "")
+        if len(line) + len(piece) + 1 > COLUMNS and line.strip() != title.strip():
+            yield Line(line.rstrip())
+            line = " " * len(title)
+        line += piece + " "
+    if texts:
+        yield Line(line.rstrip())
+
+
+def _shorten(case: str) -> str:
+    return case if len(case) <= _CASE else f"...{case[3 - _CASE :]}"
+
+

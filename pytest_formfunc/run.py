@@ -1,0 +1,233 @@
+"""One run, start to end: check, prepare, measure, judge; the records that the reports are made of."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc.assemble import assemble_record
+from pytest_formfunc.backends import NATIVE, backend_entry
+from pytest_formfunc.cases import Case
+from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.gate.baseline import Baseline, Key
+from pytest_formfunc.gate.compare import judge
+from pytest_formfunc.host import describe_host, fingerprint
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+from pytest_formfunc.measure.prepare import Prepared, find_prepared
+from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
+from pytest_formfunc.records import Record, Verdict
+from pytest_formfunc.settings import Settings
+from pytest_formfunc.units import format_ratio
+
+# What is suspicious but not sure gets so many more launches, twice.
+SECOND_LOOKS = (4, 6)
+
+
+@dataclass
+class Spent:
+    """Where the run's time went, in seconds, and how many artifacts it made or found."""
+
+    starting_s: float = 0.0
+    preparing_s: float = 0.0
+    measuring_s: float = 0.0
+    converted: int = 0
+    reused: int = 0
+    stops: dict[str, int] = field(default_factory=dict)
+    second_looks: int = 0
+    worker_peak_bytes: int = 0
+
+    @property
+    def parent_peak_bytes(self) -> int:
+        """Return the peak resident memory of this process."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@dataclass
+class _Measured:
+    measurer: CaseMeasurer
+    prepared: Prepared
+
+
+Say = Callable[[str], None]
+
+
+class Run:
+    """Everything that lives from the first measurement to the report."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        """Take the settings and a function that shows a short progress text (and clears it when empty)."""
+        self.settings = settings
+        self.baseline: Baseline | None = None
+        self.comparisons = 0
+        self.once = False
+        self.records: dict[Key, Record] = {}
+        self.failures: dict[Key, str] = {}
+        self.spent = Spent()
+        self.planned_cases = 0
+        self._say = say
+        self._server = WorkerServer(settings.timeout_s, settings.threads)
+        self._preparer: Worker | None = None
+        self._measured: dict[str, _Measured | MeasurementError] = {}
+        self._scratch: Path | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """Return a folder that lives as long as the run."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="formfunc-"))
+        return self._scratch
+
+    def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
+        """Return, for each backend, why it cannot be used here, or None where it can."""
+        answer = {name: backend_entry(name).why_not_installed() for name in backends}
+        present = tuple(name for name, reason in answer.items() if reason is None)
+        if present:
+            began = time.monotonic()
+            self._server.start()
+            with self._server.worker(self._server.job("probe", backends=present), "backend probe") as worker:
+                answer |= worker.receive()
+            self.spent.starting_s += time.monotonic() - began
+        return answer
+
+    def check_backends(self, backends: Sequence[str]) -> None:
+        """Make sure that every backend can be used here.
+
+        Raises:
+            BadInput: one cannot; the sentence says why and which extra installs it.
+        """
+        for name, reason in self.probe([NATIVE, *(name for name in backends if name != NATIVE)]).items():
+            if reason is not None:
+                raise BadInput(f"backend {name!r} cannot be used here: {reason}")
+
+    def measure(self, case: Case, backends: Sequence[str]) -> None:
+        """Measure a case's backends together, once; later calls find it done. Never raises for a bad model."""
+        if case.id in self._measured:
+            return
+        ordered = [NATIVE, *(name for name in backends if name != NATIVE)]
+        effort = Effort(self.settings.precision, self.settings.budget_s, once=self.once)
+        try:
+            self._tell(case, "preparing")
+            prepared = self._prepare(case, ordered)
+            measurer = CaseMeasurer(
+                ordered,
+                launcher(self._server, case.source, prepared, case.seed, dict(self.settings.slow_down)),
+                self.scratch,
+                progress=lambda result, launch, turn, turns: self._tell(
+                    case, f"launch {launch}, round {turn + 1} of {turns}{_so_far(result, ordered)}"
+                ),
+            )
+            began = time.monotonic()
+            measurer.measure(effort)
+            self.spent.measuring_s += time.monotonic() - began
+            self._measured[case.id] = _Measured(measurer, prepared)
+            self._collect(case, measurer, prepared)
+            stop = measurer.result.stopped
+            self.spent.stops[stop] = self.spent.stops.get(stop, 0) + 1
+        except MeasurementError as error:
+            self._measured[case.id] = error
+            for name in ordered:
+                self.failures[case.id, name] = str(error)
+        finally:
+            self._say("")
+
+    def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
+        """Compare a record with the baseline; spend more launches while it is suspicious.
+
+        Returns None where no comparison was asked for or nothing accelerated was measured.
+        """
+        key = (case.id, backend)
+        if self.baseline is None or backend == NATIVE or key not in self.records or self.once:
+            return None
+        then = self.baseline.records.get(key)
+        if then is None:
+            verdict = Verdict("new", threshold, None, f"{case.id} on {backend} is new: the baseline lacks it")
+        else:
+            verdict = judge(self.records[key], then, threshold, self.comparisons)
+            for launches in SECOND_LOOKS:
+                if verdict.status not in ("regressed", "inconclusive"):
+                    break
+                self._look_again(case, launches)
+                if key not in self.records:
+                    return None
+                verdict = judge(self.records[key], then, threshold, self.comparisons)
+        self.records[key] = replace(self.records[key], verdict=verdict)
+        return verdict
+
+    def close(self) -> None:
+        """End every process and remove what was scratch."""
+        self._server.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _look_again(self, case: Case, launches: int) -> None:
+        measured = self._measured[case.id]
+        if isinstance(measured, MeasurementError):
+            return
+        began = time.monotonic()
+        self.spent.second_looks += 1
+        try:
+            measured.measurer.measure(
+                Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches)
+            )
+        finally:
+            self._say("")
+        self.spent.measuring_s += time.monotonic() - began
+        self._collect(case, measured.measurer, measured.prepared)
+
+    def _collect(self, case: Case, measurer: CaseMeasurer, prepared: Prepared) -> None:
+        """Turn what was measured into records and failures."""
+        for name, reason in measurer.result.failures.items():
+            self.failures[case.id, name] = reason
+            self.records.pop((case.id, name), None)
+        host = describe_host()
+        for name, series in measurer.result.series.items():
+            record = assemble_record(
+                case, name, measurer.result, prepared, host, fingerprint(host), self.settings.threads
+            )
+            self.records[case.id, name] = record
+            self.spent.worker_peak_bytes = max(self.spent.worker_peak_bytes, series.peak_rss_bytes)
+
+    def _prepare(self, case: Case, backends: Sequence[str]) -> Prepared:
+        began = time.monotonic()
+        cache = str(self.settings.cache_dir)
+        prepared = find_prepared(case.source, tuple(backends), cache)
+        if prepared is None:
+            request = {"source": case.source, "backends": tuple(backends), "cache": cache}
+            try:
+                if self._preparer is None:
+                    job = self._server.job("prepare", **request)
+                    self._preparer = self._server.worker(job, f"preparing {case.id}")
+                else:
+                    self._preparer.what = f"preparing {case.id}"
+                    self._preparer.send(request)
+                prepared = self._preparer.receive()
+            except MeasurementError as error:
+                if not isinstance(error, JobFailed) and self._preparer is not None:
+                    self._preparer.stop()  # it died or hangs; the next case gets a new one
+                    self._preparer = None
+                raise
+        self.spent.converted += len(prepared.converted)
+        self.spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
+        self.spent.preparing_s += time.monotonic() - began
+        return prepared
+
+    def _tell(self, case: Case, what: str) -> None:
+        number = len(self._measured) + (case.id not in self._measured)
+        total = max(self.planned_cases, number)
+        self._say(f"[{number}/{total}] {case.id}: {what}")
+
+
+def _so_far(result: Any, backends: Sequence[str]) -> str:
+    texts = []
+    for name in backends[1:]:
+        series = result.series.get(name)
+        if series is not None and len(series.launches) >= 2:
+            estimate = result.speedup(name)
+            texts.append(f"{name} {format_ratio(estimate.value)} ±{estimate.half_width:.1%}")
+    return f"; {', '.join(texts)}" if texts else ""

@@ -1,0 +1,229 @@
+"""Every option as one frozen object; units are converted and values checked here, at the border."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc import cases
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
+
+
+@dataclass(frozen=True)
+class OptionSpec:
+    """One option: ``--formfunc-NAME`` on the command line, ``formfunc_NAME`` in an ini file.
+
+    Attributes:
+        name: with dashes.
+        default: as a user would write it.
+        metavar: what the value is called in the help; empty for a flag.
+        help: one sentence.
+        ini: False for options that only make sense for one run.
+    """
+
+    name: str
+    default: str
+    metavar: str
+    help: str
+    ini: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return the name as an identifier."""
+        return self.name.replace("-", "_")
+
+
+OPTIONS = (
+    OptionSpec("patterns", "all", "NAMES", "macro-architecture patterns, joined by commas"),
+    OptionSpec("depths", "2,8", "NUMBERS", "numbers of blocks"),
+    OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
+    OptionSpec("backends", "openvino", "NAMES", "accelerated backends; native is always measured with them"),
+    OptionSpec("architectures", "", "NAMES", "named architectures"),
+    OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function without arguments that returns a torch.nn.Module"),
+    OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),
+    OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
+    OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
+    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is known this closely (half the 95% interval) ..."),
+    OptionSpec("budget", "5s", "TIME", "... or a case has taken this long"),
+    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
+    OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
+    OptionSpec("strict", "", "", "fail where a comparison was asked for and not made; set by itself in CI for a missing baseline"),
+    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where exported and converted models are kept, relative to the root folder"),
+    OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
+    OptionSpec("against", "", "REV", "compare with another git revision, side by side", ini=False),
+    OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
+)  # fmt: skip
+
+MARKER_ARGUMENTS = ("backends", "threshold", "min_speedup")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run was asked to do. Times in seconds, percents as fractions."""
+
+    patterns: tuple[str, ...]
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    backends: tuple[str, ...]
+    architectures: tuple[str, ...]
+    model: str
+    input_shape: tuple[int, ...]
+    seed: int
+    threads: int
+    precision: float
+    budget_s: float
+    timeout_s: float
+    threshold: float
+    strict: bool
+    in_ci: bool
+    cache_dir: Path
+    report: str
+    slow_down: Mapping[str, float]
+
+    def cases(self) -> list[cases.Case]:
+        """Return every case in a stable order: patterns by name, depth, width; then the user's model.
+
+        Raises:
+            BadInput: a width or an input that one of the patterns cannot take.
+        """
+        out = [
+            cases.pattern_case(pattern, depth, width, self.input_shape, self.seed)
+            for pattern in self.patterns
+            for depth in self.depths
+            for width in self.widths
+        ]
+        if self.model:
+            out.append(cases.model_case(self.model, self.input_shape, self.seed))
+        return out
+
+
+def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Settings:
+    """Turn raw option texts into settings.
+
+    Args:
+        raw: one text for each of `OPTIONS`, by key; ``strict`` is empty or anything else for yes.
+        root: the project's root folder.
+        in_ci: whether this is a build server.
+
+    Raises:
+        BadInput: one sentence about the first value that cannot be.
+    """
+    if raw["against"]:
+        raise BadInput(
+            "--formfunc-against is not in this version: save a baseline of the other revision with "
+            "--benchmark-autosave and use --benchmark-compare"
+        )
+    core_limit = allowed_cores()
+    threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
+    settings = Settings(
+        patterns=_patterns(raw),
+        depths=_numbers(raw["depths"], "depth"),
+        widths=_numbers(raw["widths"], "width"),
+        backends=cases.check_backends(_names(raw["backends"])),
+        architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
+        model=_model(raw["model"]),
+        input_shape=parse_shape(raw["input"]),
+        seed=_number(raw["seed"], "seed", low=0, high=2**31 - 2),
+        threads=threads,
+        precision=parse_fraction(raw["precision"], what="precision", high=0.5),
+        budget_s=parse_seconds(raw["budget"], what="budget"),
+        timeout_s=parse_seconds(raw["timeout"], what="timeout"),
+        threshold=parse_fraction(raw["threshold"], what="threshold"),
+        strict=_flag(raw["strict"]),
+        in_ci=in_ci,
+        cache_dir=root / raw["cache_dir"],
+        report=_report(raw["report"]),
+        slow_down=_slow_down(raw["plant"]),
+    )
+    settings.cases()  # a width or an input that a pattern cannot take is said now
+    return settings
+
+
+def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the patterns; every one unless told, none where other forms were asked for instead."""
+    names = _names(raw["patterns"])
+    if names == ["all"]:
+        return () if raw["model"] or raw["architectures"] else cases.pattern_names()
+    return cases.check_patterns(names)
+
+
+def check_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the arguments of ``@pytest.mark.formfunc`` and convert their units.
+
+    Raises:
+        BadInput: an unknown argument, or a value that cannot be.
+    """
+    if args:
+        raise BadInput(f"takes no positional arguments, only {', '.join(MARKER_ARGUMENTS)}")
+    checks: dict[str, Callable[[Any], Any]] = {
+        "threshold": lambda value: parse_fraction(value, what="threshold"),
+        "backends": lambda value: cases.check_backends([value] if isinstance(value, str) else list(value)),
+        "min_speedup": _min_speedup,
+    }
+    cases.check_names(list(kwargs) or ["threshold"], MARKER_ARGUMENTS, "argument")
+    return {name: checks[name](value) for name, value in kwargs.items()}
+
+
+def _min_speedup(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise BadInput(f"min_speedup {value!r} is not a ratio: give a positive number like 2.0")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str, what: str) -> tuple[int, ...]:
+    parts = [part for part in text.split(",") if part.strip()]
+    if not parts:
+        raise BadInput(f"no {what} is given: give whole numbers of at least 1, joined by commas")
+    return tuple(dict.fromkeys(parse_positive_int(part, what=what) for part in parts))
+
+
+def _number(text: str, what: str, *, low: int, high: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise BadInput(f"{what} {text!r} is out of range: give a whole number between {low} and {high}")
+    return value
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("", "0", "false", "no", "off"):
+        return False
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    raise BadInput(f"strict {text!r} is neither yes nor no: write true or false")
+
+
+def _model(text: str) -> str:
+    if text and (text.count(":") != 1 or not all(text.split(":"))):
+        raise BadInput(f"model {text!r} is malformed: write package.module:factory")
+    return text
+
+
+def _report(text: str) -> str:
+    if text and Path(text).suffix not in (".md", ".html", ".csv", ".json"):
+        raise BadInput(f"report {text!r} has no known ending: use .md, .html, .csv or .json")
+    return text
+
+
+def _slow_down(text: str) -> dict[str, float]:
+    slow_down = {}
+    for part in _names(text):
+        name, _, fraction = part.partition("=")
+        cases.check_names([name], cases.backend_names(), "backend")
+        slow_down[name] = parse_fraction(fraction, what="planted slow-down", high=10.0)
+    return slow_down
