@@ -12,6 +12,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.architectures import architecture_names
 from pytest_formfunc.forms.patterns import check_width, pattern_names
 from pytest_formfunc.forms.sources import FactorySource, PatternSource, Source
+from pytest_formfunc.forms.stem import check_input_shape
 from pytest_formfunc.units import format_shape
 
 DEFAULT_INPUT = (1, 3, 224, 224)
@@ -52,6 +53,7 @@ def pattern_case(
         BadInput: a width that the pattern cannot take, or an input that is not N, C, H, W.
     """
     check_width(pattern, width)
+    check_input_shape(input_shape)
     source = PatternSource(pattern, depth, width, input_shape, seed)
     return Case(
         id=f"{pattern}-d{depth}-w{width}{_suffix(input_shape)}",

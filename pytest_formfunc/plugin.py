@@ -104,9 +104,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     state = config.stash.get(STATE, None) or State(config)
     run = Run(state.settings, lambda text: None)
     try:
-        writer = config.get_terminal_writer()
         for line in render_listing(run):
-            writer.line(line)
+            print(line)
     finally:
         run.close()
     return 0

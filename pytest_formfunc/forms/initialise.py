@@ -1,10 +1,15 @@
 """Weights that keep a signal alive through any depth, made from a seed in one forward pass.
 
 With the usual random weights a deep network's output hardly depends on its input, and any engine "agrees" with
-any other. So weights are drawn at random (He et al., https://arxiv.org/abs/1502.01852), and then, as in "All you
-need is a good init" (Mishkin and Matas, https://arxiv.org/abs/1511.06422), each layer is scaled by ONE number, found
-by sending an example through the network. One number a layer, not one a channel: centring and scaling every channel
-by its own statistics makes a deep random network chaotic, and then it is rounding that gets amplified.
+any other. So weights are drawn at random, and then, as in "All you need is a good init" (Mishkin and Matas,
+https://arxiv.org/abs/1511.06422), each layer is scaled by one number, found by sending an example through.
+
+Two choices keep rounding from being amplified, which would let a correct engine look wrong:
+
+- One number a layer, not one a channel. Centring and scaling every channel by its own statistics makes a deep
+  random network chaotic.
+- Orthogonal weights (Saxe et al., https://arxiv.org/abs/1312.6120) rather than normal ones. With normal weights a
+  narrow layer now and then loses most of the signal, and scaling up what is left scales up its rounding.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ What does not come from the input adds up over depth until it hides the input, s
 """
 BRANCH_GAIN = 0.25
 """What a residual branch adds, where the layers within it have a root mean square of 1."""
+LARGEST_ORTHOGONAL = 512
+"""The smaller side of a matrix beyond which normal weights serve as well, and orthogonal ones take long to make."""
 SMALLEST_SCALE = 1e-2
 """A layer whose signal is weaker than this is not amplified any further."""
 
@@ -59,8 +66,7 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
     """Draw weights for a signal of unit size; `_scaling_hooks` fits them to the real one."""
     gain = BRANCH_GAIN if getattr(module, BRANCH_END, False) else 1.0
     if isinstance(module, _ConvNd | nn.Linear):
-        fan_in = module.weight[0].numel()
-        _fill(module.weight, 0.0, (2 / fan_in) ** 0.5, generator)
+        _draw_weight(module, generator)
         _fill(module.bias, 0.0, OFFSET * gain, generator)
     elif isinstance(module, _BatchNorm | nn.LayerNorm):
         _fill(module.weight, gain, JITTER * gain, generator)
@@ -72,6 +78,17 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
                 module.running_var.clamp_(min=0.5)
     elif isinstance(module, LayerScale):
         _fill(module.weight, gain, JITTER * gain, generator)
+
+
+def _draw_weight(module: _ConvNd | nn.Linear, generator: torch.Generator) -> None:
+    fan_out, fan_in = module.weight.flatten(1).shape
+    grouped = isinstance(module, _ConvNd) and module.groups > 1
+    if grouped or min(fan_out, fan_in) > LARGEST_ORTHOGONAL:
+        _fill(module.weight, 0.0, (2 / fan_in) ** 0.5, generator)
+    else:
+        drawn = torch.empty(fan_out, fan_in)
+        nn.init.orthogonal_(drawn, generator=generator)
+        module.weight.copy_(drawn.reshape(module.weight.shape))
 
 
 def _fill(tensor: Tensor | None, mean: float, std: float, generator: torch.Generator) -> None:

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.block import Block, relu
 from pytest_formfunc.forms.patterns import block_class, check_width
+from pytest_formfunc.forms.stem import STEM_STRIDE, check_input_shape
 
-STEM_STRIDE = 4
-"""Pixels on a side of the stem's patches; the body works at the input's resolution divided by it."""
 CLASSES = 1000
 
 
@@ -92,18 +91,3 @@ def check_depth_and_width(pattern: str, depth: int, width: int) -> None:
     check_width(pattern, width)
     if depth < 1:
         raise BadInput(f"a network has at least one block, so its depth cannot be {depth}")
-
-
-def check_input_shape(input_shape: Sequence[int]) -> None:
-    """Make sure that a `PatternNetwork` can read such an input.
-
-    Raises:
-        BadInput: it is no batch of images, or the images are smaller than one patch of the stem.
-    """
-    shape = "x".join(map(str, input_shape))
-    if len(input_shape) != 4 or min(input_shape) < 1:
-        raise BadInput(f"a pattern takes images as batch x channels x height x width, not {shape}")
-    if min(input_shape[2:]) < STEM_STRIDE:
-        raise BadInput(
-            f"images must be at least {STEM_STRIDE}x{STEM_STRIDE}, one patch of the stem; {shape} has smaller ones"
-        )

@@ -82,7 +82,8 @@ class PatternSource:
     def _make(self) -> nn.Module:
         import torch
 
-        from pytest_formfunc.forms.network import PatternNetwork, check_input_shape
+        from pytest_formfunc.forms.network import PatternNetwork
+        from pytest_formfunc.forms.stem import check_input_shape
 
         check_input_shape(self.input_shape)
         with torch.random.fork_rng(devices=[]):

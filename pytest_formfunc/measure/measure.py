@@ -152,8 +152,10 @@ class CaseMeasurer:
         with ExitStack() as stack:
             workers: dict[str, WorkerLike] = {}
             ready: dict[str, Ready] = {}
-            for index in turn_order(len(self._backends), number, 0):
-                name = self._backends[index]
+            names = list(self._backends)
+            for name in (names[index] for index in turn_order(len(names), number, 0)):
+                if name not in self._backends:
+                    continue
                 outputs_to = str(self._scratch / name) if number == 0 else None
                 try:
                     worker = self._launch_worker(name, outputs_to)
@@ -165,6 +167,8 @@ class CaseMeasurer:
             if number == 0:
                 self._check_parity(ready)
             alive = [name for name in self._backends if name in ready]
+            if not alive:
+                return
             rounds = self._take_turns(effort, alive, workers, ready, self._clock() - began)
             for name in alive:
                 if name in self._backends:

@@ -35,6 +35,9 @@ _PRELOAD = (
 def preload() -> dict[str, str]:
     """Import what the workers will need; return what could not be imported, and why."""
     missing = {}
+    # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
+    # would not be alone. Without the package OpenVINO uses its own stand-in.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     for name in _PRELOAD:
         try:
             __import__(name)

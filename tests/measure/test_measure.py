@@ -1,0 +1,178 @@
+"""The schedule with fake workers and a fake clock; the real ones are in test_workers.py and test_end_to_end.py."""
+
+import numpy as np
+import pytest
+
+from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort
+from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
+
+QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
+
+
+class Lab:
+    """Fake workers on a fake clock; notes the order of everything."""
+
+    def __init__(self, tmp_path, call_s, outputs=None, die=()):
+        self.call_s = call_s
+        self.now = 0.0
+        self.notes = []
+        self.die = die
+        self.launches = 0
+        self.tmp_path = tmp_path
+        self.outputs = outputs or {}
+
+    def clock(self):
+        return self.now
+
+    def launch(self, backend, outputs_to):
+        self.notes.append(("start", backend))
+        return FakeWorker(self, backend, outputs_to)
+
+    def measurer(self, *backends, **kwargs):
+        return CaseMeasurer(backends, self.launch, self.tmp_path, clock=self.clock, **kwargs)
+
+
+class FakeWorker:
+    def __init__(self, lab, backend, outputs_to):
+        self.lab, self.backend, self.outputs_to = lab, backend, outputs_to
+        self.rounds = 0
+
+    def receive(self, timeout_s=None):
+        self.lab.now += 0.2
+        if (self.backend, "load") in self.lab.die:
+            raise WorkerDied(f"{self.backend} worker died while loading")
+        files = []
+        for index in range(2 if self.outputs_to else 0):
+            files.append(f"{self.outputs_to}-{index}.npz")
+            values = self.lab.outputs.get(self.backend, [1.0, 2.0, 3.0])
+            np.savez(files[-1], np.asarray(values) + index * self.lab.outputs.get("moves", 1.0))
+        return Ready(0.1, 0.05, self.lab.call_s[self.backend], tuple(files), None, "f32", "CPU")
+
+    def ask(self, message):
+        if message is None:
+            return 1000
+        self.lab.notes.append(("round", self.backend))
+        self.rounds += 1
+        if (self.backend, "round") in self.lab.die and self.rounds == 2:
+            raise WorkerDied(f"{self.backend} worker was killed by SIGSEGV")
+        discard, calls = message
+        call_s = self.lab.call_s[self.backend]
+        self.lab.now += (discard + calls) * call_s
+        return Round((call_s,) * calls, QUIET)
+
+    def stop(self):
+        self.lab.notes.append(("stop", self.backend))
+
+
+def test_speedup_is_native_over_accelerated(tmp_path):
+    """Four times faster is 4.0x, known exactly without noise, after the least launches."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert result.speedup("openvino").value == pytest.approx(4.0)
+    assert result.stopped == "precise"
+    assert len(result.series["native"].launches) == 3
+    assert result.series["openvino"].parity.ok
+
+
+def test_backends_take_turns_and_never_run_alone(tmp_path):
+    """Every round has one turn of every backend, and the order turns."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    turns = [backend for what, backend in lab.notes if what == "round"]
+    pairs = list(zip(turns[::2], turns[1::2], strict=True))
+    assert all(set(pair) == {"native", "openvino"} for pair in pairs)
+    assert pairs[0] != pairs[1]
+    starts = [backend for what, backend in lab.notes if what == "start"]
+    assert starts[:4] == ["native", "openvino", "openvino", "native"]
+
+
+def test_every_worker_is_stopped(tmp_path):
+    """Each launch ends the workers that it started."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    kinds = [what for what, _ in lab.notes]
+    assert kinds.count("stop") == kinds.count("start") == 6
+
+
+def test_a_tight_budget_ends_after_two_launches_and_says_so(tmp_path):
+    """The budget is the reason that is given."""
+    lab = Lab(tmp_path, {"native": 1.0, "openvino": 0.5})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 5))
+    assert result.stopped == "budget"
+    assert len(result.series["native"].launches) == 2
+
+
+def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
+    """A backend with other outputs has no speedup; native and the honest one go on."""
+    speeds = {"native": 0.008, "openvino": 0.002, "openvino-bf16": 0.001}
+    lab = Lab(tmp_path, speeds, outputs={"openvino": [1.0, 2.5, 3.0]})
+    result = lab.measurer("native", "openvino", "openvino-bf16").measure(Effort(0.03, 60))
+    assert "disagrees with native" in result.failures["openvino"]
+    assert set(result.series) == {"native", "openvino-bf16"}
+    assert all(launch for launch in result.series["openvino-bf16"].launches)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "sentence"),
+    [
+        ({"native": [1.0, float("nan"), 3.0]}, "NaN or infinity"),
+        ({"moves": 0.0}, "ignores its input"),
+    ],
+)
+def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, sentence):
+    """Without a trustworthy native side there is no speedup at all."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, outputs=outputs)
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert sentence in result.failures["native"]
+    assert sentence in result.failures["openvino"]
+    assert not result.series
+
+
+@pytest.mark.parametrize("when", ["load", "round"])
+def test_a_dead_accelerated_worker_leaves_native_measured(tmp_path, when):
+    """Its death is its own failure; native's rows are still there."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("openvino", when)})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert "openvino worker" in result.failures["openvino"]
+    assert set(result.series) == {"native"}
+    assert len(result.series["native"].launches) >= 2
+
+
+@pytest.mark.parametrize("when", ["load", "round"])
+def test_a_dead_native_worker_ends_the_case(tmp_path, when):
+    """There is nothing to be relative to."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("native", when)})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert set(result.failures) == {"native", "openvino"}
+    assert "without native" in result.failures["openvino"]
+    assert not result.series
+
+
+def test_more_launches_can_be_asked_for_later(tmp_path):
+    """A second look adds exactly the launches asked for."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    result = measurer.measure(Effort(0.03, 60, extra_launches=4))
+    assert len(result.series["native"].launches) == 7
+    assert len(result.series["openvino"].launches) == 7
+
+
+def test_once_is_one_call_each_with_parity(tmp_path):
+    """With benchmarks disabled each body runs once, and parity is still checked."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60, once=True))
+    assert [len(launch) for launch in result.series["openvino"].launches] == [1]
+    assert len(result.series["openvino"].launches[0][0].calls_s) == 1
+    assert result.series["openvino"].parity.ok
+    assert result.stopped == "once"
+
+
+def test_progress_is_told_before_each_round(tmp_path):
+    """A person can see how far a long case is."""
+    seen = []
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino", progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
+    assert seen[0] == (1, 0, 8)
+    assert seen[-1] == (3, 7, 8)

@@ -1,0 +1,69 @@
+import pytest
+
+from pytest_formfunc.measure.schedule import (
+    MIN_LAUNCHES,
+    MIN_ROUNDS,
+    ROUNDS_PER_LAUNCH,
+    Turn,
+    plan_rounds,
+    plan_turn,
+    turn_order,
+    why_stop,
+)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_over_a_cycle_of_rounds_everyone_has_every_place(count):
+    """No backend always follows the same one, nor always goes first."""
+    for launch in range(4):
+        orders = [turn_order(count, launch, index) for index in range(count)]
+        for place in range(count):
+            assert sorted(order[place] for order in orders) == list(range(count))
+
+
+def test_start_order_is_balanced_over_launches():
+    """Of two identical workers the one started second is a little faster: each is second in turn."""
+    firsts = [turn_order(2, launch, 0)[0] for launch in range(6)]
+    assert firsts == [0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("call_s", [1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0])
+def test_a_turn_never_counts_its_first_call(call_s):
+    """The first call after a hand-over is discarded, however long calls take."""
+    turn = plan_turn(call_s)
+    assert turn.discard >= 1
+    assert turn.calls >= 1
+
+
+def test_short_calls_fill_a_turn_and_slow_ones_do_not_stretch_it():
+    """A turn counts as many calls as it has time for, within bounds."""
+    assert plan_turn(0.005) == Turn(1, 5)
+    assert plan_turn(3.0).calls == 1
+    assert plan_turn(1e-6).calls == 400
+
+
+def test_rounds_shrink_so_that_the_least_launches_fit_the_budget():
+    """A slow case gets fewer rounds a launch rather than fewer launches."""
+    turns = [Turn(1, 2), Turn(1, 2)]
+    assert plan_rounds(turns, [0.001, 0.001], load_s=0.1, budget_s=5) == ROUNDS_PER_LAUNCH
+    assert plan_rounds(turns, [0.05, 0.05], load_s=0.1, budget_s=5) == 5
+    assert plan_rounds(turns, [5.0, 5.0], load_s=1.0, budget_s=5) == MIN_ROUNDS
+
+
+def test_measuring_stops_when_it_is_precise_but_not_before_the_least_launches():
+    """An interval that looks narrow after two launches is not believed."""
+    assert why_stop(2, 0.001, 0.03, 1, 0.5, 60) is None
+    assert why_stop(MIN_LAUNCHES, 0.001, 0.03, 1, 0.5, 60) == "precise"
+    assert why_stop(MIN_LAUNCHES, 0.031, 0.03, 1, 0.5, 60) is None
+
+
+def test_measuring_stops_when_another_launch_would_break_the_budget():
+    """The budget is not overrun, but two launches are always made."""
+    assert why_stop(1, 1.0, 0.03, 100, 100, 5) is None
+    assert why_stop(2, 1.0, 0.03, 4.6, 0.5, 5) == "budget"
+    assert why_stop(2, 1.0, 0.03, 4.4, 0.5, 5) is None
+
+
+def test_measuring_stops_at_the_most_launches():
+    """An endless budget does not mean endless launches."""
+    assert why_stop(20, 1.0, 0.03, 10, 0.5, 1e9) == "launches"

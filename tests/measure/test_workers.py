@@ -1,0 +1,211 @@
+"""Real processes: how workers start, answer, die, hang and end."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_formfunc.errors import WorkerDied, WorkerTimeout
+from pytest_formfunc.forms.sources import PatternSource
+from pytest_formfunc.measure.prepare import find_prepared
+from pytest_formfunc.measure.workers import JobFailed, WorkerServer
+
+SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
+
+
+@pytest.fixture(scope="module")
+def server():
+    one = WorkerServer(timeout_s=60, threads=1)
+    yield one
+    one.close()
+
+
+def prepare(server, cache, source=SOURCE, backends=("native", "openvino")):
+    job = server.job("prepare", source=source, backends=backends, cache=str(cache))
+    with server.worker(job, "preparing") as worker:
+        return worker.receive()
+
+
+def measuring(server, prepared, backend, outputs_to=None, slow_down=0.0):
+    artifact = str(Path(prepared.folder) / prepared.artifacts[backend])
+    return server.worker(
+        server.job(
+            "measure", backend=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), outputs_to=outputs_to,
+            slow_down=slow_down,
+        ),
+        f"{backend} worker",
+    )  # fmt: skip
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, limit_s=10.0):
+    end = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_each_backend_answers_rounds_from_its_own_process(server, tmp_path):
+    """A worker loads, says how long that took, and times exactly the calls asked for."""
+    prepared = prepare(server, tmp_path)
+    with measuring(server, prepared, "native") as native, measuring(server, prepared, "openvino") as accelerated:
+        assert native.pid != accelerated.pid
+        for worker, kernels in ((native, False), (accelerated, True)):
+            ready = worker.receive()
+            assert ready.compile_s > 0
+            assert ready.first_call_s > 0
+            assert ready.precision == "f32"
+            assert (ready.graph is not None) == kernels
+            turn = worker.ask((2, 5))
+            assert len(turn.calls_s) == 5
+            assert min(turn.calls_s) > 0
+            assert turn.disturbance.wall_s >= sum(turn.calls_s) * 0.99
+            assert worker.ask(None) > 10e6
+
+
+def test_a_parked_worker_uses_no_processor_time(server, tmp_path):
+    """While another measures, a worker blocks on a read: it does not spin beside the measurement."""
+    prepared = prepare(server, tmp_path)
+    with measuring(server, prepared, "openvino") as worker:
+        worker.receive()
+        worker.ask((1, 5))
+        time.sleep(0.3)  # the engine's own threads may spin for a moment after a call
+        ticks = [int(field) for field in Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]]
+        time.sleep(1.0)
+        later = [int(field) for field in Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]]
+        assert sum(later) - sum(ticks) <= 0.05 * os.sysconf("SC_CLK_TCK")
+
+
+def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
+    """The server has no thread pool to inherit, and each worker starts only its engine's."""
+    prepared = prepare(server, tmp_path)
+    assert len(os.listdir(f"/proc/{server._process.pid}/task")) == 1
+    with measuring(server, prepared, "native") as worker:
+        worker.receive()
+        names = {Path(task, "comm").read_text() for task in Path(f"/proc/{worker.pid}/task").iterdir()}
+        assert not [name for name in names if "tbb" in name.lower()]
+
+
+def test_a_planted_slow_down_is_real(server, tmp_path):
+    """The same engine, slowed down by 200%, takes about three times as long in the same rounds."""
+    prepared = prepare(server, tmp_path)
+    with measuring(server, prepared, "native") as fast, measuring(server, prepared, "native", slow_down=2.0) as slow:
+        fast.receive()
+        slow.receive()
+        ratios = []
+        for _ in range(7):
+            ratios.append(sorted(slow.ask((2, 31)).calls_s)[15] / sorted(fast.ask((2, 31)).calls_s)[15])
+        assert 2.0 < sorted(ratios)[3] < 4.5
+
+
+def test_second_preparation_converts_nothing(server, tmp_path):
+    """Artifacts are kept by content; a bundled pattern is found without even building it."""
+    assert find_prepared(SOURCE, ("native", "openvino"), str(tmp_path)) is None
+    first = prepare(server, tmp_path)
+    assert set(first.converted) == {"weights.pt", "model.xml"}
+    found = find_prepared(SOURCE, ("native", "openvino"), str(tmp_path))
+    assert found is not None
+    assert found.folder == first.folder
+    assert found.cost == first.cost
+    assert prepare(server, tmp_path).converted == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PatternSource("pointwise", 2, 8, (1, 3, 16, 16), 0),
+        PatternSource("pointwise", 1, 9, (1, 3, 16, 16), 0),
+        PatternSource("pointwise", 1, 8, (2, 3, 16, 16), 0),
+        PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 1),
+        PatternSource("plain", 1, 8, (1, 3, 16, 16), 0),
+    ],
+)
+def test_whatever_shapes_the_artifact_is_in_its_key(server, tmp_path, other):
+    """Another size, shape, seed or pattern never finds this one's artifacts."""
+    prepare(server, tmp_path)
+    assert find_prepared(other, ("native", "openvino"), str(tmp_path)) is None
+
+
+def test_a_job_that_raises_is_one_sentence(server, tmp_path):
+    """The worker's exception comes back as a reason; its traceback stays in the details."""
+    with pytest.raises(JobFailed, match=r"^preparing failed: .*attention.* multiples of 32") as caught:
+        prepare(server, tmp_path, PatternSource("attention", 1, 33, (1, 3, 16, 16), 0))
+    assert "\n" not in str(caught.value)
+    assert "Traceback" in caught.value.details
+
+
+def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
+    """The out-of-memory killer's work is told from a hang."""
+    prepared = prepare(server, tmp_path)
+    with measuring(server, prepared, "native") as worker:
+        worker.receive()
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="native worker was killed by SIGKILL"):
+            worker.ask((1, 1))
+            worker.ask((1, 1))
+
+
+def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
+    """It is a failure of its own kind, and the process is gone."""
+    server = WorkerServer(timeout_s=60, threads=1)
+    try:
+        prepared = prepare(server, tmp_path)
+        with measuring(server, prepared, "native") as worker:
+            worker.receive()
+            os.kill(worker.pid, signal.SIGSTOP)
+            worker.send((1, 1))
+            with pytest.raises(WorkerTimeout, match=r"did not answer within 0.5s \(--formfunc-timeout\)"):
+                worker.receive(0.5)
+            assert wait_until(lambda: not alive(worker.pid))
+    finally:
+        server.close()
+
+
+def test_closing_the_server_ends_every_worker(tmp_path):
+    """Parked and stopped workers alike."""
+    server = WorkerServer(timeout_s=60, threads=1)
+    prepared = prepare(server, tmp_path)
+    workers = [measuring(server, prepared, "native") for _ in range(2)]
+    for worker in workers:
+        worker.receive()
+    os.kill(workers[1].pid, signal.SIGSTOP)
+    server.close()
+    assert wait_until(lambda: not any(alive(worker.pid) for worker in workers))
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path):
+    """Not even a SIGKILL of the parent leaves a process behind."""
+    script = textwrap.dedent(
+        """
+        import sys, time
+        sys.path.insert(0, sys.argv[1])
+        from test_workers import SOURCE, WorkerServer, measuring, prepare
+        server = WorkerServer(timeout_s=60, threads=1)
+        prepared = prepare(server, sys.argv[2])
+        worker = measuring(server, prepared, "native")
+        worker.receive()
+        worker.send((1, 10**9))  # busy for hours
+        print(server._process.pid, worker.pid, flush=True)
+        time.sleep(600)
+        """
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    assert all(alive(pid) for pid in pids)
+    parent.kill()
+    parent.wait()
+    assert wait_until(lambda: not any(alive(pid) for pid in pids))

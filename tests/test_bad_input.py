@@ -1,0 +1,152 @@
+"""Bad input gets one sentence and exit code 4, before anything is measured."""
+
+import json
+
+import pytest
+
+SENTENCES = [
+    (["--formfunc-patterns", "residul"], "unknown pattern 'residul': did you mean residual"),
+    (["--formfunc-patterns", "quux"], "unknown pattern 'quux': known are plain"),
+    (["--formfunc-patterns", ","], "no pattern is given"),
+    (["--formfunc-backends", "openvno"], "unknown backend 'openvno': did you mean openvino"),
+    (["--formfunc-architectures", "mobilnet"], "unknown architecture 'mobilnet'"),
+    (["--formfunc-depths", "0"], "depth '0' is too small"),
+    (["--formfunc-depths", "2,-1"], "depth '-1' is too small"),
+    (["--formfunc-depths", "two"], "depth 'two' is not a whole number"),
+    (["--formfunc-widths", "0"], "width '0' is too small"),
+    (["--formfunc-widths", "1.5"], "width '1.5' is not a whole number"),
+    (["--formfunc-patterns", "attention", "--formfunc-widths", "40"], "multiples of 32, not 40"),
+    (["--formfunc-input", "1x3xx4"], "input shape '1x3xx4' is malformed"),
+    (["--formfunc-input", "1x3x224"], "batch x channels x height x width, not 1x3x224"),
+    (["--formfunc-input", "1x3x2x2"], "images must be at least"),
+    (["--formfunc-threshold", "abc"], "threshold 'abc' is not a percentage"),
+    (["--formfunc-threshold", "100%"], "threshold '100%' is out of range"),
+    (["--formfunc-budget", "0s"], "budget '0s' is not a duration"),
+    (["--formfunc-precision", "90%"], "precision '90%' is out of range"),
+    (["--formfunc-timeout", "soon"], "timeout 'soon' is not a duration"),
+    (["--formfunc-threads", "4096"], "threads '4096' is out of range"),
+    (["--formfunc-seed", "-1"], "seed '-1' is out of range"),
+    (["--formfunc-model", "nets"], "model 'nets' is malformed"),
+    (["--formfunc-report", "out.pdf"], "report 'out.pdf' has no known ending"),
+    (["--formfunc-against", "main"], "--formfunc-against is not in this version"),
+    (["-o", "formfunc_depths=0"], "depth '0' is too small"),
+    (["-o", "formfunc_strict=perhaps"], "strict 'perhaps' is neither yes nor no"),
+]
+
+
+def refused(outcome, sentence):
+    """Check that a run was refused with one line, without a traceback and without a test."""
+    said = [line for line in outcome.text.splitlines() if line.startswith("ERROR: ")]
+    assert outcome.code == 4, outcome.text
+    assert len(said) == 1, outcome.text
+    assert sentence in said[0]
+    assert "Traceback" not in outcome.text
+    assert " passed" not in outcome.text
+    return True
+
+
+@pytest.mark.parametrize(("args", "sentence"), SENTENCES, ids=lambda value: "_".join(value)[:40] if isinstance(value, list) else "")
+def test_an_option_that_cannot_be_is_one_sentence(bench, args, sentence):
+    """Names, numbers, shapes, percents and times are checked before collection."""
+    assert refused(bench.pytest(*args), sentence)
+
+
+@pytest.mark.parametrize(
+    ("marker", "sentence"),
+    [
+        ("treshold='5%'", "unknown argument 'treshold': did you mean threshold"),
+        ("threshold='lots'", "threshold 'lots' is not a percentage"),
+        ("backends=['openvin']", "unknown backend 'openvin'"),
+        ("min_speedup=-1", "min_speedup -1 is not a ratio"),
+        ("'5%'", "takes no positional arguments"),
+    ],
+)
+def test_a_marker_that_cannot_be_is_one_sentence_that_names_the_test(project, marker, sentence):
+    """A typing error in a marker must not silently weaken a gate."""
+    project.write(
+        "test_mine.py", f"import pytest\n\n@pytest.mark.formfunc({marker})\ndef test_mine(formfunc):\n    pass\n"
+    )
+    outcome = project.pytest()
+    assert refused(outcome, sentence)
+    assert "test_mine.py" in outcome.line("ERROR: ")
+
+
+def test_xdist_is_refused_in_one_sentence(bench):
+    """Under -n pytest-benchmark would switch itself off and everything would be green, unmeasured."""
+    assert refused(bench.pytest("-n", "2", "--formfunc-patterns", "plain"), "cannot run under pytest-xdist")
+
+
+def test_xdist_runs_other_tests_as_ever(project):
+    """Only tests that measure are refused."""
+    project.write("test_other.py", "def test_one():\n    pass\ndef test_two():\n    pass\n")
+    outcome = project.pytest("-n", "2")
+    assert outcome.code == 0
+    assert "2 passed" in outcome.text
+
+
+VALID = {"machine_info": {}, "benchmarks": [{"fullname": "t.py::t", "name": "t", "stats": {"mean": 1.0}, "extra_info": {}}]}
+
+
+def with_record(**record):
+    entry = {**VALID["benchmarks"][0], "extra_info": {"formfunc": record}}
+    return {**VALID, "benchmarks": [entry]}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{ not json", "is corrupt: not JSON"),
+        ("", "is corrupt: not JSON"),
+        (json.dumps([1, 2]), "is not a pytest-benchmark file"),
+        (json.dumps({"benchmarks": "many"}), "is not a pytest-benchmark file"),
+        (json.dumps({"benchmarks": VALID["benchmarks"]}), "is damaged"),
+        (json.dumps({"machine_info": {}, "benchmarks": [{"stats": {"mean": 1.0}}]}), "is damaged"),
+        (json.dumps(VALID), "holds no formfunc measurement"),
+        (json.dumps(with_record(schema=99)), "has formfunc schema 99, this version reads 1"),
+        (json.dumps(with_record(schema=1, case="x")), "has a damaged formfunc entry"),
+    ],
+)
+def test_a_baseline_that_cannot_be_read_is_named_and_left_alone(bench, content, sentence):
+    """Corrupt, foreign or of another schema: one sentence with the file's name, and the file stays as it was."""
+    path = bench.write(".benchmarks/Linux-CPython-3.11-64bit/0001_old.json", content)
+    for folder in bench.folder.glob(".benchmarks/*"):
+        folder.rename(bench.folder / ".benchmarks" / machine_id())
+    path = bench.folder / ".benchmarks" / machine_id() / path.name
+    outcome = bench.pytest("--formfunc-patterns", "plain", "--benchmark-compare")
+    assert refused(outcome, sentence)
+    assert path.name in outcome.line("ERROR: ")
+    assert path.read_text() == content
+
+
+def machine_id():
+    from pytest_benchmark.utils import get_machine_id
+
+    return get_machine_id()
+
+
+@pytest.mark.parametrize(("args", "env"), [((), {"CI": "true"}), (("--formfunc-strict",), {})])
+def test_an_absent_baseline_is_an_error_in_ci_and_when_strict(bench, args, env):
+    """A comparison that cannot be made is never green by silence there."""
+    outcome = bench.pytest("--formfunc-patterns", "plain", "--benchmark-compare", *args, env=env)
+    assert refused(outcome, "no baseline in")
+    assert "--benchmark-autosave" in outcome.text
+
+
+@pytest.mark.parametrize("glob", ["a/b/c", "0007"])
+def test_a_baseline_that_is_not_there_is_said_with_what_was_asked_for(bench, glob):
+    """A glob that pytest-benchmark would crash on, and a number that no file has."""
+    outcome = bench.pytest("--formfunc-patterns", "plain", f"--benchmark-compare={glob}", env={"CI": "1"})
+    assert refused(outcome, glob)
+
+
+def test_a_backend_that_is_not_installed_names_its_extra(bench):
+    """Where openvino is missing the sentence says what to install."""
+    bench.write(
+        "conftest.py",
+        "import importlib.metadata as m\nreal = m.version\n"
+        "def version(name):\n    if name == 'openvino':\n        raise m.PackageNotFoundError(name)\n    return real(name)\n"
+        "m.version = version\n",
+    )
+    outcome = bench.pytest("--formfunc-patterns", "plain")
+    assert refused(outcome, "backend 'openvino' cannot be used here: openvino is not installed")
+    assert "pytest-formfunc[openvino]" in outcome.text
