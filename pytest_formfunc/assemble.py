@@ -24,7 +24,7 @@ def assemble_record(
 ) -> Record:
     """Return the record of one backend of a measured case."""
     series = measurement.series[backend]
-    assert series.ready is not None  # noqa: S101 - for the type checker: a kept launch has answered
+    assert series.ready is not None
     calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
     native = backend == NATIVE
     speedup = None

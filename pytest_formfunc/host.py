@@ -112,11 +112,7 @@ def fingerprint(host: dict[str, Any]) -> str:
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return one clause for each part of the identity that differs."""
-    return [
-        f"{key} {then.get(key)!r} then, {now.get(key)!r} now"
-        for key in _IDENTITY
-        if then.get(key) != now.get(key)
-    ]
+    return [f"{key} {then.get(key)!r} then, {now.get(key)!r} now" for key in _IDENTITY if then.get(key) != now.get(key)]
 
 
 def version_changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

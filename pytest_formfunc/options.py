@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,13 @@ def settings_from(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"formfunc: {error}") from None
 
 
-def marker_options(item: pytest.Item) -> dict[str, object]:
+def marker_options(item: pytest.Item) -> dict[str, Any]:
     """Merge an item's ``formfunc`` markers, the closest one first.
 
     Raises:
         pytest.UsageError: an argument that the marker does not take, or a value that cannot be.
     """
-    merged: dict[str, object] = {}
+    merged: dict[str, Any] = {}
     for marker in item.iter_markers("formfunc"):
         try:
             checked = check_marker(marker.args, marker.kwargs)

@@ -70,9 +70,7 @@ def check_parity(native: Sequence[Outputs], accelerated: Sequence[Outputs], prec
     shapes = [[array.shape for array in one] for one in native]
     other_shapes = [[array.shape for array in one] for one in accelerated]
     if shapes != other_shapes:
-        raise ParityError(
-            f"{what} disagrees with native: output shapes {other_shapes[0]} instead of {shapes[0]}"
-        )
+        raise ParityError(f"{what} disagrees with native: output shapes {other_shapes[0]} instead of {shapes[0]}")
     _check_finite(accelerated, what)
     worst = Parity(ok=True, max_abs_error=0.0, sqnr_db=math.inf, output_std=0.0)
     for index in range(len(native[0])):

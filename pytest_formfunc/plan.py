@@ -86,9 +86,7 @@ def _pickle(pair: tuple[Any, tuple[Any, ...]], path: Path, inputs_path: Path, te
         path.write_bytes(cloudpickle.dumps(model))
         inputs_path.write_bytes(cloudpickle.dumps(inputs))
     except Exception as error:  # pickling runs the user's code
-        raise BadInput(
-            f"the model cannot be sent to its worker process: {type(error).__name__}: {error}"
-        ) from error
+        raise BadInput(f"the model cannot be sent to its worker process: {type(error).__name__}: {error}") from error
     finally:
         for module in by_value:
             cloudpickle.unregister_pickle_by_value(module)

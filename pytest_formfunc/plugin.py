@@ -236,7 +236,7 @@ class _Sentence(pytest.Item):
         return self.path, None, self.name
 
 
-class _usage_errors:  # noqa: N801 - reads as a statement
+class _usage_errors:
     """Turn a `FormfuncError` into pytest's usage error."""
 
     def __enter__(self) -> None:

@@ -172,9 +172,7 @@ class Run:
         began = time.monotonic()
         self.spent.second_looks += 1
         try:
-            measured.measurer.measure(
-                Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches)
-            )
+            measured.measurer.measure(Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches))
         finally:
             self._say("")
         self.spent.measuring_s += time.monotonic() - began

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import cases
+from pytest_formfunc.backends import backend_names
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
 
@@ -43,16 +45,16 @@ OPTIONS = (
     OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
     OptionSpec("backends", "openvino", "NAMES", "accelerated backends; native is always measured with them"),
     OptionSpec("architectures", "", "NAMES", "named architectures"),
-    OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function without arguments that returns a torch.nn.Module"),
+    OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function that returns a torch.nn.Module"),
     OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
-    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is known this closely (half the 95% interval) ..."),
+    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
     OptionSpec("budget", "5s", "TIME", "... or a case has taken this long"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
-    OptionSpec("strict", "", "", "fail where a comparison was asked for and not made; set by itself in CI for a missing baseline"),
-    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where exported and converted models are kept, relative to the root folder"),
+    OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
+    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, relative to the root folder"),
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side", ini=False),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
@@ -147,7 +149,7 @@ def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:
     """Return the patterns; every one unless told, none where other forms were asked for instead."""
     names = _names(raw["patterns"])
     if names == ["all"]:
-        return () if raw["model"] or raw["architectures"] else cases.pattern_names()
+        return () if raw["model"] or raw["architectures"] else pattern_names()
     return cases.check_patterns(names)
 
 
@@ -224,6 +226,6 @@ def _slow_down(text: str) -> dict[str, float]:
     slow_down = {}
     for part in _names(text):
         name, _, fraction = part.partition("=")
-        cases.check_names([name], cases.backend_names(), "backend")
+        cases.check_names([name], backend_names(), "backend")
         slow_down[name] = parse_fraction(fraction, what="planted slow-down", high=10.0)
     return slow_down

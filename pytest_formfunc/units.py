@@ -93,7 +93,7 @@ def parse_shape(text: str, *, what: str = "input shape") -> tuple[int, ...]:
     (1, 3, 32, 32)
     """
     raw = str(text).strip()
-    if not _SHAPE.fullmatch(raw) or (dims := tuple(int(part) for part in raw.split("x"))) and 0 in dims:
+    if not _SHAPE.fullmatch(raw) or ((dims := tuple(int(part) for part in raw.split("x"))) and 0 in dims):
         raise BadInput(f"{what} {raw!r} is malformed: write positive sizes joined by x, like 1x3x224x224")
     return dims
 

@@ -47,10 +47,13 @@ class Project:
         return Outcome(done.returncode, done.stdout + done.stderr)
 
     def measure(self, *args: str, **kwargs) -> Outcome:
-        """Run with small effort: these tests check what is said, not how fast anything is."""
+        """Run with small effort: these tests check what is said, not how fast anything is.
+
+        One thread, because two on a busy machine wait for each other by the millisecond.
+        """
         return self.pytest(
-            "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
-            "--formfunc-cache-dir", str(self.cache), *args, **kwargs,
+            "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
+            f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
         )  # fmt: skip
 
     def saved(self) -> list[Path]:

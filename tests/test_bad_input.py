@@ -45,7 +45,9 @@ def refused(outcome, sentence):
     return True
 
 
-@pytest.mark.parametrize(("args", "sentence"), SENTENCES, ids=lambda value: "_".join(value)[:40] if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("args", "sentence"), SENTENCES, ids=lambda value: "_".join(value)[:40] if isinstance(value, list) else ""
+)
 def test_an_option_that_cannot_be_is_one_sentence(bench, args, sentence):
     """Names, numbers, shapes, percents and times are checked before collection."""
     assert refused(bench.pytest(*args), sentence)
@@ -64,7 +66,8 @@ def test_an_option_that_cannot_be_is_one_sentence(bench, args, sentence):
 def test_a_marker_that_cannot_be_is_one_sentence_that_names_the_test(project, marker, sentence):
     """A typing error in a marker must not silently weaken a gate."""
     project.write(
-        "test_mine.py", f"import pytest\n\n@pytest.mark.formfunc({marker})\ndef test_mine(formfunc):\n    pass\n"
+        "test_mine.py",
+        f"import pytest\n\n@pytest.mark.formfunc({marker})\ndef test_mine(formfunc):\n    pass\n",
     )
     outcome = project.pytest()
     assert refused(outcome, sentence)
@@ -84,7 +87,10 @@ def test_xdist_runs_other_tests_as_ever(project):
     assert "2 passed" in outcome.text
 
 
-VALID = {"machine_info": {}, "benchmarks": [{"fullname": "t.py::t", "name": "t", "stats": {"mean": 1.0}, "extra_info": {}}]}
+VALID = {
+    "machine_info": {},
+    "benchmarks": [{"fullname": "t.py::t", "name": "t", "stats": {"mean": 1.0}, "extra_info": {}}],
+}
 
 
 def with_record(**record):

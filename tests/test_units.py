@@ -62,8 +62,18 @@ def test_shape_is_read():
 
 def test_numbers_are_written_with_three_figures():
     """Small and large figures keep three significant digits."""
-    assert [format_ratio(value) for value in (0.5, 3.814, 12.34, 123.4)] == ["0.50x", "3.81x", "12.3x", "123x"]
-    assert [format_ms(value) for value in (0.0001234, 0.00999, 0.0123, 0.123)] == ["0.123", "9.99", "12.3", "123"]
+    assert [format_ratio(value) for value in (0.5, 3.814, 12.34, 123.4)] == [
+        "0.50x",
+        "3.81x",
+        "12.3x",
+        "123x",
+    ]
+    assert [format_ms(value) for value in (0.0001234, 0.00999, 0.0123, 0.123)] == [
+        "0.123",
+        "9.99",
+        "12.3",
+        "123",
+    ]
     assert [format_percent(value) for value in (0.1, 0.025, 0.125)] == ["10%", "2.5%", "12.5%"]
 
 

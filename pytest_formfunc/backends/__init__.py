@@ -61,9 +61,7 @@ class BackendEntry:
 
 BACKENDS = (
     BackendEntry(NATIVE, "native:NativeEngine", ("torch",), "torch", "f32", "PyTorch eager, float32"),
-    BackendEntry(
-        "openvino", "openvino:OpenVinoEngine", ("torch", "openvino"), "openvino", "f32", "OpenVINO, float32"
-    ),
+    BackendEntry("openvino", "openvino:OpenVinoEngine", ("torch", "openvino"), "openvino", "f32", "OpenVINO, float32"),
     BackendEntry(
         "openvino-bf16",
         "openvino:OpenVinoBf16Engine",

@@ -1,7 +1,7 @@
-"""What all blocks share: their interface, a convolution with its batch norm, and the marks for initialisation.
+"""What all blocks share: their interface, a convolution with its batch norm, the marks for initialisation.
 
-Formulas count parameters (buffers such as a batch norm's running statistics are none) and multiply-accumulates
-of convolutions and matrix products for one image; norms, activations, pooling and additions count as nothing.
+Formulas count parameters (a batch norm's running statistics are none) and the multiply-accumulates of
+convolutions and matrix products for one image; norms, activations, pooling and additions count as nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Block(nn.Module, ABC):
     out_channels: int
 
     def __init__(self, channels: int, width: int) -> None:
+        """Build the layers."""
         super().__init__()
         self.out_channels = self.count_out_channels(channels, width)
 
@@ -67,7 +68,10 @@ def conv_bn(
     activation: Activation | None = relu,
     ends_branch: bool = False,
 ) -> nn.Sequential:
-    """Convolution without bias, batch norm, and an activation unless it is None; keeps the resolution at stride 1."""
+    """Stack a convolution without bias, batch norm, and an activation unless that is None.
+
+    The resolution stays as it is at stride 1.
+    """
     padding = (kernel_size - 1) // 2
     conv = nn.Conv2d(channels, width, kernel_size, stride, padding, groups=groups, bias=False)
     bn = nn.BatchNorm2d(width)
@@ -108,15 +112,17 @@ def require_equal(what: str, channels: int, width: int) -> None:
         BadInput: the numbers differ.
     """
     if channels != width:
-        raise BadInput(
-            f"{what} hands on as many channels as it takes, so it cannot turn {channels} into {width}"
-        )
+        raise BadInput(f"{what} keeps its number of channels, so it cannot turn {channels} into {width}")
 
 
 class LayerScale(nn.Module):
-    """One learnt factor a channel on the last axis, at the end of a residual branch (CaiT, arXiv 2103.17239)."""
+    """One learnt factor a channel, on the last axis, at the end of a residual branch.
+
+    CaiT: Going deeper with Image Transformers, https://arxiv.org/abs/2103.17239
+    """
 
     def __init__(self, width: int, value: float = 1e-6) -> None:
+        """Build the layers."""
         super().__init__()
         self.weight = nn.Parameter(torch.full((width,), value))
         mark_branch_end(self)

@@ -1,15 +1,19 @@
 """Weights that keep a signal alive through any depth, made from a seed in one forward pass.
 
-With the usual random weights a deep network's output hardly depends on its input, and any engine "agrees" with
-any other. So weights are drawn at random, and then, as in "All you need is a good init" (Mishkin and Matas,
-https://arxiv.org/abs/1511.06422), each layer is scaled by one number, found by sending an example through.
+With the usual random weights a deep network's output hardly depends on its input, and any engine "agrees"
+with any other. So weights are drawn at random, and then, as in "All you need is a good init" (Mishkin and
+Matas, https://arxiv.org/abs/1511.06422), each layer is scaled by one number, found by sending an example
+through.
 
-Two choices keep rounding from being amplified, which would let a correct engine look wrong:
+Three choices keep rounding from being amplified, which would let a correct engine look wrong:
 
-- One number a layer, not one a channel. Centring and scaling every channel by its own statistics makes a deep
-  random network chaotic.
-- Orthogonal weights (Saxe et al., https://arxiv.org/abs/1312.6120) rather than normal ones. With normal weights a
-  narrow layer now and then loses most of the signal, and scaling up what is left scales up its rounding.
+- One number a layer, not one a channel. Centring and scaling every channel by its own statistics makes a
+  deep random network chaotic.
+- Orthogonal weights (Saxe et al., https://arxiv.org/abs/1312.6120) rather than normal ones. With normal
+  weights a narrow layer now and then loses most of the signal, and scaling up what is left scales up its
+  rounding.
+- Weights that lean to the positive side. What comes out of a ReLU is positive, so its largest part never
+  cancels out, and fewer channels die.
 """
 
 from __future__ import annotations
@@ -27,15 +31,19 @@ from pytest_formfunc.forms.block import BRANCH_END, LayerScale
 
 JITTER = 0.1
 """Standard deviation, from channel to channel, of factors around 1."""
-OFFSET = 0.05
+OFFSET = 0.035
 """Standard deviation of biases and running means, where the signal's root mean square is 1.
 
 What does not come from the input adds up over depth until it hides the input, so it is kept small.
 """
 BRANCH_GAIN = 0.25
 """What a residual branch adds, where the layers within it have a root mean square of 1."""
+LEAN = 0.3
+"""What is added to an orthogonal matrix's gain of 1 for a signal that is equal in all channels."""
+DEPTHWISE_LEAN = 1.0
+"""Mean of a depthwise kernel's weights, as a multiple of their standard deviation."""
 LARGEST_ORTHOGONAL = 512
-"""The smaller side of a matrix beyond which normal weights serve as well, and orthogonal ones take long to make."""
+"""The smaller side of a matrix beyond which normal weights do as well; orthogonal ones take long to make."""
 SMALLEST_SCALE = 1e-2
 """A layer whose signal is weaker than this is not amplified any further."""
 
@@ -82,12 +90,14 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
 
 def _draw_weight(module: _ConvNd | nn.Linear, generator: torch.Generator) -> None:
     fan_out, fan_in = module.weight.flatten(1).shape
-    grouped = isinstance(module, _ConvNd) and module.groups > 1
-    if grouped or min(fan_out, fan_in) > LARGEST_ORTHOGONAL:
-        _fill(module.weight, 0.0, (2 / fan_in) ** 0.5, generator)
+    groups = module.groups if isinstance(module, _ConvNd) else 1
+    if groups > 1 or min(fan_out, fan_in) > LARGEST_ORTHOGONAL:
+        std = (2 / fan_in) ** 0.5  # He et al., https://arxiv.org/abs/1502.01852
+        _fill(module.weight, DEPTHWISE_LEAN * std if groups == fan_out else 0.0, std, generator)
     else:
         drawn = torch.empty(fan_out, fan_in)
         nn.init.orthogonal_(drawn, generator=generator)
+        drawn += LEAN / (fan_out * fan_in) ** 0.5
         module.weight.copy_(drawn.reshape(module.weight.shape))
 
 

@@ -18,9 +18,9 @@ INTEGER_BOUND = 10
 def seeded_input(shape: Sequence[int], dtype: torch.dtype, seed: int) -> Tensor:
     """Make a random input: image-like for four axes of floats, else normal values, or integers from 0 to 9.
 
-    White noise won't do for images: a network that ends in a mean over all positions averages it away, so that
-    any two inputs give the same output and a comparison of outputs would prove nothing. Photographs differ in
-    large shapes, brightness and contrast, and so do these.
+    White noise won't do for images: a network that ends in a mean over all positions averages it away, so
+    that any two inputs give the same output and a comparison of outputs would prove nothing. Photographs
+    differ in large shapes, brightness and contrast, and so do these.
 
     Args:
         shape: of the tensor; four axes are read as batch, channels, height, width.

@@ -24,9 +24,8 @@ class PatternNetwork(nn.Module):
         BadInput: a depth below 1, a width the pattern can't take, an unknown pattern.
     """
 
-    def __init__(
-        self, pattern_name: str, depth: int, width: int, in_channels: int = 3, classes: int = CLASSES
-    ) -> None:
+    def __init__(self, pattern_name: str, depth: int, width: int, in_channels: int = 3, classes: int = CLASSES) -> None:
+        """Build the layers."""
         super().__init__()
         check_depth_and_width(pattern_name, depth, width)
         embed = nn.Conv2d(in_channels, width, kernel_size=STEM_STRIDE, stride=STEM_STRIDE, bias=False)

@@ -25,7 +25,7 @@ class Source(Protocol):
         """Name the form in a few letters, for folders and messages."""
 
     def content(self) -> str | None:
-        """Return a text that is the same exactly when the built network is, or None if only building can tell."""
+        """Return a text that changes with the built network, or None if only building can tell."""
 
     def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
         """Make the network, in evaluation mode, and an example of its inputs."""
@@ -203,9 +203,7 @@ class FactorySource:
         try:
             module = import_module(module_name)
         except Exception as error:  # importing runs the user's code, which may raise anything
-            raise BadInput(
-                f"module {module_name} of {self.target} does not import: {_one_line(error)}"
-            ) from error
+            raise BadInput(f"module {module_name} of {self.target} does not import: {_one_line(error)}") from error
         if not hasattr(module, attribute):
             raise BadInput(f"module {module_name} has no {attribute!r}")
         return getattr(module, attribute)

@@ -21,5 +21,5 @@ def check_input_shape(input_shape: Sequence[int]) -> None:
         raise BadInput(f"a pattern takes images as batch x channels x height x width, not {shape}")
     if min(input_shape[2:]) < STEM_STRIDE:
         raise BadInput(
-            f"images must be at least {STEM_STRIDE}x{STEM_STRIDE}, one patch of the stem; {shape} has smaller ones"
+            f"images must be at least {STEM_STRIDE}x{STEM_STRIDE}, a patch of the stem, which {shape} is not"
         )

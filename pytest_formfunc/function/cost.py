@@ -20,7 +20,7 @@ class Cost:
             batch; half of what ``torch.utils.flop_counter`` counts. Products with padding count, as there.
         params: learnt numbers, one for each element of ``Module.parameters()``; a shared one counts once.
         weight_bytes: bytes of parameters and buffers, in the types they are stored in.
-        activation_bytes: bytes of the output of every call of every leaf module (a module that has none within);
+        activation_bytes: bytes of the output of every call of every leaf module (one with none within);
             what plain functions make (additions, concatenations) is not counted, and what is overwritten in
             place counts each time.
     """
@@ -60,9 +60,7 @@ def count_cost(network: nn.Module, inputs: tuple[Any, ...]) -> Cost:
     cpu_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     counter = FlopCounterMode(display=False, custom_mapping={cpu_attention: _count_attention_flops})
     had_fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(
-        False
-    )  # else a whole encoder layer is one operator, unknown to the counter
+    torch.backends.mha.set_fastpath_enabled(False)  # it is one operator, unknown to the counter
     try:
         with torch.no_grad(), counter:
             network(*inputs)

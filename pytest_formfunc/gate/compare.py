@@ -45,7 +45,10 @@ class Change:
 
 
 def measure_change(
-    now: tuple[Samples, Samples], then: tuple[Samples, Samples], comparisons: int, run_sd: float = RUN_TO_RUN_SD
+    now: tuple[Samples, Samples],
+    then: tuple[Samples, Samples],
+    comparisons: int,
+    run_sd: float = RUN_TO_RUN_SD,
 ) -> Change:
     """Estimate speedup now / speedup then.
 
@@ -60,9 +63,7 @@ def measure_change(
     """
     native, accelerated = now
     native_then, accelerated_then = then
-    log_change = log_ratio(native.median, accelerated.median) - log_ratio(
-        native_then.median, accelerated_then.median
-    )
+    log_change = log_ratio(native.median, accelerated.median) - log_ratio(native_then.median, accelerated_then.median)
     variance = 2 * run_sd**2
     for over, under in (now, then):
         variance += float(np.var(log_ratio_draws(over.median, under.median)))
@@ -96,11 +97,9 @@ def judge(now: Record, then: BaselineRecord, threshold: float, comparisons: int)
     reason = why_not_comparable(now, then)
     if reason is not None:
         return Verdict("not comparable", threshold, None, reason)
-    assert now.native_samples is not None  # noqa: S101 - for the type checker: accelerated records have them
-    assert then.native_samples is not None  # noqa: S101 - why_not_comparable has looked
-    change = measure_change(
-        (now.native_samples, now.samples), (then.native_samples, then.samples), comparisons
-    )
+    assert now.native_samples is not None
+    assert then.native_samples is not None
+    change = measure_change((now.native_samples, now.samples), (then.native_samples, then.samples), comparisons)
     status = decide(change, threshold)
     return Verdict(status, threshold, change.estimate, _sentence(now, then, change, threshold, status))
 
@@ -127,8 +126,8 @@ def suspicious(change: Change, threshold: float) -> bool:
 
 
 def _sentence(now: Record, then: BaselineRecord, change: Change, threshold: float, status: str) -> str:
-    assert now.speedup is not None  # noqa: S101 - accelerated records have one
-    assert then.speedup is not None  # noqa: S101
+    assert now.speedup is not None
+    assert then.speedup is not None
     verb = {
         "regressed": "lost speedup",
         "improved": "gained speedup",
@@ -148,8 +147,8 @@ def _sentence(now: Record, then: BaselineRecord, change: Change, threshold: floa
 
 def _sides(now: Record, then: BaselineRecord) -> str:
     """Say which side moved, in milliseconds of the median round."""
-    assert now.native_samples is not None  # noqa: S101
-    assert then.native_samples is not None  # noqa: S101
+    assert now.native_samples is not None
+    assert then.native_samples is not None
     moves = {}
     parts = []
     for side, new, old in (

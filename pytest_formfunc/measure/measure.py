@@ -67,12 +67,10 @@ class Measurement:
 
     def speedup(self, backend: str, level: float = 0.95) -> Estimate:
         """Estimate a backend's speedup from everything measured so far."""
-        return speedup_estimate(
-            self.series[NATIVE].per_round(0.5), self.series[backend].per_round(0.5), level=level
-        )
+        return speedup_estimate(self.series[NATIVE].per_round(0.5), self.series[backend].per_round(0.5), level=level)
 
 
-Launch = Callable[[str, str | None], WorkerLike]
+Launch = Callable[[str, str], WorkerLike]
 Progress = Callable[[Measurement, int, int, int], None]
 
 
@@ -130,7 +128,12 @@ class CaseMeasurer:
                     break
                 continue
             reason = why_stop(
-                self._launches, self._widest(), effort.precision, now - began, now - launch_began, effort.budget_s
+                self._launches,
+                self._widest(),
+                effort.precision,
+                now - began,
+                now - launch_began,
+                effort.budget_s,
             )
             if reason:
                 self.result.stopped = reason
@@ -156,16 +159,14 @@ class CaseMeasurer:
             for name in (names[index] for index in turn_order(len(names), number, 0)):
                 if name not in self._backends:
                     continue
-                outputs_to = str(self._scratch / name) if number == 0 else None
                 try:
-                    worker = self._launch_worker(name, outputs_to)
+                    worker = self._launch_worker(name, str(self._scratch / name))
                     stack.callback(worker.stop)
                     workers[name] = worker
                     ready[name] = worker.receive()
                 except MeasurementError as error:
                     self._fail(name, error)
-            if number == 0:
-                self._check_parity(ready)
+            self._check_parity(ready)
             alive = [name for name in self._backends if name in ready]
             if not alive:
                 return
@@ -188,9 +189,7 @@ class CaseMeasurer:
             planned = 1
         else:
             calls_s = [ready[name].settled_call_s for name in alive]
-            planned = self._rounds = self._rounds or plan_rounds(
-                list(turns.values()), calls_s, load_s, effort.budget_s
-            )
+            planned = self._rounds = self._rounds or plan_rounds(list(turns.values()), calls_s, load_s, effort.budget_s)
         for round_index in range(planned):
             if self._progress:
                 self._progress(self.result, self._launches, round_index, planned)
@@ -233,7 +232,9 @@ class CaseMeasurer:
             try:
                 outputs = read_outputs(ready[name].outputs)
                 parity = check_parity(native, outputs, backend_entry(name).precision, name)
-                self.result.series[name] = Series(name, parity=parity)
+                series = self.result.series.setdefault(name, Series(name, parity=parity))
+                if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
+                    series.parity = parity  # the worst of all launches
             except MeasurementError as error:
                 self._fail(name, error)
 
@@ -251,7 +252,7 @@ class CaseMeasurer:
 def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float]) -> Launch:
     """Return the function that forks a worker for a backend of a prepared case."""
 
-    def launch(backend: str, outputs_to: str | None) -> WorkerLike:
+    def launch(backend: str, outputs_to: str) -> WorkerLike:
         job = server.job(
             "measure",
             backend=backend,

@@ -73,9 +73,7 @@ class Worker:
         try:
             if not self._connection.poll(limit):
                 self.stop()
-                raise WorkerTimeout(
-                    f"{self.what} did not answer within {limit:g}s (--formfunc-timeout) and was killed"
-                )
+                raise WorkerTimeout(f"{self.what} did not answer within {limit:g}s (--formfunc-timeout) and was killed")
             answer = self._connection.recv()
         except (EOFError, ConnectionError):
             raise self._death() from None

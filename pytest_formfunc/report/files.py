@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.records import Record
-from pytest_formfunc.units import format_estimate, format_ms
+from pytest_formfunc.units import format_estimate, format_ms, format_shape
 
 if TYPE_CHECKING:
     from pytest_formfunc.run import Run
@@ -31,7 +31,7 @@ def write_report(run: Run, path: Path) -> Path:
 def table_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
     """Return one row of texts for each accelerated record, the greatest speedup first."""
     native = {record.case: record for record in records if record.native}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     accelerated = [record for record in records if record.speedup is not None]
     for record in sorted(accelerated, key=lambda one: -one.speedup.value if one.speedup else 0.0):
         other = native.get(record.case)
@@ -94,7 +94,8 @@ def _machine(records: Sequence[Record]) -> str:
         return "Nothing was measured."
     host = records[0].host
     versions = ", ".join(f"{name} {version}" for name, version in host["versions"].items())
+    cache = f"{host['llc_bytes'] / 2**20:.0f} MiB last-level cache"
     return (
-        f"Batch and input {'x'.join(map(str, records[0].input_shape))}, {records[0].threads} threads on {host['cpu']} "
-        f"({', '.join(host['isa'])}; {host['cores']} cores, {host['llc_bytes'] / 2**20:.0f} MiB last-level cache); {versions}."
+        f"Input {format_shape(records[0].input_shape)}, {records[0].threads} threads on {host['cpu']} "
+        f"({', '.join(host['isa'])}; {host['cores']} cores, {cache}); {versions}."
     )

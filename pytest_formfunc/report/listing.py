@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pytest_formfunc.backends import BACKENDS
 from pytest_formfunc.forms.architectures import architecture_names
@@ -26,8 +27,12 @@ def render_listing(run: Run) -> Iterator[str]:
     host = describe_host()
     yield f"this machine (fingerprint {fingerprint(host)}):"
     for key, value in host.items():
-        if key == "versions":
-            value = ", ".join(f"{name} {version}" for name, version in value.items())
-        elif isinstance(value, list):
-            value = ", ".join(value) or "none known"
-        yield f"  {key:16} {value}"
+        yield f"  {key:16} {_text(value)}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    if isinstance(value, list):
+        return ", ".join(value) or "none known"
+    return str(value)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 100
 _CASE = 42
+_WIDE = 0.07
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
     judged = any(record.verdict for record, _ in rows)
     threads, precision = rows[0][0].threads, rows[0][0].precision
     yield Line(
-        f"{backend} ({precision}) against native (PyTorch eager), {threads} thread{'s' * (threads != 1)}; "
-        "95% intervals"
+        f"{backend} ({precision}) against native (PyTorch eager), {threads} thread{'s' * (threads != 1)}; 95% intervals"
     )
     header = f"{'case':{_CASE}} {'native ms':>9} {'accel. ms':>9}  {'speedup':21}"
     yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
@@ -71,6 +71,12 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         return
     mean = geometric_mean([speedup for _, speedup in known])
     yield Line(f"geometric mean {format_estimate(mean)} over {len(known)} case{'s' * (len(known) != 1)}")
+    widths = sorted(speedup.half_width for _, speedup in known)
+    wide = sum(width > _WIDE for width in widths)
+    yield Line(
+        f"half-width of the intervals: median ±{widths[len(widths) // 2]:.1%}, "
+        f"{len(widths) - wide} of {len(widths)} within ±{_WIDE:.0%}"
+    )
     by_name: dict[str, list[Estimate]] = {}
     for record, speedup in known:
         by_name.setdefault(str(record.form["name"]), []).append(speedup)
@@ -109,7 +115,9 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
                 f"inconclusive: {_shorten(record.case)} changed by {format_estimate(record.verdict.change)}, "
                 f"threshold {format_percent(record.verdict.threshold)}"
             )
-    new = [f"{record.case} on {record.backend}" for record in records if record.verdict and record.verdict.status == "new"]
+    new = [
+        f"{record.case} on {record.backend}" for record in records if record.verdict and record.verdict.status == "new"
+    ]
     yield from _wrapped("new: ", new)
     yield from _wrapped("missing: ", [f"{case} on {backend}" for case, backend in comparison.missing])
 
@@ -156,5 +164,3 @@ def _wrapped(title: str, texts: Sequence[str]) -> Iterator[Line]:
 
 def _shorten(case: str) -> str:
     return case if len(case) <= _CASE else f"...{case[3 - _CASE :]}"
-
-

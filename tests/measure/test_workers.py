@@ -31,11 +31,12 @@ def prepare(server, cache, source=SOURCE, backends=("native", "openvino")):
         return worker.receive()
 
 
-def measuring(server, prepared, backend, outputs_to=None, slow_down=0.0):
+def measuring(server, prepared, backend, slow_down=0.0):
     artifact = str(Path(prepared.folder) / prepared.artifacts[backend])
     return server.worker(
         server.job(
-            "measure", backend=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), outputs_to=outputs_to,
+            "measure", backend=backend, source=SOURCE, artifact=artifact, seeds=(0, 1),
+            outputs_to=f"{prepared.folder}/outputs-{backend}",
             slow_down=slow_down,
         ),
         f"{backend} worker",
@@ -59,7 +60,10 @@ def wait_until(condition, limit_s=10.0):
 def test_each_backend_answers_rounds_from_its_own_process(server, tmp_path):
     """A worker loads, says how long that took, and times exactly the calls asked for."""
     prepared = prepare(server, tmp_path)
-    with measuring(server, prepared, "native") as native, measuring(server, prepared, "openvino") as accelerated:
+    with (
+        measuring(server, prepared, "native") as native,
+        measuring(server, prepared, "openvino") as accelerated,
+    ):
         assert native.pid != accelerated.pid
         for worker, kernels in ((native, False), (accelerated, True)):
             ready = worker.receive()
@@ -100,7 +104,10 @@ def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
 def test_a_planted_slow_down_is_real(server, tmp_path):
     """The same engine, slowed down by 200%, takes about three times as long in the same rounds."""
     prepared = prepare(server, tmp_path)
-    with measuring(server, prepared, "native") as fast, measuring(server, prepared, "native", slow_down=2.0) as slow:
+    with (
+        measuring(server, prepared, "native") as fast,
+        measuring(server, prepared, "native", slow_down=2.0) as slow,
+    ):
         fast.receive()
         slow.receive()
         ratios = []
@@ -151,8 +158,8 @@ def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
     with measuring(server, prepared, "native") as worker:
         worker.receive()
         os.kill(worker.pid, signal.SIGKILL)
+        assert wait_until(lambda: not alive(worker.pid))
         with pytest.raises(WorkerDied, match="native worker was killed by SIGKILL"):
-            worker.ask((1, 1))
             worker.ask((1, 1))
 
 
@@ -201,7 +208,9 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
         """
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     pids = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(pids) == 2

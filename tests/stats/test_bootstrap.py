@@ -79,11 +79,12 @@ def test_pooled_rounds_would_be_too_sure():
     pooled = hierarchical = 0
     for _ in range(100):
         native, accelerated = simulate(generator, 5, 30, 0.05, 0.02)
-        flat = speedup_estimate([sum(native, [])] * 2, [sum(accelerated, [])] * 2)
+        flat = speedup_estimate([np.ravel(native)] * 2, [np.ravel(accelerated)] * 2)
         pooled += flat.low <= 2.0 <= flat.high
         estimate = speedup_estimate(native, accelerated)
         hierarchical += estimate.low <= 2.0 <= estimate.high
-    assert pooled < 50 < 75 < hierarchical
+    assert pooled < 50
+    assert hierarchical > 75
 
 
 def test_sides_must_have_the_same_launches():

@@ -1,7 +1,7 @@
 """Every macro-architecture pattern by name, without loading torch.
 
-Add a pattern in two steps: a file (or a class in its family's file) and one line in `PATTERNS`. Its tests, its
-options and its row in the report come from here.
+Add a pattern in two steps: a file (or a class in its family's file) and one line in `PATTERNS`. Its tests,
+its options and its row in the report come from here.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ class SelfAttention(nn.Module):
     """Multi-head attention of tokens ``(batch, tokens, width)`` to each other."""
 
     def __init__(self, width: int, head_dim: int = HEAD_DIM) -> None:
+        """Build the layers."""
         super().__init__()
         self.heads = width // head_dim
         self.qkv = nn.Linear(width, 3 * width)
@@ -41,9 +42,8 @@ class Attention(Block):
     The feature map comes in and goes out as ``(batch, channels, height, width)``, as for any other pattern.
     """
 
-    def __init__(
-        self, channels: int, width: int, *, head_dim: int = HEAD_DIM, expansion: int = EXPANSION
-    ) -> None:
+    def __init__(self, channels: int, width: int, *, head_dim: int = HEAD_DIM, expansion: int = EXPANSION) -> None:
+        """Build the layers."""
         require_equal("an attention block", channels, width)
         super().__init__(channels, width)
         self.norm1 = nn.LayerNorm(width)
@@ -56,10 +56,11 @@ class Attention(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the block."""
-        tokens = x.flatten(2).transpose(1, 2)
+        tokens: Tensor = x.flatten(2).transpose(1, 2)
         tokens = tokens + self.attention(self.norm1(tokens))
         tokens = tokens + self.project(self.act(self.expand(self.norm2(tokens))))
-        return tokens.transpose(1, 2).reshape(x.shape)
+        out: Tensor = tokens.transpose(1, 2).reshape(x.shape)
+        return out
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
@@ -70,6 +71,6 @@ class Attention(Block):
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """12 width² a token for the matrices; for each pair of tokens the product of queries and keys, and of weights and values."""
+        """12 width² a token for the matrices, and two products of the width for each pair of tokens."""
         tokens = height * width_px
         return 12 * width * width * tokens + 2 * width * tokens * tokens

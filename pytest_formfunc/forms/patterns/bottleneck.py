@@ -1,6 +1,6 @@
 """Bottlenecks: mix fewer channels spatially than are handed on.
 
-ResNet: Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385 (the stride sits on the 3x3)
+ResNet: Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 ResNeXt: Aggregated Residual Transformations for Deep Neural Networks, https://arxiv.org/abs/1611.05431
 """
 
@@ -20,13 +20,14 @@ from pytest_formfunc.forms.block import (
 REDUCTION = 4
 GROUPED_REDUCTION = 2
 CHANNELS_PER_GROUP = 4
-"""ResNeXt-50 32x4d has 32 groups of 4 channels in its first stage; the groups grow in number with the width."""
+"""As in the first stage of ResNeXt-50 32x4d; a wider block has more groups, not larger ones."""
 
 
 class Bottleneck(Block):
     """1x1 down to a quarter, 3x3, 1x1 up again; batch norm and ReLU after each."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         inner = width // REDUCTION
         self.reduce = conv_bn(channels, inner)
@@ -65,6 +66,7 @@ class ResidualBottleneck(Block):
     def __init__(
         self, channels: int, width: int, *, stride: int = 1, inner: int | None = None, groups: int = 1
     ) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         inner = width // REDUCTION if inner is None else inner
         self.reduce = conv_bn(channels, inner)
@@ -98,6 +100,7 @@ class GroupedResidualBottleneck(ResidualBottleneck):
     """The residual bottleneck with half the width inside, and a 3x3 in groups of four channels."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        """Build the layers."""
         inner = width // GROUPED_REDUCTION
         super().__init__(channels, width, stride=stride, inner=inner, groups=inner // CHANNELS_PER_GROUP)
 

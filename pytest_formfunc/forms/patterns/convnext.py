@@ -16,9 +16,8 @@ LAYER_NORM_EPS = 1e-6
 class LargeKernelDepthwise(Block):
     """Depthwise 7x7, layer norm, out to four times the channels, GELU, back, scale, addition."""
 
-    def __init__(
-        self, channels: int, width: int, *, kernel_size: int = 7, expansion: int = EXPANSION
-    ) -> None:
+    def __init__(self, channels: int, width: int, *, kernel_size: int = 7, expansion: int = EXPANSION) -> None:
+        """Build the layers."""
         require_equal("a ConvNeXt block", channels, width)
         super().__init__(channels, width)
         self.depthwise = nn.Conv2d(width, width, kernel_size, padding=kernel_size // 2, groups=width)

@@ -23,6 +23,7 @@ class Dense(Block):
     """
 
     def __init__(self, channels: int, width: int, *, growth: int | None = None) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         growth = width // 2 if growth is None else growth
         self.out_channels = channels + growth

@@ -25,10 +25,9 @@ class DepthwiseSeparable(Block):
         stride: int = 1,
         activation: Activation = relu,
     ) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
-        self.depthwise = conv_bn(
-            channels, channels, kernel_size, stride=stride, groups=channels, activation=activation
-        )
+        self.depthwise = conv_bn(channels, channels, kernel_size, stride=stride, groups=channels, activation=activation)
         self.pointwise = conv_bn(channels, width, activation=activation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,15 +70,14 @@ class DepthwiseBottleneck(Block):
         activation: Activation = relu6,
         residual: bool = False,
     ) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         inner = expansion * channels
         self.adds = residual and stride == 1 and channels == width
         self.expand: nn.Module = nn.Identity()
         if expansion != 1:
             self.expand = conv_bn(channels, inner, activation=activation)
-        self.depthwise = conv_bn(
-            inner, inner, kernel_size, stride=stride, groups=inner, activation=activation
-        )
+        self.depthwise = conv_bn(inner, inner, kernel_size, stride=stride, groups=inner, activation=activation)
         self.project = conv_bn(inner, width, activation=None, ends_branch=self.adds)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,7 +99,7 @@ class DepthwiseBottleneck(Block):
 
 
 class ResidualDepthwiseBottleneck(DepthwiseBottleneck):
-    """MobileNet-V2's inverted residual: the depthwise bottleneck with its input added, where shapes allow it."""
+    """MobileNet-V2's inverted residual: the depthwise bottleneck, and its input added where shapes allow."""
 
     def __init__(
         self,
@@ -113,6 +111,7 @@ class ResidualDepthwiseBottleneck(DepthwiseBottleneck):
         stride: int = 1,
         activation: Activation = relu6,
     ) -> None:
+        """Build the layers."""
         super().__init__(
             channels,
             width,

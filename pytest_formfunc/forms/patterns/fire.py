@@ -21,6 +21,7 @@ class Fire(Block):
     """
 
     def __init__(self, channels: int, width: int, *, squeezed: int | None = None) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         squeezed = width // 8 if squeezed is None else squeezed
         self.squeeze = nn.Conv2d(channels, squeezed, 1)

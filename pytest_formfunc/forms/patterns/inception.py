@@ -43,6 +43,7 @@ class MultiBranch(Block):
     """1x1; 1x1 and 3x3; 1x1 and 5x5; 3x3 maximum and 1x1: side by side, then concatenated."""
 
     def __init__(self, channels: int, width: int, *, branches: BranchWidths | None = None) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         b = BranchWidths.from_width(width) if branches is None else branches
         self.out_channels = b.one + b.three + b.five + b.pooled
@@ -57,7 +58,7 @@ class MultiBranch(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Four 1x1 that read the input, the 3x3, the 5x5; norms for what goes out and for the two reductions."""
+        """Four 1x1 that read the input, the 3x3, the 5x5; norms of the output and of the two reductions."""
         s = width // 16
         return channels * 13 * s + 9 * 6 * s * 8 * s + 25 * s * 2 * s + 2 * (16 * s + 7 * s)
 

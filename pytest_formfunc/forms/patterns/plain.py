@@ -23,6 +23,7 @@ class Plain(Block):
         stride: int = 1,
         activation: Activation = relu,
     ) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         self.conv = conv_bn(channels, width, kernel_size, stride=stride, activation=activation)
 
@@ -46,6 +47,7 @@ class Pointwise(Plain):
     """A 1x1 convolution, batch norm, ReLU: nothing but channel mixing."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1, activation: Activation = relu) -> None:
+        """Build the layers."""
         super().__init__(channels, width, kernel_size=1, stride=stride, activation=activation)
 
     @staticmethod

@@ -21,6 +21,7 @@ class Residual(Block):
     """ResNet's basic block: 3x3, ReLU, 3x3, addition, ReLU; batch norm after each convolution."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         self.first = conv_bn(channels, width, 3, stride=stride)
         self.second = conv_bn(width, width, 3, activation=None, ends_branch=True)

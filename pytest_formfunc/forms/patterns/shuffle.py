@@ -20,6 +20,7 @@ class ChannelShuffle(Block):
     """
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        """Build the layers."""
         super().__init__(channels, width)
         self.splits = stride == 1
         half = width // 2

@@ -19,6 +19,7 @@ class SqueezeExcitation(nn.Module):
     def __init__(
         self, channels: int, squeezed: int, *, activation: Activation = relu, gate: Activation = nn.Sigmoid
     ) -> None:
+        """Build the layers."""
         super().__init__()
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.act = activation()
@@ -36,6 +37,7 @@ class SqueezeExcitationBottleneck(ResidualBottleneck):
     """SE-ResNet: the residual bottleneck with a gate for each channel before the addition."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
+        """Build the layers."""
         super().__init__(channels, width, stride=stride)
         self.attend = SqueezeExcitation(width, width // REDUCTION)
 

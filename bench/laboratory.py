@@ -1,0 +1,63 @@
+"""What the figures' benches share: a prepared case, single workers, and ratios with an interval."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from pytest_formfunc.cases import Case
+from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.measure import WorkerLike, launcher
+from pytest_formfunc.measure.prepare import Prepared
+from pytest_formfunc.measure.schedule import plan_turn
+from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.stats import Estimate
+
+
+class Laboratory:
+    """A warm server, one prepared case at a time, and workers to order."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.threads = allowed_cores()
+        self.server = WorkerServer(timeout_s=120, threads=self.threads)
+
+    def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:
+        job = self.server.job("prepare", source=case.source, backends=backends, cache=str(self.scratch / "cache"))
+        with self.server.worker(job, f"preparing {case.id}") as worker:
+            prepared: Prepared = worker.receive()
+        return prepared
+
+    @contextmanager
+    def worker(self, case: Case, prepared: Prepared, backend: str) -> Iterator[tuple[WorkerLike, float]]:
+        """Give a loaded worker and the seconds of its last warm-up call."""
+        launch = launcher(self.server, case.source, prepared, case.seed, {})
+        worker = launch(backend, str(self.scratch / backend))
+        try:
+            yield worker, worker.receive().settled_call_s
+        finally:
+            worker.stop()
+
+
+def turn(worker: WorkerLike, call_s: float) -> float:
+    """Let a worker take one turn of the schedule; return its median call in seconds."""
+    planned = plan_turn(call_s)
+    return median(worker.ask((planned.discard, planned.calls)).calls_s)
+
+
+def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000) -> Estimate:
+    """Return the median of paired ratios with its percentile-bootstrap interval."""
+    generator = random.Random(0)
+    medians = sorted(median(generator.choices(ratios, k=len(ratios))) for _ in range(draws))
+    low = medians[math.floor((1 - level) / 2 * draws)]
+    high = medians[math.ceil((1 + level) / 2 * draws) - 1]
+    return Estimate(median(ratios), low, high, level, len(ratios))
+
+
+def within(estimate: Estimate, fraction: float) -> bool:
+    """Return whether a ratio may be 1 to within a fraction: its interval reaches into that band."""
+    return estimate.low <= 1 + fraction and estimate.high >= 1 - fraction
