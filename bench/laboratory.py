@@ -36,7 +36,7 @@ class Laboratory:
     def worker(self, case: Case, prepared: Prepared, backend: str) -> Iterator[tuple[WorkerLike, float]]:
         """Give a loaded worker and the seconds of its last warm-up call."""
         launch = launcher(self.server, case.source, prepared, case.seed, {})
-        worker = launch(backend, str(self.scratch / backend))
+        worker = launch(backend, str(self.scratch / backend), 0)
         try:
             yield worker, worker.receive().settled_call_s
         finally:

@@ -50,7 +50,7 @@ OPTIONS = (
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
     OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
-    OptionSpec("budget", "5s", "TIME", "... or a case has taken this long"),
+    OptionSpec("budget", "7s", "TIME", "... or a case has taken this long"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),

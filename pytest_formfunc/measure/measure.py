@@ -70,7 +70,7 @@ class Measurement:
         return speedup_estimate(self.series[NATIVE].per_round(0.5), self.series[backend].per_round(0.5), level=level)
 
 
-Launch = Callable[[str, str], WorkerLike]
+Launch = Callable[[str, str, int], WorkerLike]
 Progress = Callable[[Measurement, int, int, int], None]
 
 
@@ -102,7 +102,7 @@ class CaseMeasurer:
         clock: Callable[[], float] = time.monotonic,
         progress: Progress | None = None,
     ) -> None:
-        """Take the backends in their order; ``launch(backend, outputs_to)`` forks a worker that loads it."""
+        """Take the backends in their order; ``launch(backend, outputs_to, number)`` forks a worker that loads it."""
         self.result = Measurement()
         self._backends = list(backends)
         self._launch_worker = launch
@@ -160,7 +160,7 @@ class CaseMeasurer:
                 if name not in self._backends:
                     continue
                 try:
-                    worker = self._launch_worker(name, str(self._scratch / name))
+                    worker = self._launch_worker(name, str(self._scratch / name), number)
                     stack.callback(worker.stop)
                     workers[name] = worker
                     ready[name] = worker.receive()
@@ -252,7 +252,7 @@ class CaseMeasurer:
 def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float]) -> Launch:
     """Return the function that forks a worker for a backend of a prepared case."""
 
-    def launch(backend: str, outputs_to: str) -> WorkerLike:
+    def launch(backend: str, outputs_to: str, number: int) -> WorkerLike:
         job = server.job(
             "measure",
             backend=backend,
@@ -260,6 +260,7 @@ def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down:
             artifact=str(Path(prepared.folder) / prepared.artifacts[backend]),
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
+            layout=number,
             slow_down=slow_down.get(backend, 0.0),
         )
         worker: WorkerLike = server.worker(job, f"{backend} worker")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TURN_S = 0.025  # a turn's counted calls: long enough to average jitter, short against the machine's moods
+TURN_S = 0.006  # a turn's counted calls: rounds, not calls, are what the estimate needs many of
 MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 8
@@ -30,7 +30,7 @@ def plan_turn(call_s: float) -> Turn:
     counted; with short calls, as many as last a millisecond.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=1, calls=3), Turn(discard=10, calls=250))
+    (Turn(discard=1, calls=2), Turn(discard=10, calls=60))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))

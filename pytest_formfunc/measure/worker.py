@@ -17,9 +17,10 @@ from typing import Any
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
+from pytest_formfunc.measure.layout import HeapShaker
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
 
-WARM_UP_S = 0.03  # after the first call, warm up this long ...
+WARM_UP_S = 0.015  # after the first call, warm up this long ...
 WARM_UP_CALLS = 2  # ... and at least this often
 
 
@@ -95,8 +96,6 @@ def _measure(connection: Connection, job: Job) -> None:
     engine.call()
     first_call_s = time.perf_counter() - started
     files = []
-    # Every launch does this, so that all of them leave their allocator in the same state: whether glibc maps each
-    # activation afresh depends on it, and doubles native's latency.
     for index, inputs in enumerate(arrays):
         engine.set_inputs(inputs)
         files.append(f"{payload['outputs_to']}-{index}.npz")
@@ -106,9 +105,11 @@ def _measure(connection: Connection, job: Job) -> None:
     settled_s = _warm_up(call)
     graph = engine.graph()
     connection.send(Ready(compile_s, first_call_s, settled_s, tuple(files), graph, engine.precision, engine.device))
+    shaker = HeapShaker(payload["layout"])
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
             discard, calls = request
+            shaker.shake()
             connection.send(_run_round(call, discard, calls))
         connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 

@@ -26,7 +26,7 @@ def log_ratio_draws(numerator: Launches, denominator: Launches, *, draws: int = 
     """Return bootstrap draws of the log of numerator / denominator.
 
     Round ``r`` of launch ``l`` of both was measured back to back, so they are drawn as a pair: what the
-    machine did to both cancels. A launch counts by the median of its rounds' log ratios, a draw by the mean
+    machine did to both cancels. A launch counts by the trimmed mean of its rounds' log ratios, a draw by the mean
     of its launches.
 
     Args:
@@ -37,14 +37,14 @@ def log_ratio_draws(numerator: Launches, denominator: Launches, *, draws: int = 
     launches = paired_log_ratios(numerator, denominator)
     generator = np.random.default_rng(_SEED)
     picked = generator.integers(0, len(launches), size=(draws, len(launches)))
-    medians = np.empty((draws, len(launches)))
+    centers = np.empty((draws, len(launches)))
     for index, rounds in enumerate(launches):
         # Every draw resamples each launch's rounds afresh for each time that the launch is picked.
         rows, columns = np.nonzero(picked == index)
         if len(rows):
             resampled = generator.integers(0, len(rounds), size=(len(rows), len(rounds)))
-            medians[rows, columns] = np.median(rounds[resampled], axis=1)
-    return np.asarray(medians.mean(axis=1))
+            centers[rows, columns] = trimmed_mean(rounds[resampled])
+    return np.asarray(centers.mean(axis=1))
 
 
 def paired_log_ratios(numerator: Launches, denominator: Launches) -> list[NDArray[np.float64]]:
@@ -58,9 +58,20 @@ def paired_log_ratios(numerator: Launches, denominator: Launches) -> list[NDArra
     return pairs
 
 
+def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean along the last axis without the lowest and the highest eighth, at least one each of four.
+
+    Rounds are a mixture (each has a heap layout of its own), for which a median is a poor summary, with now and
+    then an outlier by a neighbour on the machine, for which a mean is.
+    """
+    count = values.shape[-1]
+    cut = max(count // 8, 1 if count >= 4 else 0)
+    return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
+
+
 def log_ratio(numerator: Launches, denominator: Launches) -> float:
-    """Return the point estimate: the mean over launches of the median over rounds."""
-    return float(np.mean([np.median(rounds) for rounds in paired_log_ratios(numerator, denominator)]))
+    """Return the point estimate: the mean over launches of the trimmed mean over rounds."""
+    return float(np.mean([trimmed_mean(rounds) for rounds in paired_log_ratios(numerator, denominator)]))
 
 
 def speedup_estimate(native: Launches, accelerated: Launches, *, level: float = 0.95) -> Estimate:

@@ -25,7 +25,7 @@ class Lab:
     def clock(self):
         return self.now
 
-    def launch(self, backend, outputs_to):
+    def launch(self, backend, outputs_to, number):
         self.notes.append(("start", backend))
         return FakeWorker(self, backend, outputs_to)
 

@@ -35,7 +35,7 @@ def measuring(server, prepared, backend, slow_down=0.0):
     artifact = str(Path(prepared.folder) / prepared.artifacts[backend])
     return server.worker(
         server.job(
-            "measure", backend=backend, source=SOURCE, artifact=artifact, seeds=(0, 1),
+            "measure", backend=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), layout=0,
             outputs_to=f"{prepared.folder}/outputs-{backend}",
             slow_down=slow_down,
         ),
