@@ -8,7 +8,7 @@ ARGS ?=
 .PHONY: bench test check figures clean
 
 bench: $(STAMP)
-	$(BIN)/pytest bench/test_forms.py $(ARGS)
+	$(BIN)/pytest bench $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/pytest tests $(ARGS)
@@ -20,7 +20,7 @@ check: $(STAMP)
 
 # The performance claims: fidelity, interference, steadiness, cost. Minutes each; see docs/figures.md.
 figures: $(STAMP)
-	$(BIN)/pytest bench/test_fidelity.py bench/test_interference.py bench/test_steadiness.py -rA $(ARGS)
+	$(BIN)/pytest bench/test_fidelity.py bench/test_interference.py bench/test_layout.py bench/test_steadiness.py $(ARGS)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

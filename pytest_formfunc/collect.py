@@ -31,16 +31,17 @@ class Comparison:
     comparisons: int = 0
 
 
-def fill_in_siblings(plans: Iterable[TestPlan]) -> int:
-    """Tell every test which backends its case is measured on; return the number of cases."""
+def fill_in_siblings(plans: Iterable[TestPlan]) -> dict[str, tuple[str, ...]]:
+    """Tell every test which backends its case is measured on; return that by case."""
     groups: dict[str, list[TestPlan]] = {}
+    backends_by_case: dict[str, tuple[str, ...]] = {}
     for plan in plans:
         groups.setdefault(plan.group, []).append(plan)
-    for members in groups.values():
-        backends = tuple(dict.fromkeys([NATIVE, *(plan.backend for plan in members)]))
+    for group, members in groups.items():
+        backends = backends_by_case[group] = tuple(dict.fromkeys([NATIVE, *(plan.backend for plan in members)]))
         for plan in members:
             plan.siblings = backends
-    return len(groups)
+    return backends_by_case
 
 
 def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Sequence[TestPlan]) -> Comparison:

@@ -16,10 +16,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc.backends import distributions
+
 _ISA_FLAGS = (
     "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8", "asimd", "sve", "bf16",
 )  # fmt: skip
-_PACKAGES = ("torch", "openvino", "pytest-formfunc", "pytest-benchmark", "numpy")
 
 
 def allowed_cores() -> int:
@@ -85,7 +86,7 @@ def describe_host() -> dict[str, Any]:
     """Return the machine and the versions, as JSON."""
     name, isa, generation = _cpu()
     versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in (*distributions(), "pytest-formfunc", "pytest-benchmark", "numpy"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -150,7 +151,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from pytest_formfunc import collect
 
     run = state.run()
-    run.planned_cases = collect.fill_in_siblings(plans)
+    run.plan(collect.fill_in_siblings(plans), config.stash[CASES])
     with _usage_errors():
         if config.pluginmanager.has_plugin("benchmark"):
             state.comparison = collect.find_comparison(config.getoption, state.settings, plans)
@@ -236,12 +237,10 @@ class _Sentence(pytest.Item):
         return self.path, None, self.name
 
 
-class _usage_errors:
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
     """Turn a `FormfuncError` into pytest's usage error."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FormfuncError):
-            raise pytest.UsageError(f"formfunc: {error}") from None
+    try:
+        yield
+    except FormfuncError as error:
+        raise pytest.UsageError(f"formfunc: {error}") from None

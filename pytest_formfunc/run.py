@@ -69,7 +69,9 @@ class Run:
         self.records: dict[Key, Record] = {}
         self.failures: dict[Key, str] = {}
         self.spent = Spent()
-        self.planned_cases = 0
+        self._planned: dict[str, tuple[str, ...]] = {}
+        self._known_cases: dict[str, Case] = {}
+        self._prepared: dict[str, Prepared | MeasurementError] = {}
         self._say = say
         self._server = WorkerServer(settings.timeout_s, settings.threads)
         self._preparer: Worker | None = None
@@ -82,6 +84,11 @@ class Run:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="formfunc-"))
         return self._scratch
+
+    def plan(self, backends_by_case: dict[str, tuple[str, ...]], known: dict[str, Case]) -> None:
+        """Say what will be measured, and which of it is known well enough to be prepared at once."""
+        self._planned = backends_by_case
+        self._known_cases = {name: case for name, case in known.items() if name in backends_by_case}
 
     def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
         """Return, for each backend, why it cannot be used here, or None where it can."""
@@ -112,8 +119,7 @@ class Run:
         ordered = [NATIVE, *(name for name in backends if name != NATIVE)]
         effort = Effort(self.settings.precision, self.settings.budget_s, once=self.once)
         try:
-            self._tell(case, "preparing")
-            prepared = self._prepare(case, ordered)
+            prepared = self._prepared_artifacts(case, ordered)
             measurer = CaseMeasurer(
                 ordered,
                 launcher(self._server, case.source, prepared, case.seed, dict(self.settings.slow_down)),
@@ -191,8 +197,25 @@ class Run:
             self.records[case.id, name] = record
             self.spent.worker_peak_bytes = max(self.spent.worker_peak_bytes, series.peak_rss_bytes)
 
-    def _prepare(self, case: Case, backends: Sequence[str]) -> Prepared:
-        began = time.monotonic()
+    def _prepared_artifacts(self, case: Case, backends: Sequence[str]) -> Prepared:
+        """Return a case's artifacts. All cases known so far are prepared first, so that nothing else is alive later."""
+        if case.id not in self._prepared:
+            began = time.monotonic()
+            waiting = {**self._known_cases, case.id: case}
+            for name, one in waiting.items():
+                if name not in self._prepared:
+                    self._say(f"preparing {len(self._prepared) + 1} of {max(len(self._planned), 1)}: {name}")
+                    self._prepared[name] = self._prepare(one, self._planned.get(name, tuple(backends)))
+            if self._preparer is not None:
+                self._preparer.stop()
+                self._preparer = None
+            self.spent.preparing_s += time.monotonic() - began
+        prepared = self._prepared[case.id]
+        if isinstance(prepared, MeasurementError):
+            raise prepared
+        return prepared
+
+    def _prepare(self, case: Case, backends: Sequence[str]) -> Prepared | MeasurementError:
         cache = str(self.settings.cache_dir)
         prepared = find_prepared(case.source, tuple(backends), cache)
         if prepared is None:
@@ -209,15 +232,14 @@ class Run:
                 if not isinstance(error, JobFailed) and self._preparer is not None:
                     self._preparer.stop()  # it died or hangs; the next case gets a new one
                     self._preparer = None
-                raise
+                return error
         self.spent.converted += len(prepared.converted)
         self.spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
-        self.spent.preparing_s += time.monotonic() - began
         return prepared
 
     def _tell(self, case: Case, what: str) -> None:
         number = len(self._measured) + (case.id not in self._measured)
-        total = max(self.planned_cases, number)
+        total = max(len(self._planned), number)
         self._say(f"[{number}/{total}] {case.id}: {what}")
 
 

@@ -54,7 +54,7 @@ OPTIONS = (
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
-    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, relative to the root folder"),
+    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, from the root folder"),
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side", ini=False),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),

@@ -25,7 +25,8 @@ class BackendEntry:
     Attributes:
         name: what the user types.
         target: ``module:class`` below this package.
-        distributions: what must be installed.
+        distributions: what must be installed; their versions are part of an artifact's key.
+        preload: modules that the warm server imports, so that a worker does not have to.
         extra: the extra of pytest-formfunc that installs it.
         precision: the precision that outputs are compared in: ``f32`` or ``bf16``.
         summary: one clause for ``--formfunc-list``.
@@ -34,6 +35,7 @@ class BackendEntry:
     name: str
     target: str
     distributions: tuple[str, ...]
+    preload: tuple[str, ...]
     extra: str
     precision: str
     summary: str
@@ -59,18 +61,52 @@ class BackendEntry:
         return loaded
 
 
+_TORCH_MODULES = ("torch", "torch.export", "torch._export.utils", "torch._inductor.config")
+_OPENVINO_MODULES = (
+    "openvino",
+    "openvino.frontend.pytorch.fx_decoder",
+    "openvino.frontend.pytorch.torchdynamo",
+)
+
 BACKENDS = (
-    BackendEntry(NATIVE, "native:NativeEngine", ("torch",), "torch", "f32", "PyTorch eager, float32"),
-    BackendEntry("openvino", "openvino:OpenVinoEngine", ("torch", "openvino"), "openvino", "f32", "OpenVINO, float32"),
     BackendEntry(
-        "openvino-bf16",
-        "openvino:OpenVinoBf16Engine",
-        ("torch", "openvino"),
-        "openvino",
-        "bf16",
-        "OpenVINO, bfloat16 where the CPU has it",
+        name=NATIVE,
+        target="native:NativeEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch eager, float32",
+    ),
+    BackendEntry(
+        name="openvino",
+        target="openvino:OpenVinoEngine",
+        distributions=("torch", "openvino"),
+        preload=_OPENVINO_MODULES,
+        extra="openvino",
+        precision="f32",
+        summary="OpenVINO, float32",
+    ),
+    BackendEntry(
+        name="openvino-bf16",
+        target="openvino:OpenVinoBf16Engine",
+        distributions=("torch", "openvino"),
+        preload=_OPENVINO_MODULES,
+        extra="openvino",
+        precision="bf16",
+        summary="OpenVINO, bfloat16 where the CPU has it",
     ),
 )
+
+
+def distributions() -> tuple[str, ...]:
+    """Return every distribution that some backend needs, without repeats."""
+    return tuple(dict.fromkeys(name for entry in BACKENDS for name in entry.distributions))
+
+
+def preload_modules() -> tuple[str, ...]:
+    """Return every module that the warm server imports, without repeats."""
+    return tuple(dict.fromkeys(name for entry in BACKENDS for name in entry.preload))
 
 
 def backend_names() -> tuple[str, ...]:

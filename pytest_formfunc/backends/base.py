@@ -18,11 +18,9 @@ class Engine(ABC):
     Attributes:
         artifact: name of the file that `prepare` leaves in the case's folder; engines that read the
             same file share the name, and it is made once.
-        packages: distributions whose versions are part of the artifact's cache key.
     """
 
     artifact: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]]
 
     def __init__(self, threads: int) -> None:
         self.threads = threads

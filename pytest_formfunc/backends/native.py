@@ -17,7 +17,6 @@ class NativeEngine(Engine):
     """The module as it was written, float32, default memory format and allocator, inference mode."""
 
     artifact = "weights.pt"
-    packages = ("torch",)
 
     def why_unavailable(self) -> str | None:
         """PyTorch runs on every CPU that it installs on; see `Engine.why_unavailable`."""

@@ -20,7 +20,6 @@ class OpenVinoEngine(Engine):
     """OpenVINO with the latency hint and float32 (it would pick bfloat16 by itself where the CPU has it)."""
 
     artifact = "model.xml"
-    packages = ("torch", "openvino")
     hint = "f32"
 
     def why_unavailable(self) -> str | None:

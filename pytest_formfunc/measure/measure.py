@@ -249,8 +249,19 @@ class CaseMeasurer:
             self.result.series.pop(other, None)
 
 
-def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float]) -> Launch:
-    """Return the function that forks a worker for a backend of a prepared case."""
+def launcher(
+    server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float], *, shake: bool = True
+) -> Launch:
+    """Return the function that forks a worker for a backend of a prepared case.
+
+    Args:
+        server: a `WorkerServer`.
+        source: what the case is built from.
+        prepared: its artifacts.
+        seed: of the inputs.
+        slow_down: fraction by which to lengthen each call of a backend, by its name.
+        shake: whether each round draws another heap layout.
+    """
 
     def launch(backend: str, outputs_to: str, number: int) -> WorkerLike:
         job = server.job(
@@ -260,7 +271,7 @@ def launcher(server: Any, source: Any, prepared: Prepared, seed: int, slow_down:
             artifact=str(Path(prepared.folder) / prepared.artifacts[backend]),
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
-            layout=number,
+            layout=number if shake else None,
             slow_down=slow_down.get(backend, 0.0),
         )
         worker: WorkerLike = server.worker(job, f"{backend} worker")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.backends import backend_entry, distributions
 from pytest_formfunc.errors import MeasurementError
 
 _META = "case.json"
@@ -119,7 +119,7 @@ def cache_key(content: str, description: str) -> str:
 @functools.cache
 def _versions() -> str:
     versions = {}
-    for name in ("torch", "openvino", "pytest-formfunc"):
+    for name in (*distributions(), "pytest-formfunc"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return json.dumps(versions, sort_keys=True)

@@ -18,32 +18,19 @@ import socket
 import sys
 from multiprocessing.connection import Connection
 
+from pytest_formfunc.backends import preload_modules
+
 _PR_SET_PDEATHSIG = 1
-_PRELOAD = (
-    "numpy",
-    "cloudpickle",
-    "torch",
-    "torch.export",
-    "torch._inductor.config",
-    "openvino",
-    "openvino.frontend.pytorch.fx_decoder",
-    "openvino.frontend.pytorch.torchdynamo",
-    "torch._export.utils",
-)
 
 
-def preload() -> dict[str, str]:
-    """Import what the workers will need; return what could not be imported, and why."""
-    missing = {}
+def preload() -> None:
+    """Import what the workers will need; what does not import is said by the worker that needs it."""
     # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
     # would not be alone. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    for name in _PRELOAD:
-        try:
+    for name in ("numpy", "cloudpickle", *preload_modules()):
+        with contextlib.suppress(Exception):  # a broken engine must not stop the others
             __import__(name)
-        except Exception as error:  # noqa: BLE001 - a broken engine must not stop the others
-            missing[name] = f"{type(error).__name__}: {error}"
-    return missing
 
 
 def die_with_parent(parent: int) -> None:

@@ -105,11 +105,12 @@ def _measure(connection: Connection, job: Job) -> None:
     settled_s = _warm_up(call)
     graph = engine.graph()
     connection.send(Ready(compile_s, first_call_s, settled_s, tuple(files), graph, engine.precision, engine.device))
-    shaker = HeapShaker(payload["layout"])
+    shaker = HeapShaker(payload["layout"]) if payload["layout"] is not None else None
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
             discard, calls = request
-            shaker.shake()
+            if shaker is not None:
+                shaker.shake()
             connection.send(_run_round(call, discard, calls))
         connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 

@@ -1,0 +1,56 @@
+"""What drawing the heap layout anew is for: how far runs of unchanged code differ with and without it.
+
+Each run has a server of its own, as two runs of a user have. Prints the standard deviation of the log speedup between
+runs beside the half-width that the runs claim; asserts that the claim is honest where layouts are drawn anew.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from statistics import mean, median, stdev
+
+import pytest
+from laboratory import Laboratory
+
+from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+
+RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
+BUDGET_S = 3.0
+
+
+def one_run(scratch, case, *, shake):
+    """Measure a case with a server of its own; return its speedup and native's page faults a call."""
+    laboratory = Laboratory(scratch)
+    try:
+        prepared = laboratory.prepare(case)
+        launch = launcher(laboratory.server, case.source, prepared, case.seed, {}, shake=shake)
+        result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.001, BUDGET_S))
+    finally:
+        laboratory.server.close()
+    turns = [turn for rounds in result.series["native"].launches for turn in rounds]
+    faults = sum(turn.disturbance.page_faults for turn in turns) / sum(len(turn.calls_s) for turn in turns)
+    return result.speedup("openvino"), faults
+
+
+@pytest.mark.parametrize(("pattern", "depth"), [("large_kernel_depthwise", 2), ("residual_bottleneck", 8)])
+def test_intervals_cover_what_runs_differ_by(tmp_path, pattern, depth, capsys):
+    case = pattern_case(pattern, depth, 64)
+    runs = {shake: [] for shake in (False, True)}
+    for _ in range(RUNS):
+        for shake, done in runs.items():
+            done.append(one_run(tmp_path, case, shake=shake))
+    for shake, done in runs.items():
+        logs = [math.log(speedup.value) for speedup, _ in done]
+        claimed = median(speedup.half_width for speedup, _ in done)
+        faults = sorted(count for _, count in done)
+        with capsys.disabled():
+            print(
+                f"\nlayout: {case.id}, {'drawn anew' if shake else 'as inherited'}: {RUNS} runs, speedup "
+                f"{math.exp(mean(logs)):.2f}x, sd between runs {stdev(logs):.3f}, half-width claimed {claimed:.3f}, "
+                f"native page faults a call {faults[0]:.0f} to {faults[-1]:.0f}"
+            )
+    center = mean(math.log(speedup.value) for speedup, _ in runs[True])
+    held = sum(speedup.low <= math.exp(center) <= speedup.high for speedup, _ in runs[True])
+    assert held >= 0.6 * RUNS

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from made_records import record, samples, saved
+
+from pytest_formfunc.gate.compare import decide, judge, measure_change
+from pytest_formfunc.gate.explain import graph_change
+from pytest_formfunc.records import Samples
+
+THEN = saved(record(0.0025, draw=1))
+
+
+@pytest.mark.parametrize(
+    ("factor", "status"),
+    [(1.0, "unchanged"), (1.04, "unchanged"), (1.3, "regressed"), (2.0, "regressed"), (0.7, "improved")],
+)
+def test_the_verdict_follows_the_true_change(factor, status):
+    """Losses beyond the threshold are red, gains improved, small changes neither."""
+    verdict = judge(record(0.0025 * factor), THEN, 0.10, comparisons=32)
+    assert verdict.status == status
+    assert verdict.change.low < 1 / factor < verdict.change.high
+
+
+def test_a_loss_below_the_threshold_is_not_red_however_sure():
+    """Real but small is not big enough."""
+    verdict = judge(record(0.0025 * 1.3), THEN, 0.50, comparisons=1)
+    assert verdict.status == "unchanged"
+
+
+def test_a_loss_that_may_be_none_is_not_red_however_big():
+    """Big but unsure is inconclusive."""
+    noisy = record(0.0025 * 1.3, samples=samples(0.0025 * 1.3, scatter=0.7))
+    assert judge(noisy, THEN, 0.10, comparisons=32).status == "inconclusive"
+
+
+def test_more_comparisons_ask_for_more_evidence():
+    """The chance of any red run is shared out over all comparisons."""
+    sides = (samples(0.010, seed=3), samples(0.0025, seed=4))
+    alone = measure_change(sides, sides, comparisons=1).gate
+    among_many = measure_change(sides, sides, comparisons=100).gate
+    assert among_many.low < alone.low < 1 < alone.high < among_many.high
+
+
+def test_the_assumed_scatter_between_runs_widens_the_interval():
+    """Even exact samples of two runs do not prove a change of a few percent."""
+    exact = (samples(0.010, scatter=0), samples(0.0025, scatter=0))
+    change = measure_change(exact, exact, comparisons=1)
+    assert 0.90 < change.estimate.low < 0.95
+
+
+def test_unchanged_is_not_said_where_a_great_loss_is_possible():
+    """An interval that reaches to twice the threshold is inconclusive, not green."""
+    noisy = (samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
+    change = measure_change(noisy, noisy, comparisons=1)
+    assert change.estimate.value == pytest.approx(1.0)
+    assert decide(change, 0.05) == "inconclusive"
+
+
+def test_the_sentence_names_case_backend_speedups_threshold_and_side():
+    """All that a person needs to act, in one sentence."""
+    verdict = judge(record(0.0050), THEN, 0.10, comparisons=1)
+    for words in (
+        "residual-d8-w64 on openvino lost speedup: 4.0",
+        "now",
+        "(threshold 10%)",
+        "openvino got slower",
+        "ms",
+    ):
+        assert words in verdict.reason
+    assert "\n" not in verdict.reason
+
+
+def test_a_faster_native_side_is_named_as_the_one_that_moved():
+    """The speedup fell, but the accelerated side did not lose anything."""
+    verdict = judge(record(0.0025, native_s=0.005), THEN, 0.10, comparisons=1)
+    assert verdict.status == "regressed"
+    assert "native got faster" in verdict.reason
+
+
+def test_version_and_kernel_changes_are_part_of_the_sentence():
+    """What changed without any noise is said beside what was timed."""
+    now = record(
+        0.0050, host={"cpu": "CPU", "versions": {"openvino": "2"}}, graph={"hash": "b", "kernels": {"ref": 17}}
+    )
+    reason = judge(now, THEN, 0.10, comparisons=1).reason
+    assert "openvino 1 -> 2" in reason
+    assert "kernels changed: brgconv 17 -> 0, ref 0 -> 17" in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"fingerprint": "there"}, "another machine"),
+        ({"threads": 1}, "threads was 2, is 1"),
+        ({"input_shape": (2, 3, 224, 224)}, "input shape was"),
+        ({"seed": 1}, "seed was 0, is 1"),
+        ({"precision": "bf16"}, "precision was f32, is bf16"),
+    ],
+)
+def test_unlike_records_are_not_compared(change, reason):
+    """Machine, threads, input, seed and precision must be those of the baseline."""
+    verdict = judge(record(0.0050, **change), THEN, 0.10, comparisons=1)
+    assert verdict.status == "not comparable"
+    assert verdict.change is None
+    assert reason in verdict.reason
+
+
+def test_an_equal_graph_is_said():
+    """A timing change without a change of the graph is worth knowing."""
+    graph = {"hash": "a", "kernels": {"x": 1}}
+    assert graph_change(graph, graph) == ["the engine executes the same graph as then"]
+    assert graph_change(None, graph) == []
+
+
+def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
+    """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower almost always.
+
+    As in a run, what is not red but suspicious is judged again with ten more launches.
+    """
+    generator = np.random.default_rng(11)
+
+    def run(factor, launches=20):
+        run_factor = np.exp(generator.normal(0, 0.025))
+        launch = np.exp(generator.normal(0, 0.06, size=(launches, 1)))
+        rounds = np.exp(generator.normal(0, 0.20, size=(launches, 8)))
+        native = (0.010 * run_factor * launch * rounds).tolist()
+        accelerated = np.full((launches, 8), 0.0025 * factor).tolist()
+        return native, accelerated
+
+    def first(sides, launches):
+        return tuple(Samples(tuple(map(tuple, side[:launches])), ()) for side in sides)
+
+    def is_red(now, then):
+        statuses = [decide(measure_change(first(now, n), first(then, 10), comparisons=32), 0.10) for n in (10, 20)]
+        return statuses[0] in ("regressed", "inconclusive") and statuses[1] == "regressed"
+
+    red = {1.0: 0, 1.3: 0}
+    trials = {1.0: 300, 1.3: 60}
+    for factor, count in trials.items():
+        for _ in range(count):
+            red[factor] += is_red(run(factor), run(1.0))
+    assert red[1.0] == 0
+    assert red[1.3] >= 0.85 * trials[1.3]

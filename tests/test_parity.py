@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from pytest_formfunc.parity import ParityError, check_native, check_parity
+
+GENERATOR = np.random.default_rng(0)
+FIRST, SECOND = GENERATOR.normal(size=(1, 100)), GENERATOR.normal(size=(1, 100))
+
+
+def outputs(*arrays):
+    return [[array] for array in arrays]
+
+
+def test_equal_outputs_agree_and_the_error_is_stated():
+    """Rounding-sized differences pass, with SQNR and the largest error on record."""
+    noise = 1e-6 * GENERATOR.normal(size=(1, 100))
+    parity = check_parity(outputs(FIRST, SECOND), outputs(FIRST + noise, SECOND + noise), "f32", "engine")
+    assert parity.ok
+    assert 115 < parity.sqnr_db < 125
+    assert parity.max_abs_error == pytest.approx(np.abs(noise).max())
+    assert parity.output_std == pytest.approx(np.std([FIRST, SECOND]))
+
+
+@pytest.mark.parametrize(
+    ("precision", "error", "passes"), [("f32", 1e-2, False), ("bf16", 1e-2, True), ("bf16", 0.5, False)]
+)
+def test_tolerance_belongs_to_the_precision(precision, error, passes):
+    """An error of 1% is fine for bfloat16 and far too much for float32."""
+    noise = error * GENERATOR.normal(size=(1, 100))
+    theirs = outputs(FIRST + noise, SECOND + noise)
+    if passes:
+        assert check_parity(outputs(FIRST, SECOND), theirs, precision, "engine").ok
+    else:
+        with pytest.raises(ParityError, match=r"engine disagrees with native: SQNR"):
+            check_parity(outputs(FIRST, SECOND), theirs, precision, "engine")
+
+
+def test_a_large_constant_hides_no_error():
+    """The signal is the spread, not the size: outputs of 1000 +- 1 may not be off by 1."""
+    theirs = outputs(FIRST + 1000 + GENERATOR.normal(size=(1, 100)), SECOND + 1000)
+    with pytest.raises(ParityError, match="disagrees"):
+        check_parity(outputs(FIRST + 1000, SECOND + 1000), theirs, "f32", "engine")
+
+
+def test_an_error_in_one_of_several_outputs_is_found():
+    """The worst output decides."""
+    native = [[FIRST, FIRST], [SECOND, SECOND]]
+    theirs = [[FIRST, FIRST], [SECOND, -SECOND]]
+    with pytest.raises(ParityError, match="disagrees"):
+        check_parity(native, theirs, "f32", "engine")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_outputs_that_are_not_finite_are_refused(bad):
+    """On either side."""
+    broken = FIRST.copy()
+    broken[0, 3] = bad
+    with pytest.raises(ParityError, match=r"native returns NaN or infinity \(1 of 100 values\)"):
+        check_native(outputs(broken, SECOND), "native")
+    with pytest.raises(ParityError, match="engine returns NaN or infinity"):
+        check_parity(outputs(FIRST, SECOND), outputs(FIRST, broken), "f32", "engine")
+
+
+@pytest.mark.parametrize("second", [FIRST, FIRST * (1 + 1e-8), FIRST + 1e-9])
+def test_outputs_that_do_not_depend_on_the_input_prove_nothing(second):
+    """A network whose output is constant but for 1e-8 agrees with any engine."""
+    with pytest.raises(ParityError, match="ignores its input"):
+        check_native(outputs(FIRST, second), "native")
+
+
+def test_zero_outputs_prove_nothing():
+    """All zeros are a constant too."""
+    with pytest.raises(ParityError, match="ignores its input"):
+        check_native(outputs(0 * FIRST, 0 * SECOND), "native")
+
+
+def test_another_shape_is_no_parity():
+    """Outputs are compared as they are, not broadcast."""
+    with pytest.raises(ParityError, match="output shapes"):
+        check_parity(outputs(FIRST, SECOND), outputs(FIRST[:, :1], SECOND[:, :1]), "f32", "engine")
+
+
+def test_no_output_is_refused():
+    """A model that returns no tensor cannot be compared."""
+    with pytest.raises(ParityError, match="no tensor"):
+        check_native([[], []], "native")
