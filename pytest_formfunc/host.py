@@ -55,6 +55,17 @@ def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = 
     return max(quota, 0.0)
 
 
+def peak_rss_bytes() -> int:
+    """Return the peak resident memory of this process since it was executed or forked.
+
+    ``VmHWM`` of ``/proc/self/status``: ``getrusage`` would report the peak of the process that executed this one.
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 def _cpu() -> tuple[str, list[str], str]:
     """Return the CPU's name, the instruction sets that matter, and its family, model and stepping."""
     fields: dict[str, str] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
 from pytest_formfunc.gate.baseline import Baseline, Key
 from pytest_formfunc.gate.compare import judge
-from pytest_formfunc.host import describe_host, fingerprint
+from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
@@ -45,7 +44,7 @@ class Spent:
     @property
     def parent_peak_bytes(self) -> int:
         """Return the peak resident memory of this process."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return peak_rss_bytes()
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.settings import OPTIONS
 
-HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.settings")
+HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.stats")
 
 
 @pytest.mark.parametrize("args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.host import peak_rss_bytes
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
 from pytest_formfunc.measure.layout import HeapShaker
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
@@ -112,7 +112,7 @@ def _measure(connection: Connection, job: Job) -> None:
             if shaker is not None:
                 shaker.shake()
             connection.send(_run_round(call, discard, calls))
-        connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        connection.send(peak_rss_bytes())
 
 
 def _warm_up(call: Callable[[], Any]) -> float:

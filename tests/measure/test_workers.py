@@ -13,6 +13,7 @@ import pytest
 from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.measure.prepare import find_prepared
+from pytest_formfunc.measure.worker import _slowed
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
 SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
@@ -102,18 +103,28 @@ def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
 
 
 def test_a_planted_slow_down_is_real(server, tmp_path):
-    """The same engine, slowed down by 200%, takes about three times as long in the same rounds."""
+    """The worker that was told to really works longer at each call: three times as long with 200%."""
+
+    def work():
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+
+    slowed = _slowed(work, 2.0)
+    ratios = []
+    for _ in range(15):
+        started = time.perf_counter()
+        work()
+        between = time.perf_counter()
+        slowed()
+        ratios.append((time.perf_counter() - between) / (between - started))
+    assert 2.7 < sorted(ratios)[7] < 3.3
     prepared = prepare(server, tmp_path)
-    with (
-        measuring(server, prepared, "native") as fast,
-        measuring(server, prepared, "native", slow_down=2.0) as slow,
-    ):
+    with measuring(server, prepared, "native") as fast, measuring(server, prepared, "native", slow_down=9.0) as slow:
         fast.receive()
         slow.receive()
-        ratios = []
-        for _ in range(7):
-            ratios.append(sorted(slow.ask((2, 31)).calls_s)[15] / sorted(fast.ask((2, 31)).calls_s)[15])
-        assert 2.0 < sorted(ratios)[3] < 4.5
+        pairs = [(min(slow.ask((2, 31)).calls_s), min(fast.ask((2, 31)).calls_s)) for _ in range(5)]
+    assert min(slow_s for slow_s, _ in pairs) > 3 * min(fast_s for _, fast_s in pairs)
 
 
 def test_second_preparation_converts_nothing(server, tmp_path):
