@@ -40,6 +40,9 @@ class OpenVinoEngine(Engine):
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
             program = torch.export.export(network, inputs)
             model = openvino.convert_model(program)
+            # The converter leaves every dimension open; a deployment that knows its shape says so, and runs faster.
+            shapes = [list(tensor.shape) for tensor in inputs if isinstance(tensor, torch.Tensor)]
+            model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
 
     def load(self, source: Source, artifact: Path) -> None:

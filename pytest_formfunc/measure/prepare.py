@@ -24,7 +24,7 @@ from pytest_formfunc.backends import backend_entry, distributions
 from pytest_formfunc.errors import MeasurementError
 
 _META = "case.json"
-_LAYOUT = "1"  # raise when the folder's layout changes
+_LAYOUT = "2"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)

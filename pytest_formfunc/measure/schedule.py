@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TURN_S = 0.006  # a turn's counted calls: rounds, not calls, are what the estimate needs many of
+SETTLE_S = 0.003  # libgomp's threads spin on for a few ms after the other engine's turn
 MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 8
@@ -27,16 +28,16 @@ def plan_turn(call_s: float) -> Turn:
     """Plan a turn for a backend whose call takes about ``call_s`` seconds.
 
     The first call after a hand-over finds cold caches and the other engine's threads still spinning, so it is not
-    counted; with short calls, as many as last a millisecond.
+    counted; with short calls, as many as last `SETTLE_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=1, calls=2), Turn(discard=10, calls=60))
+    (Turn(discard=1, calls=2), Turn(discard=30, calls=60))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
     if call_s > 0.5:
         calls = 1
-    return Turn(discard=max(1, min(20, math.ceil(round(0.001 / call_s, 6)))), calls=calls)
+    return Turn(discard=max(1, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
 
 
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:

@@ -1,0 +1,58 @@
+"""The real engine: what it compiles is what was asked for."""
+
+import openvino
+import pytest
+import torch
+
+from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.forms.sources import PatternSource
+
+SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    path = tmp_path_factory.mktemp("openvino") / "model.xml"
+    network, inputs = SOURCE.build()
+    backend_entry("openvino").engine_class().prepare(network, inputs, path)
+    return path
+
+
+def test_the_converted_model_has_the_cases_shape(artifact):
+    """The converter leaves dimensions open, and a dynamic model is slower: the IR is static."""
+    model = openvino.Core().read_model(artifact)
+    assert not model.is_dynamic()
+    assert [list(port.shape) for port in model.inputs] == [[2, 3, 16, 16]]
+
+
+def test_weights_are_not_compressed(artifact):
+    """Float32 is compared with float32: no weight is stored in 16 bits."""
+    constants = [op for op in openvino.Core().read_model(artifact).get_ops() if op.get_type_name() == "Constant"]
+    types = {op.get_element_type().get_type_name() for op in constants}
+    assert "f16" not in types
+    assert "f32" in types
+
+
+@pytest.mark.parametrize("name", ["openvino", "openvino-bf16"])
+def test_precision_is_the_one_in_the_name(artifact, name):
+    """OpenVINO picks bfloat16 by itself where the CPU has it; here the name decides."""
+    entry = backend_entry(name)
+    engine = entry.engine_class()(1)
+    if (reason := engine.why_unavailable()) is not None:
+        pytest.skip(reason)
+    engine.load(SOURCE, artifact)
+    assert engine.precision == entry.precision
+
+
+def test_outputs_are_those_of_the_network(artifact):
+    """Through the engine's own calls, with inputs set afterwards."""
+    engine = backend_entry("openvino").engine_class()(1)
+    engine.load(SOURCE, artifact)
+    network, _ = SOURCE.build()
+    for seed in (0, 1):
+        inputs = SOURCE.inputs(seed)
+        engine.set_inputs(tuple(tensor.numpy() for tensor in inputs))
+        with torch.inference_mode():
+            expected = network(*inputs)
+        assert torch.allclose(torch.from_numpy(engine.outputs()[0]), expected, rtol=1e-4, atol=1e-5)
+        assert sum(engine.graph()["kernels"].values()) > 3
