@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.records import Record
@@ -71,10 +72,10 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         return
     mean = geometric_mean([speedup for _, speedup in known])
     yield Line(f"geometric mean {format_estimate(mean)} over {len(known)} case{'s' * (len(known) != 1)}")
-    widths = sorted(speedup.half_width for _, speedup in known)
+    widths = [speedup.half_width for _, speedup in known]
     wide = sum(width > _WIDE for width in widths)
     yield Line(
-        f"half-width of the intervals: median ±{widths[len(widths) // 2]:.1%}, "
+        f"half-width of the intervals: median ±{median(widths):.1%}, "
         f"{len(widths) - wide} of {len(widths)} within ±{_WIDE:.0%}"
     )
     by_name: dict[str, list[Estimate]] = {}
