@@ -32,7 +32,6 @@ class State:
         self.config = config
         self.problem: str | None = None
         self.comparison: Comparison | None = None
-        self.measuring = 0
         self._settings: Settings | None = None
         self._run: Run | None = None
 
@@ -145,7 +144,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if state.problem:
         raise pytest.UsageError(state.problem)
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
-    state.measuring = len(plans)
     if not plans or config.option.collectonly:
         return
     from pytest_formfunc import collect
