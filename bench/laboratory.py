@@ -13,7 +13,7 @@ from pytest_formfunc.cases import Case
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.measure import WorkerLike, launcher
 from pytest_formfunc.measure.prepare import Prepared
-from pytest_formfunc.measure.schedule import plan_turn
+from pytest_formfunc.measure.schedule import plan_turn, turn_of_round
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import Estimate
 
@@ -43,10 +43,9 @@ class Laboratory:
             worker.stop()
 
 
-def turn(worker: WorkerLike, call_s: float) -> float:
+def turn(worker: WorkerLike, call_s: float, round_index: int) -> float:
     """Let a worker take one turn of the schedule; return its median call in seconds."""
-    planned = plan_turn(call_s)
-    return median(worker.ask((planned.discard, planned.calls)).calls_s)
+    return median(worker.ask(turn_of_round(plan_turn(call_s), round_index)).calls_s)
 
 
 def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000) -> Estimate:

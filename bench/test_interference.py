@@ -34,10 +34,10 @@ def test_a_backend_alone_and_in_turn_with_the_other_agree(laboratory, backend, p
             seconds = {}
             for shared in (True, False) if pair % 2 else (False, True):
                 turns = []
-                for _ in range(TURNS):
+                for index in range(TURNS):
                     if shared:
-                        turn(theirs, theirs_s)
-                    turns.append(turn(mine, mine_s))
+                        turn(theirs, theirs_s, index)
+                    turns.append(turn(mine, mine_s, index))
                 seconds[shared] = sorted(turns)[TURNS // 2]
             ratios.append(seconds[True] / seconds[False])
     ratio = median_ratio(ratios)

@@ -35,6 +35,7 @@ class Spent:
     starting_s: float = 0.0
     preparing_s: float = 0.0
     measuring_s: float = 0.0
+    loading_s: float = 0.0
     converted: int = 0
     reused: int = 0
     stops: dict[str, int] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class Run:
             began = time.monotonic()
             measurer.measure(effort)
             self.spent.measuring_s += time.monotonic() - began
+            self.spent.loading_s += measurer.result.load_s
             self._measured[case.id] = _Measured(measurer, prepared)
             self._collect(case, measurer, prepared)
             stop = measurer.result.stopped
@@ -174,13 +176,14 @@ class Run:
         measured = self._measured[case.id]
         if isinstance(measured, MeasurementError):
             return
-        began = time.monotonic()
+        began, loaded_s = time.monotonic(), measured.measurer.result.load_s
         self.spent.second_looks += 1
         try:
             measured.measurer.measure(Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches))
         finally:
             self._say("")
         self.spent.measuring_s += time.monotonic() - began
+        self.spent.loading_s += measured.measurer.result.load_s - loaded_s
         self._collect(case, measured.measurer, measured.prepared)
 
     def _collect(self, case: Case, measurer: CaseMeasurer, prepared: Prepared) -> None:

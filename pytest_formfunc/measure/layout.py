@@ -62,13 +62,14 @@ class HeapShaker:
 
     def _fill_holes(self, size: int) -> None:
         """Allocate blocks until one is cut from the top of the heap: then no hole of that size is left."""
+        top = self._top()
         for _ in range(_MOST_BLOCKS):
-            before = self._top()
             block = self._libc.malloc(size)
             if block:
                 self._held.append(block)
-            if not block or self._top() != before:
+            if not block or block >= top:
                 return
 
-    def _top(self) -> tuple[int, int]:
-        return int(self._libc.sbrk(0) or 0), int(self._libc.mallinfo2().keepcost)
+    def _top(self) -> int:
+        """Return where the heap's last free chunk begins; asked once a size, for glibc walks its lists to tell."""
+        return int(self._libc.sbrk(0) or 0) - int(self._libc.mallinfo2().keepcost)

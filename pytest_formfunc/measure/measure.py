@@ -13,7 +13,15 @@ from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.prepare import Prepared
 from pytest_formfunc.measure.protocol import Ready, Round
-from pytest_formfunc.measure.schedule import MIN_LAUNCHES, plan_rounds, plan_turn, turn_order, why_stop
+from pytest_formfunc.measure.schedule import (
+    MIN_LAUNCHES,
+    Turn,
+    plan_rounds,
+    plan_turn,
+    turn_of_round,
+    turn_order,
+    why_stop,
+)
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.records import Parity
 from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
@@ -58,12 +66,14 @@ class Measurement:
         failures: one sentence for each that was not.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
         spent_s: seconds that measuring took, preparing aside.
+        load_s: the part of it that went into starting and loading workers.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
     spent_s: float = 0.0
+    load_s: float = 0.0
 
     def speedup(self, backend: str, level: float = 0.95) -> Estimate:
         """Estimate a backend's speedup from everything measured so far."""
@@ -170,7 +180,9 @@ class CaseMeasurer:
             alive = [name for name in self._backends if name in ready]
             if not alive:
                 return
-            rounds = self._take_turns(effort, alive, workers, ready, self._clock() - began)
+            load_s = self._clock() - began
+            self.result.load_s += load_s
+            rounds = self._take_turns(effort, alive, workers, ready, load_s)
             for name in alive:
                 if name in self._backends:
                     self._keep(name, ready[name], rounds[name], workers[name])
@@ -197,7 +209,7 @@ class CaseMeasurer:
                 name = alive[index]
                 if name not in self._backends:
                     continue
-                request = (0, 1) if effort.once else (turns[name].discard, turns[name].calls)
+                request = Turn(0, 1) if effort.once else turn_of_round(turns[name], round_index)
                 try:
                     rounds[name].append(workers[name].ask(request))
                 except MeasurementError as error:
@@ -260,7 +272,7 @@ def launcher(
         prepared: its artifacts.
         seed: of the inputs.
         slow_down: fraction by which to lengthen each call of a backend, by its name.
-        shake: whether each round draws another heap layout.
+        shake: whether heap layouts are drawn anew.
     """
 
     def launch(backend: str, outputs_to: str, number: int) -> WorkerLike:

@@ -35,6 +35,7 @@ class Disturbance:
         involuntary_switches: times a thread of the process was preempted.
         steal_s: seconds that the hypervisor took from this machine, all cores together.
         wall_s: the round's length.
+        spin_s: seconds until the engine's threads slept after the round.
     """
 
     run_delay_s: float
@@ -42,6 +43,7 @@ class Disturbance:
     involuntary_switches: int
     steal_s: float
     wall_s: float
+    spin_s: float = 0.0
 
 
 @dataclass(frozen=True)

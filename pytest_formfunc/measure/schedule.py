@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TURN_S = 0.006  # a turn's counted calls: rounds, not calls, are what the estimate needs many of
-SETTLE_S = 0.003  # libgomp's threads spin on for a few ms after the other engine's turn
+TURN_S = 0.012  # a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
+SETTLE_S = 0.003  # the caches hold the other engine's data, and its own threads wake up
+SHAKE_EVERY = 4  # rounds that share a heap layout ...
+SHAKE_SETTLE_CALLS = 4  # ... which takes so many calls to find its shape
 MIN_CALLS = 2
 MAX_CALLS = 400
-ROUNDS_PER_LAUNCH = 8
+ROUNDS_PER_LAUNCH = 12
 MIN_ROUNDS = 3
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
@@ -18,26 +20,41 @@ MAX_LAUNCHES = 20
 
 @dataclass(frozen=True)
 class Turn:
-    """How often a backend is called when its turn comes."""
+    """What a worker does when its turn comes: ``discard`` calls that do not count, then ``calls`` that do.
+
+    With ``shake`` it draws another heap layout first.
+    """
 
     discard: int
     calls: int
+    shake: bool = False
 
 
 def plan_turn(call_s: float) -> Turn:
     """Plan a turn for a backend whose call takes about ``call_s`` seconds.
 
-    The first call after a hand-over finds cold caches and the other engine's threads still spinning, so it is not
-    counted; with short calls, as many as last `SETTLE_S`.
+    The first call after a hand-over finds cold caches, so it is not counted; with short calls, as many as last
+    `SETTLE_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=1, calls=2), Turn(discard=30, calls=60))
+    (Turn(discard=1, calls=2, shake=False), Turn(discard=30, calls=120, shake=False))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
     if call_s > 0.5:
         calls = 1
     return Turn(discard=max(1, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
+
+
+def turn_of_round(turn: Turn, round_index: int) -> Turn:
+    """Return the turn of one round: every so often it begins with another heap layout, which needs calls to settle.
+
+    >>> turn_of_round(Turn(1, 2), 0), turn_of_round(Turn(1, 2), 1)
+    (Turn(discard=4, calls=2, shake=True), Turn(discard=1, calls=2, shake=False))
+    """
+    if round_index % SHAKE_EVERY:
+        return turn
+    return Turn(max(turn.discard, SHAKE_SETTLE_CALLS), turn.calls, shake=True)
 
 
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:

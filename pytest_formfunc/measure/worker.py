@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.host import peak_rss_bytes
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
 from pytest_formfunc.measure.layout import HeapShaker
+from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
+from pytest_formfunc.measure.schedule import Turn
 
 WARM_UP_S = 0.015  # after the first call, warm up this long ...
 WARM_UP_CALLS = 2  # ... and at least this often
@@ -106,12 +109,13 @@ def _measure(connection: Connection, job: Job) -> None:
     graph = engine.graph()
     connection.send(Ready(compile_s, first_call_s, settled_s, tuple(files), graph, engine.precision, engine.device))
     shaker = HeapShaker(payload["layout"]) if payload["layout"] is not None else None
+    request: Turn | None
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
-            discard, calls = request
-            if shaker is not None:
+            if shaker is not None and request.shake:
                 shaker.shake()
-            connection.send(_run_round(call, discard, calls))
+            turn = _run_round(call, request.discard, request.calls)
+            connection.send(replace(turn, disturbance=replace(turn.disturbance, spin_s=wait_until_parked())))
         connection.send(peak_rss_bytes())
 
 

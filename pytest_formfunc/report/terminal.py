@@ -130,7 +130,8 @@ def render_spent(spent: Spent) -> Iterator[Line]:
     """Say where time and memory went."""
     yield Line(
         f"time: {spent.starting_s:.0f} s starting, {spent.preparing_s:.0f} s preparing ({spent.converted} converted, "
-        f"{spent.reused} from the cache), {spent.measuring_s:.0f} s measuring"
+        f"{spent.reused} from the cache), {spent.measuring_s:.0f} s measuring "
+        f"({spent.loading_s:.0f} s of it loading)"
     )
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""

@@ -29,7 +29,7 @@ class Estimate:
         """Return half the interval's width as a fraction of the value, on the log scale.
 
         >>> round(Estimate(2.0, 1.9, 2.1).half_width, 3)
-        0.05
+        0.051
         """
         if self.low <= 0 or not math.isfinite(self.high):
             return math.inf

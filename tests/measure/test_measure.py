@@ -56,7 +56,7 @@ class FakeWorker:
         self.rounds += 1
         if (self.backend, "round") in self.lab.die and self.rounds == 2:
             raise WorkerDied(f"{self.backend} worker was killed by SIGSEGV")
-        discard, calls = message
+        discard, calls = message.discard, message.calls
         call_s = self.lab.call_s[self.backend]
         self.lab.now += (discard + calls) * call_s
         return Round((call_s,) * calls, QUIET)
@@ -174,5 +174,5 @@ def test_progress_is_told_before_each_round(tmp_path):
     seen = []
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     lab.measurer("native", "openvino", progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
-    assert seen[0] == (1, 0, 8)
-    assert seen[-1] == (3, 7, 8)
+    assert seen[0] == (1, 0, 12)
+    assert seen[-1] == (3, 11, 12)

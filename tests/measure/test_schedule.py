@@ -4,9 +4,11 @@ from pytest_formfunc.measure.schedule import (
     MIN_LAUNCHES,
     MIN_ROUNDS,
     ROUNDS_PER_LAUNCH,
+    SHAKE_EVERY,
     Turn,
     plan_rounds,
     plan_turn,
+    turn_of_round,
     turn_order,
     why_stop,
 )
@@ -37,7 +39,7 @@ def test_a_turn_never_counts_its_first_call(call_s):
 
 def test_short_calls_fill_a_turn_and_slow_ones_do_not_stretch_it():
     """A turn counts as many calls as it has time for, within bounds."""
-    assert plan_turn(0.001) == Turn(3, 6)
+    assert plan_turn(0.001) == Turn(3, 12)
     assert plan_turn(3.0).calls == 1
     assert plan_turn(1e-6).calls == 400
 
@@ -67,3 +69,12 @@ def test_measuring_stops_when_another_launch_would_break_the_budget():
 def test_measuring_stops_at_the_most_launches():
     """An endless budget does not mean endless launches."""
     assert why_stop(20, 1.0, 0.03, 10, 0.5, 1e9) == "launches"
+
+
+def test_a_new_heap_layout_comes_every_few_rounds_and_is_given_calls_to_settle():
+    """The first calls after it fault memory in that later ones keep: they do not count."""
+    turns = [turn_of_round(Turn(1, 2), index) for index in range(2 * SHAKE_EVERY)]
+    assert [turn.shake for turn in turns] == [True, *[False] * (SHAKE_EVERY - 1)] * 2
+    assert all(turn.calls == 2 for turn in turns)
+    assert turns[0].discard > turns[1].discard == 1
+    assert turn_of_round(Turn(30, 60), 0).discard == 30

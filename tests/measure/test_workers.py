@@ -13,6 +13,7 @@ import pytest
 from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.measure.prepare import find_prepared
+from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.worker import _slowed
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
@@ -72,7 +73,7 @@ def test_each_backend_answers_rounds_from_its_own_process(server, tmp_path):
             assert ready.first_call_s > 0
             assert ready.precision == "f32"
             assert (ready.graph is not None) == kernels
-            turn = worker.ask((2, 5))
+            turn = worker.ask(Turn(2, 5))
             assert len(turn.calls_s) == 5
             assert min(turn.calls_s) > 0
             assert turn.disturbance.wall_s >= sum(turn.calls_s) * 0.99
@@ -84,7 +85,7 @@ def test_a_parked_worker_uses_no_processor_time(server, tmp_path):
     prepared = prepare(server, tmp_path)
     with measuring(server, prepared, "openvino") as worker:
         worker.receive()
-        worker.ask((1, 5))
+        worker.ask(Turn(1, 5))
         time.sleep(0.3)  # the engine's own threads may spin for a moment after a call
         ticks = [int(field) for field in Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]]
         time.sleep(1.0)
@@ -123,7 +124,7 @@ def test_a_planted_slow_down_is_real(server, tmp_path):
     with measuring(server, prepared, "native") as fast, measuring(server, prepared, "native", slow_down=9.0) as slow:
         fast.receive()
         slow.receive()
-        pairs = [(min(slow.ask((2, 31)).calls_s), min(fast.ask((2, 31)).calls_s)) for _ in range(5)]
+        pairs = [(min(slow.ask(Turn(2, 31)).calls_s), min(fast.ask(Turn(2, 31)).calls_s)) for _ in range(5)]
     assert min(slow_s for slow_s, _ in pairs) > 3 * min(fast_s for _, fast_s in pairs)
 
 
@@ -171,7 +172,7 @@ def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
         os.kill(worker.pid, signal.SIGKILL)
         assert wait_until(lambda: not alive(worker.pid))
         with pytest.raises(WorkerDied, match="native worker was killed by SIGKILL"):
-            worker.ask((1, 1))
+            worker.ask(Turn(1, 1))
 
 
 def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
@@ -182,7 +183,7 @@ def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
         with measuring(server, prepared, "native") as worker:
             worker.receive()
             os.kill(worker.pid, signal.SIGSTOP)
-            worker.send((1, 1))
+            worker.send(Turn(1, 1))
             with pytest.raises(WorkerTimeout, match=r"did not answer within 0.5s \(--formfunc-timeout\)"):
                 worker.receive(0.5)
             assert wait_until(lambda: not alive(worker.pid))

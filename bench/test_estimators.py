@@ -1,0 +1,149 @@
+"""What this machine allows: how well estimators of a speedup repeat from run to run, on the very same samples.
+
+Each run has a server of its own and spends the suite's budget on a case, whatever the precision. Prints, for each
+estimator, the standard deviation of the log speedup between runs; then what scatters (rounds, launches) and where
+the time goes, and the rounds a launch that these two together would make best.
+
+FORMFUNC_REPEATS says how many runs (default 8), FORMFUNC_BUDGET how many seconds a case (default 7).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from itertools import chain
+from statistics import fmean
+
+import numpy as np
+import pytest
+from laboratory import Laboratory
+
+from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+from pytest_formfunc.stats import trimmed_mean
+
+RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
+BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
+FORMS = [
+    ("fire", 2), ("residual_bottleneck", 8), ("channel_shuffle", 8), ("depthwise_separable", 2), ("plain", 8),
+    ("grouped_residual_bottleneck", 2),
+]  # fmt: skip
+
+
+def of_rounds(launches, q):
+    """Return, for each launch, the ``q`` quantile of each round's calls."""
+    return [np.array([np.quantile(calls, q) for calls in launch]) for launch in launches]
+
+
+def flat(launches):
+    return np.concatenate([np.concatenate(launch) for launch in launches])
+
+
+def paired_rounds(q):
+    """Trimmed mean of the paired rounds' log ratios in each launch; the mean of those. Ours has q = 0.5."""
+    return lambda over, under: fmean(
+        float(trimmed_mean(np.log(a) - np.log(b))) for a, b in zip(of_rounds(over, q), of_rounds(under, q), strict=True)
+    )
+
+
+def paired_launches(q):
+    """Ratio of the quantiles of each launch's pooled calls; the mean over launches."""
+    return lambda over, under: fmean(
+        float(np.log(np.quantile(np.concatenate(a), q) / np.quantile(np.concatenate(b), q)))
+        for a, b in zip(over, under, strict=True)
+    )
+
+
+def pooled(q):
+    """Ratio of the quantiles of all calls, as a tool that times each engine by itself would report it."""
+    return lambda over, under: float(np.log(np.quantile(flat(over), q) / np.quantile(flat(under), q)))
+
+
+ESTIMATORS = {
+    "paired rounds, medians (ours)": paired_rounds(0.5),
+    "paired rounds, quartiles": paired_rounds(0.25),
+    "paired rounds, minima": paired_rounds(0.0),
+    "launches, ratio of medians": paired_launches(0.5),
+    "launches, ratio of 10% quantiles": paired_launches(0.1),
+    "launches, ratio of minima": paired_launches(0.0),
+    "pooled, ratio of medians": pooled(0.5),
+    "pooled, ratio of 10% quantiles": pooled(0.1),
+    "pooled, ratio of minima": pooled(0.0),
+}
+
+
+def one_run(scratch, case):
+    laboratory = Laboratory(scratch)
+    try:
+        prepared = laboratory.prepare(case)
+        launch = launcher(laboratory.server, case.source, prepared, case.seed, {})
+        result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.0001, BUDGET_S))
+    finally:
+        laboratory.server.close()
+    calls = {
+        name: [[turn.calls_s for turn in rounds] for rounds in series.launches]
+        for name, series in result.series.items()
+    }
+    return calls, result
+
+
+def components(over, under):
+    """Return the sd of the log ratio of rounds within a launch, and that of launches beyond what rounds explain."""
+    launches = [np.log(a) - np.log(b) for a, b in zip(of_rounds(over, 0.5), of_rounds(under, 0.5), strict=True)]
+    within = fmean(float(rounds.var(ddof=1)) for rounds in launches)
+    between = float(np.var([rounds.mean() for rounds in launches], ddof=1)) - within / len(launches[0])
+    return within, between
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Measure every form once in each run: forms take turns, so that hours and minutes strike all alike."""
+    scratch = tmp_path_factory.mktemp("estimators")
+    done = {}
+    for _ in range(RUNS):
+        for pattern, depth in FORMS:
+            case = pattern_case(pattern, depth, 64)
+            done.setdefault(case.id, []).append(one_run(scratch, case))
+    return done
+
+
+def test_which_estimator_repeats_best(runs, capsys):
+    """The suite's own estimator must not be beaten clearly by another that estimates the same thing."""
+    spread = {}
+    lines = [f"estimators: {RUNS} runs of {BUDGET_S:g} s; speedup and sd of its log between runs"]
+    lines.append(f"{'':33}" + "".join(f"{name[:17]:>19}" for name in runs) + f"{'rms':>8}")
+    for name, estimate in ESTIMATORS.items():
+        cells, squares = [], []
+        for done in runs.values():
+            logs = [estimate(calls["native"], calls["openvino"]) for calls, _ in done]
+            squares.append(float(np.var(logs, ddof=1)))
+            cells.append(f"{math.exp(fmean(logs)):10.2f}x ±{math.sqrt(squares[-1]):.3f}")
+        spread[name] = math.sqrt(fmean(squares))
+        lines.append(f"{name:33}" + "".join(f"{cell:>19}" for cell in cells) + f"{spread[name]:8.3f}")
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+    ours = spread["paired rounds, medians (ours)"]
+    assert ours <= 1.5 * min(spread["paired rounds, quartiles"], spread["launches, ratio of medians"])
+
+
+def test_what_scatters_and_where_the_time_goes(runs, capsys):
+    """Print what limits the interval: nothing here is asserted but that the parts add up to the whole."""
+    with capsys.disabled():
+        print("\nlimits: sd of the log ratio within / between launches; launches; seconds; counted share; best rounds")
+        for name, done in runs.items():
+            parts = [components(calls["native"], calls["openvino"]) for calls, _ in done]
+            within, between = fmean(part[0] for part in parts), fmean(part[1] for part in parts)
+            counted = [float(sum(chain(flat(calls["native"]), flat(calls["openvino"])))) for calls, _ in done]
+            spent = [result.spent_s for _, result in done]
+            launches = fmean(len(calls["native"]) for calls, _ in done)
+            rounds = len(done[0][0]["native"][0])
+            load_s = fmean(result.load_s / len(calls["native"]) for calls, result in done)
+            round_s = (fmean(spent) / launches - load_s) / rounds
+            best = math.sqrt(load_s / round_s * within / between) if between > 0 else math.inf
+            claimed = fmean(result.speedup("openvino").half_width for _, result in done)
+            print(
+                f"limits: {name:35} {math.sqrt(within):.3f} / {math.copysign(math.sqrt(abs(between)), between):+.3f}; "
+                f"{launches:.1f} of {rounds} rounds; load {load_s:.2f} s a launch, {round_s * 1e3:.0f} ms a round; "
+                f"{fmean(counted) / fmean(spent):.0%} counted; best {best:.0f}; claimed ±{claimed:.1%}"
+            )
+            assert all(part < whole for part, whole in zip(counted, spent, strict=True))
