@@ -11,7 +11,8 @@ from statistics import median
 
 from pytest_formfunc.cases import Case
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.measure.measure import WorkerLike, launcher
+from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.measure import WorkerLike
 from pytest_formfunc.measure.prepare import Prepared
 from pytest_formfunc.measure.schedule import plan_turn, turn_of_round
 from pytest_formfunc.measure.workers import WorkerServer
@@ -35,7 +36,7 @@ class Laboratory:
     @contextmanager
     def worker(self, case: Case, prepared: Prepared, backend: str) -> Iterator[tuple[WorkerLike, float]]:
         """Give a loaded worker and the seconds of its last warm-up call."""
-        launch = launcher(self.server, case.source, prepared, case.seed, {})
+        launch = launcher(self.server, {False: Part(case.source, prepared)}, case.seed, {})
         worker = launch(backend, str(self.scratch / backend), 0)
         try:
             yield worker, worker.receive().settled_call_s

@@ -19,7 +19,8 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 from pytest_formfunc.stats import trimmed_mean
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
@@ -76,7 +77,7 @@ def one_run(scratch, case):
     laboratory = Laboratory(scratch)
     try:
         prepared = laboratory.prepare(case)
-        launch = launcher(laboratory.server, case.source, prepared, case.seed, {})
+        launch = launcher(laboratory.server, {False: Part(case.source, prepared)}, case.seed, {})
         result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.0001, BUDGET_S))
     finally:
         laboratory.server.close()

@@ -21,6 +21,7 @@ from pytest_formfunc.measure.schedule import Turn, turn_of_round
 PROCESSES = 8  # pairs of processes
 BLOCKS = 16  # alternating blocks in a pair of processes
 BLOCK_S = 0.05
+WARM_UP = 2  # calls, what Timer.timeit does before it times
 CASES = [("residual_bottleneck", 8), ("residual_depthwise_bottleneck", 8)]
 # A process of the reference tool: for each line that it reads it measures one block, and answers with seconds a call.
 TORCH_TIMER = """
@@ -38,7 +39,6 @@ with torch.inference_mode():
     print("ready", flush=True)
     for line in sys.stdin:
         number = int(line)
-        timer.timeit(1)
         seconds = timer.timeit(number).mean
         wait_until_parked()
         print(seconds, flush=True)
@@ -129,7 +129,7 @@ def test_native_is_what_torch_utils_benchmark_says(laboratory, pattern, depth, c
                 seconds = {}
                 for us in (True, False) if block % 2 else (False, True):
                     if us:
-                        seconds[us] = fmean(mine.ask(turn_of_round(Turn(1, calls), block)).calls_s)
+                        seconds[us] = fmean(mine.ask(turn_of_round(Turn(WARM_UP, calls), block)).calls_s)
                     else:
                         theirs.stdin.write(f"{calls}\n")
                         theirs.stdin.flush()

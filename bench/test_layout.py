@@ -14,7 +14,8 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
 BUDGET_S = 3.0
@@ -25,7 +26,7 @@ def one_run(scratch, case, *, shake):
     laboratory = Laboratory(scratch)
     try:
         prepared = laboratory.prepare(case)
-        launch = launcher(laboratory.server, case.source, prepared, case.seed, {}, shake=shake)
+        launch = launcher(laboratory.server, {False: Part(case.source, prepared)}, case.seed, {}, shake=shake)
         result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.001, BUDGET_S))
     finally:
         laboratory.server.close()

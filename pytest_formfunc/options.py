@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.settings import OPTIONS, Settings, check_marker, read_settings
+from pytest_formfunc.option_specs import OPTIONS
+
+if TYPE_CHECKING:
+    from pytest_formfunc.settings import Settings
 
 _FLAGS = ("strict",)
 
@@ -43,6 +46,8 @@ def settings_from(config: pytest.Config) -> Settings:
     Raises:
         pytest.UsageError: one sentence about the first value that cannot be.
     """
+    from pytest_formfunc.settings import read_settings
+
     raw = {}
     for spec in OPTIONS:
         value = config.getoption(f"formfunc_{spec.key}")
@@ -62,6 +67,8 @@ def marker_options(item: pytest.Item) -> dict[str, Any]:
     Raises:
         pytest.UsageError: an argument that the marker does not take, or a value that cannot be.
     """
+    from pytest_formfunc.settings import check_marker
+
     merged: dict[str, Any] = {}
     for marker in item.iter_markers("formfunc"):
         try:

@@ -17,8 +17,10 @@ from pytest_formfunc.errors import BadInput, MeasurementError
 from pytest_formfunc.gate.baseline import Baseline, Key
 from pytest_formfunc.gate.compare import judge
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, launcher
+from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
+from pytest_formfunc.measure.sides import HEAD
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.records import Record, Verdict
 from pytest_formfunc.settings import Settings
@@ -122,7 +124,7 @@ class Run:
             prepared = self._prepared_artifacts(case, ordered)
             measurer = CaseMeasurer(
                 ordered,
-                launcher(self._server, case.source, prepared, case.seed, dict(self.settings.slow_down)),
+                launcher(self._server, {False: Part(case.source, prepared)}, case.seed, self.settings.slow_down),
                 self.scratch,
                 progress=lambda result, launch, turn, turns: self._tell(
                     case, f"launch {launch}, round {turn + 1} of {turns}{_so_far(result, ordered)}"
@@ -224,7 +226,7 @@ class Run:
             request = {"source": case.source, "backends": tuple(backends), "cache": cache}
             try:
                 if self._preparer is None:
-                    job = self._server.job("prepare", **request)
+                    job = self._server.job("prepare", HEAD, **request)
                     self._preparer = self._server.worker(job, f"preparing {case.id}")
                 else:
                     self._preparer.what = f"preparing {case.id}"

@@ -24,7 +24,7 @@ LAYERS = [
     {"forms", "backends", "function", "parity", "host"},
     {"records"},
     {"stats"},
-    {"units", "errors", "benchmark_bridge"},
+    {"units", "errors", "benchmark_bridge", "option_specs"},
 ]
 MAY_IMPORT_PYTEST = {"plugin", "options", "hookspecs", "fixtures"}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
-from pytest_formfunc.settings import OPTIONS
+from pytest_formfunc.option_specs import OPTIONS
 
 HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.stats")
 

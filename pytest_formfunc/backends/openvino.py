@@ -70,13 +70,14 @@ class OpenVinoEngine(Engine):
             self._request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
 
     def call(self) -> Any:
-        """See `Engine.call`."""
-        return self._request.infer(share_outputs=True)
+        """See `Engine.call`. `infer` would also build a dictionary of the outputs, for 10 µs more."""
+        self._request.start_async()
+        self._request.wait()
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """See `Engine.outputs`."""
-        results = self.call()
-        return [np.array(results[output]) for output in self._compiled.outputs]
+        self.call()
+        return [np.array(self._request.get_output_tensor(index).data) for index in range(len(self._compiled.outputs))]
 
     def graph(self) -> dict[str, Any] | None:
         """Return the executed kernels, from OpenVINO's runtime model; it times nothing."""

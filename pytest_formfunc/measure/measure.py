@@ -1,4 +1,7 @@
-"""Measure every backend of one case together: launches of fresh workers, rounds in turn."""
+"""Measure every backend of one case together: launches of fresh workers, rounds in turn.
+
+Side by side with another revision, that revision's workers take part under the names that `base_of` gives.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from typing import Any, Protocol
 
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.measure.prepare import Prepared
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.schedule import (
     MIN_LAUNCHES,
@@ -22,6 +24,7 @@ from pytest_formfunc.measure.schedule import (
     turn_order,
     why_stop,
 )
+from pytest_formfunc.measure.sides import engine_name, reference_of
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.records import Parity
 from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
@@ -76,8 +79,10 @@ class Measurement:
     load_s: float = 0.0
 
     def speedup(self, backend: str, level: float = 0.95) -> Estimate:
-        """Estimate a backend's speedup from everything measured so far."""
-        return speedup_estimate(self.series[NATIVE].per_round(0.5), self.series[backend].per_round(0.5), level=level)
+        """Estimate a participant's speedup over its own native from the launches that both took part in."""
+        native, accelerated = self.series[reference_of(backend)].per_round(0.5), self.series[backend].per_round(0.5)
+        launches = min(len(native), len(accelerated))
+        return speedup_estimate(native[:launches], accelerated[:launches], level=level)
 
 
 Launch = Callable[[str, str, int], WorkerLike]
@@ -92,12 +97,14 @@ class Effort:
         precision: stop when every speedup's half-width is below this fraction.
         budget_s: stop when a case has taken this long.
         extra_launches: make exactly so many more launches, whatever the precision; 0 for the rule above.
+        only: participants of those launches; all where empty.
         once: one launch, one call each; parity only.
     """
 
     precision: float
     budget_s: float
     extra_launches: int = 0
+    only: tuple[str, ...] = ()
     once: bool = False
 
 
@@ -112,7 +119,7 @@ class CaseMeasurer:
         clock: Callable[[], float] = time.monotonic,
         progress: Progress | None = None,
     ) -> None:
-        """Take the backends in their order; ``launch(backend, outputs_to, number)`` forks a worker that loads it."""
+        """Take the participants in their order; ``launch(name, outputs_to, number)`` forks a worker that loads one."""
         self.result = Measurement()
         self._backends = list(backends)
         self._launch_worker = launch
@@ -152,7 +159,7 @@ class CaseMeasurer:
         return self.result
 
     def _widest(self) -> float:
-        accelerated = [name for name in self.result.series if name != NATIVE]
+        accelerated = [name for name in self.result.series if engine_name(name) != NATIVE]
         if NATIVE not in self.result.series or not accelerated:
             return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
         return max(self.result.speedup(name).half_width for name in accelerated)
@@ -165,7 +172,7 @@ class CaseMeasurer:
         with ExitStack() as stack:
             workers: dict[str, WorkerLike] = {}
             ready: dict[str, Ready] = {}
-            names = list(self._backends)
+            names = [name for name in self._backends if not effort.only or name in effort.only]
             for name in (names[index] for index in turn_order(len(names), number, 0)):
                 if name not in self._backends:
                     continue
@@ -177,7 +184,7 @@ class CaseMeasurer:
                 except MeasurementError as error:
                     self._fail(name, error)
             self._check_parity(ready)
-            alive = [name for name in self._backends if name in ready]
+            alive = [name for name in names if name in ready and name in self._backends]
             if not alive:
                 return
             load_s = self._clock() - began
@@ -230,63 +237,36 @@ class CaseMeasurer:
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
     def _check_parity(self, ready: dict[str, Ready]) -> None:
-        if NATIVE not in ready:
-            return
-        try:
-            native = read_outputs(ready[NATIVE].outputs)
-            check_native(native, "native")
-        except MeasurementError as error:
-            self._fail(NATIVE, error)
-            return
-        for name in list(self._backends):
-            if name == NATIVE or name not in ready:
-                continue
+        """Check each revision's outputs against its own native's."""
+        for reference in [name for name in ready if engine_name(name) == NATIVE]:
             try:
-                outputs = read_outputs(ready[name].outputs)
-                parity = check_parity(native, outputs, backend_entry(name).precision, name)
-                series = self.result.series.setdefault(name, Series(name, parity=parity))
-                if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
-                    series.parity = parity  # the worst of all launches
+                native = read_outputs(ready[reference].outputs)
+                check_native(native, reference)
             except MeasurementError as error:
-                self._fail(name, error)
+                self._fail(reference, error)
+                continue
+            for name in list(self._backends):
+                if name != reference and name in ready and reference_of(name) == reference:
+                    self._check_outputs(name, ready[name], native)
+
+    def _check_outputs(self, name: str, ready: Ready, native: Any) -> None:
+        try:
+            parity = check_parity(native, read_outputs(ready.outputs), backend_entry(engine_name(name)).precision, name)
+        except MeasurementError as error:
+            self._fail(name, error)
+            return
+        series = self.result.series.setdefault(name, Series(name, parity=parity))
+        if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
+            series.parity = parity  # the worst of all launches
 
     def _fail(self, name: str, error: MeasurementError) -> None:
-        """Take a backend out; without native there is no speedup, so its failure takes all out."""
+        """Take a participant out; without native there is no speedup, so its failure takes its revision's out."""
         self.result.failures.setdefault(name, str(error))
-        out = list(self._backends) if name == NATIVE else [name]
+        out = [name]
+        if engine_name(name) == NATIVE:
+            out = [other for other in self._backends if reference_of(other) == name]
         for other in out:
             if other != name:
                 self.result.failures.setdefault(other, f"there is no speedup without native: {error}")
             self._backends.remove(other)
             self.result.series.pop(other, None)
-
-
-def launcher(
-    server: Any, source: Any, prepared: Prepared, seed: int, slow_down: dict[str, float], *, shake: bool = True
-) -> Launch:
-    """Return the function that forks a worker for a backend of a prepared case.
-
-    Args:
-        server: a `WorkerServer`.
-        source: what the case is built from.
-        prepared: its artifacts.
-        seed: of the inputs.
-        slow_down: fraction by which to lengthen each call of a backend, by its name.
-        shake: whether heap layouts are drawn anew.
-    """
-
-    def launch(backend: str, outputs_to: str, number: int) -> WorkerLike:
-        job = server.job(
-            "measure",
-            backend=backend,
-            source=source,
-            artifact=str(Path(prepared.folder) / prepared.artifacts[backend]),
-            seeds=(seed, seed + 1),
-            outputs_to=outputs_to,
-            layout=number if shake else None,
-            slow_down=slow_down.get(backend, 0.0),
-        )
-        worker: WorkerLike = server.worker(job, f"{backend} worker")
-        return worker
-
-    return launch

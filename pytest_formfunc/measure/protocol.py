@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import pickle
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -11,18 +12,26 @@ class Job:
     """What a freshly forked worker is for.
 
     Attributes:
-        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case) or ``probe``.
+        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe`` or ``names``.
         sys_path: the parent's import path, so that the user's modules import.
         cwd: the parent's working directory.
         threads: threads that the engine may use.
-        payload: arguments of the job's kind.
+        packed: arguments of the job's kind, pickled: they are opened when the import path is set.
+        forms: folder of another revision's ``forms`` package, to be used in place of the installed one; or None.
     """
 
     kind: str
     sys_path: tuple[str, ...]
     cwd: str
     threads: int
-    payload: dict[str, Any] = field(default_factory=dict)
+    packed: bytes
+    forms: str | None = None
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Open the arguments."""
+        payload: dict[str, Any] = pickle.loads(self.packed)
+        return payload
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TURN_S = 0.012  # a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
-SETTLE_S = 0.003  # the caches hold the other engine's data, and its own threads wake up
+SETTLE_S = 0.002  # the caches hold the other engine's data, and its own threads must wake up ...
+SETTLE_CALLS = 2  # ... which takes so many calls ...
+SLOW_CALL_S = 0.02  # ... or is nothing beside a call that takes this long
 SHAKE_EVERY = 4  # rounds that share a heap layout ...
 SHAKE_SETTLE_CALLS = 4  # ... which takes so many calls to find its shape
 MIN_CALLS = 2
@@ -33,17 +35,18 @@ class Turn:
 def plan_turn(call_s: float) -> Turn:
     """Plan a turn for a backend whose call takes about ``call_s`` seconds.
 
-    The first call after a hand-over finds cold caches, so it is not counted; with short calls, as many as last
-    `SETTLE_S`.
+    The first calls after a hand-over find cold caches, so they are not counted: `SETTLE_CALLS`, more of short ones
+    (as many as last `SETTLE_S`), one of slow ones.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=1, calls=2, shake=False), Turn(discard=30, calls=120, shake=False))
+    (Turn(discard=2, calls=2, shake=False), Turn(discard=20, calls=120, shake=False))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
     if call_s > 0.5:
         calls = 1
-    return Turn(discard=max(1, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
+    least = 1 if call_s > SLOW_CALL_S else SETTLE_CALLS
+    return Turn(discard=max(least, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
 
 
 def turn_of_round(turn: Turn, round_index: int) -> Turn:

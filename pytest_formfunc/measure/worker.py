@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import os
 import signal
 import sys
@@ -32,9 +33,11 @@ def worker_main(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
     job: Job = connection.recv()
     sys.path[:] = job.sys_path
-    os.chdir(job.cwd)
-    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe}[job.kind]
+    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "names": _names}[job.kind]
     try:
+        os.chdir(job.cwd)
+        if job.forms is not None:
+            _use_forms(Path(job.forms))
         handler(connection, job)
     except (EOFError, BrokenPipeError, ConnectionError):
         raise
@@ -49,6 +52,28 @@ def _failure(error: BaseException) -> Failure:
     else:
         reason = f"{type(error).__name__}: {first_line[:300]}" if first_line else type(error).__name__
     return Failure(reason=reason, details="".join(traceback.format_exception(error))[-8000:])
+
+
+def _use_forms(folder: Path) -> None:
+    """Put another revision's ``forms`` package in place of the installed one; all else stays this revision's."""
+    name = "pytest_formfunc.forms"
+    for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
+        del sys.modules[loaded]
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    sys.modules["pytest_formfunc"].forms = module  # type: ignore[attr-defined]
+    spec.loader.exec_module(module)
+
+
+def _names(connection: Connection, job: Job) -> None:
+    """Answer the names of the patterns that this side knows."""
+    from pytest_formfunc.forms.patterns import pattern_names
+
+    connection.send(tuple(pattern_names()))
 
 
 def _probe(connection: Connection, job: Job) -> None:

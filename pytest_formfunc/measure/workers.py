@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
 from pytest_formfunc.measure.protocol import Failure, Job
+from pytest_formfunc.measure.sides import HEAD, Side
 
 _STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
 _STILL_RUNNING = 1000
@@ -169,9 +171,10 @@ class WorkerServer:
         worker.send(job)
         return worker
 
-    def job(self, kind: str, **payload: object) -> Job:
-        """Describe a job that runs with this process' import path and directory."""
-        return Job(kind, tuple(sys.path), os.getcwd(), self.threads, payload)
+    def job(self, kind: str, side: Side = HEAD, **payload: object) -> Job:
+        """Describe a job that runs with a side's code: by default this process' import path and directory."""
+        sys_path = side.sys_path or tuple(sys.path)
+        return Job(kind, sys_path, side.cwd or os.getcwd(), self.threads, pickle.dumps(payload), side.forms)
 
     def close(self) -> None:
         """End the server and, with it, every worker; harmless to repeat."""

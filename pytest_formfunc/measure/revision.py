@@ -1,0 +1,199 @@
+"""Check another git revision out beside the user's tree, and say which code is its."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_formfunc
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.sides import Side
+
+_SUBMODULE_LIMIT_S = 120
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Another revision, checked out.
+
+    Attributes:
+        name: as the user gave it.
+        commit: its full hash.
+        top: the repository's top folder, the user's tree.
+        tree: where it is checked out.
+        dirty: whether the user's tree has changes that no commit holds.
+    """
+
+    name: str
+    commit: str
+    top: Path
+    tree: Path
+    dirty: bool
+
+    @property
+    def title(self) -> str:
+        """Return the name with the short hash, for sentences."""
+        short = self.commit[:10]
+        return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
+
+    def there(self, path: str | Path) -> Path:
+        """Return where a path of the user's tree lies in the other revision; outside of it the path itself.
+
+        What an environment inside the tree holds belongs to both.
+        """
+        given = Path(path).absolute()
+        resolved = given.resolve()
+        for candidate in (given, resolved):
+            if candidate.is_relative_to(self.top) and not _is_installed(candidate):
+                return self.tree / candidate.relative_to(self.top)
+        return given
+
+    def side(self, sys_path: Iterable[str], cwd: Path) -> Side:
+        """Return whose code a worker of this revision runs: its own files, this environment's packages."""
+        there = [str(self.there(entry or cwd)) for entry in [*_folders_of_imported(self.top), *sys_path]]
+        own_forms = Path(pytest_formfunc.__file__).resolve().parent / "forms"
+        forms = self.there(own_forms)
+        cwd_there = self.there(cwd)
+        return Side(
+            sys_path=tuple(dict.fromkeys(there)),
+            cwd=str(cwd_there if cwd_there.is_dir() else self.tree),
+            forms=str(forms) if forms != own_forms and (forms / "__init__.py").is_file() else None,
+        )
+
+    def close(self) -> None:
+        """Remove the checkout and what git knows of it; harmless to repeat."""
+        _git(self.top, "worktree", "remove", "--force", str(self.tree), check=False)
+        _git(self.top, "worktree", "prune", check=False)
+
+
+def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
+    """Check a revision out into a folder that does not exist yet.
+
+    Args:
+        name: any revision; ``A...`` is the merge base of ``A`` and the current commit. In CI a branch's name means
+            that too: what others have merged since is not this change's doing.
+        root: a folder in the user's repository.
+        into: where to check it out.
+        in_ci: whether this is a build server.
+
+    Raises:
+        BadInput: one sentence: no git, no repository, no such revision, or it can't be checked out.
+    """
+    top = _top(root)
+    dirty = bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
+    base = name.removesuffix("...")
+    commit = _commit(top, base)
+    if name.endswith("...") or (in_ci and _is_branch(top, base)):
+        commit = _merge_base(top, base)
+    _git(top, "worktree", "prune", check=False)
+    try:
+        # Hooks are the user's: one after a checkout might install things into the environment that both sides share.
+        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit)
+    except BadInput as error:
+        raise BadInput(f"--formfunc-against {name}: git cannot check it out: {error}") from None
+    revision = Revision(name, commit, top, into, dirty)
+    try:
+        _check_out_submodules(revision)
+    except BaseException:
+        revision.close()
+        raise
+    return revision
+
+
+def _top(root: Path) -> Path:
+    try:
+        return Path(_git(root, "rev-parse", "--show-toplevel")).resolve()
+    except FileNotFoundError:
+        raise BadInput("--formfunc-against needs git, which is not installed") from None
+    except BadInput as error:
+        raise BadInput(f"--formfunc-against needs a git repository, and {root} is in none ({error})") from None
+
+
+def _commit(top: Path, name: str) -> str:
+    try:
+        return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except BadInput:
+        pass
+    for remote in ("origin",):  # a build server's checkout has no local branches
+        commit = _git(top, "rev-parse", "--verify", "--quiet", f"{remote}/{name}^{{commit}}", check=False)
+        if commit:
+            return commit
+    raise BadInput(f"--formfunc-against {name}: this repository has no such revision{_shallow_advice(top)}")
+
+
+def _merge_base(top: Path, base: str) -> str:
+    commit = _git(top, "merge-base", "HEAD", _commit(top, base), check=False)
+    if not commit:
+        raise BadInput(
+            f"--formfunc-against {base}: it has no common ancestor with the current commit{_shallow_advice(top)}"
+        )
+    return commit
+
+
+def _is_branch(top: Path, name: str) -> bool:
+    refs = _git(top, "for-each-ref", "--format=%(refname)", f"refs/heads/{name}", f"refs/remotes/origin/{name}")
+    return bool(refs) or name.startswith("origin/")
+
+
+def _shallow_advice(top: Path) -> str:
+    if _git(top, "rev-parse", "--is-shallow-repository", check=False) == "true":
+        return " (the clone is shallow: git fetch --unshallow, or fetch-depth: 0 in actions/checkout)"
+    return ""
+
+
+def _check_out_submodules(revision: Revision) -> None:
+    if not (revision.tree / ".gitmodules").is_file():
+        return
+    try:
+        _git(revision.tree, "submodule", "update", "--init", "--recursive", limit_s=_SUBMODULE_LIMIT_S)
+    except BadInput as error:
+        raise BadInput(f"--formfunc-against {revision.name}: its submodules cannot be checked out: {error}") from None
+
+
+def _is_installed(path: Path) -> bool:
+    """Return whether a path lies in an environment rather than in the user's sources."""
+    if any(part in ("site-packages", "dist-packages") for part in path.parts):
+        return True
+    return any(path.is_relative_to(Path(prefix).resolve()) for prefix in {sys.prefix, sys.base_prefix})
+
+
+def _folders_of_imported(top: Path) -> list[str]:
+    """Return the import folders of the user's modules that are loaded.
+
+    An editable install may find them by a hook of its own, with no entry in the import path to take over.
+    """
+    folders = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if "." in name or not file:
+            continue
+        path = Path(file).resolve()
+        if not path.is_relative_to(top) or _is_installed(path) or name.startswith(("test_", "conftest", "__")):
+            continue
+        folders.append(str(path.parent.parent if path.name == "__init__.py" else path.parent))
+    return list(dict.fromkeys(folders))
+
+
+def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> str:
+    """Run git in a folder; return what it printed.
+
+    Raises:
+        BadInput: it failed; the first line that it said.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", *args], cwd=folder, capture_output=True, text=True, check=False, timeout=limit_s, env=environment,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"git {args[0]} did not end within {limit_s:g}s") from None
+    if done.returncode and check:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BadInput(next((line for line in lines if line.startswith(("fatal", "error"))), "git failed")[:300])
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,52 @@
+"""The table of options: names and help only, so that a pytest run that measures nothing loads nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class OptionSpec(NamedTuple):
+    """One option: ``--formfunc-NAME`` on the command line, ``formfunc_NAME`` in an ini file.
+
+    Attributes:
+        name: with dashes.
+        default: as a user would write it.
+        metavar: what the value is called in the help; empty for a flag.
+        help: one sentence.
+        ini: False for options that only make sense for one run.
+    """
+
+    name: str
+    default: str
+    metavar: str
+    help: str
+    ini: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return the name as an identifier."""
+        return self.name.replace("-", "_")
+
+
+OPTIONS = (
+    OptionSpec("patterns", "all", "NAMES", "macro-architecture patterns, joined by commas"),
+    OptionSpec("depths", "2,8", "NUMBERS", "numbers of blocks"),
+    OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
+    OptionSpec("backends", "openvino", "NAMES", "accelerated backends; native is always measured with them"),
+    OptionSpec("architectures", "", "NAMES", "named architectures"),
+    OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function that returns a torch.nn.Module"),
+    OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),
+    OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
+    OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
+    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
+    OptionSpec("budget", "7s", "TIME", "... or a case has taken this long"),
+    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
+    OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
+    OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
+    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, from the root folder"),
+    OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
+    OptionSpec("against", "", "REV", "compare with another git revision, side by side", ini=False),
+    OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
+)  # fmt: skip
+
+MARKER_ARGUMENTS = ("backends", "threshold", "min_speedup")
