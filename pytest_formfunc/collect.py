@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.benchmark_bridge import compared_files
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.gate.baseline import Baseline, Key, parse_baseline
+from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.gate.baseline import Baseline, parse_baseline
 from pytest_formfunc.plan import TestPlan
 from pytest_formfunc.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_formfunc.run import Run
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``--benchmark-compare`` comes down to.
+    """What ``--benchmark-compare`` or ``--formfunc-against`` comes down to.
 
     Attributes:
         baseline: the saved run, None where there is none.
-        note: a line for the report where nothing can be compared.
-        missing: what the baseline has and this run does not measure.
+        title: what is compared with; empty where nothing is.
+        note: a line for the report where nothing can be compared, or about what is.
+        missing: what the other one has and this run does not measure: case and backend, or a single name.
         comparisons: how many accelerated tests have a counterpart.
     """
 
     baseline: Baseline | None = None
+    title: str = ""
     note: str = ""
-    missing: tuple[Key, ...] = ()
+    missing: tuple[tuple[str, ...], ...] = ()
     comparisons: int = 0
+
+    def missing_titles(self) -> list[str]:
+        """Name what is missing."""
+        return [" on ".join(names) for names in self.missing]
+
+    def missing_sentences(self) -> list[tuple[str, str]]:
+        """Return, for each that is missing, a test's name and the sentence it fails with."""
+        return [
+            (
+                f"formfunc-missing[{'-'.join(names)}]",
+                f"{title} is missing: {self.title} has it and this run does not measure it, "
+                "which --formfunc-strict does not pass",
+            )
+            for names, title in zip(self.missing, self.missing_titles(), strict=True)
+        ]
 
 
 def fill_in_siblings(plans: Iterable[TestPlan]) -> dict[str, tuple[str, ...]]:
@@ -77,8 +100,58 @@ def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Seq
     saved = {key for key, record in baseline.records.items() if not record.native}
     return Comparison(
         baseline=baseline,
+        title="the baseline",
         missing=tuple(sorted(saved - wanted)),
         comparisons=len(saved & wanted),
+    )
+
+
+def begin_side_by_side(
+    run: Run,
+    options: Sequence[str],
+    tests: Mapping[Path, TestPlan],
+    plans: Sequence[TestPlan],
+    known: Mapping[str, Any],
+    root: Path,
+) -> Comparison:
+    """Check the other revision out, find what it has, and give it to the run.
+
+    Args:
+        run: of this session.
+        options: with which the other revision's tests are collected as these were.
+        tests: a measuring test of each file.
+        plans: the tests that measure.
+        known: cases that need no test to be built, by id.
+        root: pytest's root folder.
+
+    Raises:
+        BadInput: there is no such revision, or it cannot be checked out; or a saved baseline was asked for too.
+    """
+    from pytest_formfunc.against import Against
+    from pytest_formfunc.measure.revision import check_out
+
+    settings = run.settings
+    if run.baseline is not None:
+        raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
+    revision = check_out(settings.against, root, run.scratch / "other", in_ci=settings.in_ci)
+    against = run.against = Against(revision, revision.side(sys.path, Path.cwd()))
+    run.survey(against)
+    own_models = [plan.group for plan in plans if plan.group not in known]
+    if own_models:
+        folder = run.scratch / "captured"
+        folder.mkdir()
+        files = [path for path, plan in tests.items() if plan.group not in known]
+        where = ["--rootdir", str(revision.there(root))]
+        against.capture(files, [*options, *where], folder, settings.timeout_s)
+    whole_matrix = settings.patterns == pattern_names() and any(plan.group in known for plan in plans)
+    against.find_missing(pattern_names() if whole_matrix else None, own_models)
+    run.comparisons = sum(plan.backend != NATIVE for plan in plans)
+    here = "the working tree, with uncommitted changes" if revision.dirty else "the working tree"
+    return Comparison(
+        title=revision.title,
+        note=f"side by side: {here} against {revision.title}, in the same rounds",
+        missing=tuple((name,) for name in against.missing),
+        comparisons=run.comparisons,
     )
 
 

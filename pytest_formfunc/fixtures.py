@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -48,6 +49,7 @@ class Formfunc:
         """
         __tracebackhide__ = True
         from pytest_formfunc.backends import NATIVE
+        from pytest_formfunc.capture import capture_folder
         from pytest_formfunc.cases import Case
         from pytest_formfunc.result import Result
 
@@ -55,9 +57,12 @@ class Formfunc:
             _fail("formfunc was called twice in one test: a test is one row of the results, so parametrize it")
         self._used = True
         plan = self._item.stash[PLAN]
+        folder = capture_folder()
+        if folder is not None:
+            self._capture(folder, plan, model, inputs)
         run = plan.run()
         run.once = self._benchmark is not None and not self._benchmark.enabled
-        case = model if isinstance(model, Case) else self._user_case(plan, model, inputs)
+        case = model if isinstance(model, Case) else self._user_case(run.scratch, plan, model, inputs)
         key = (case.id, plan.backend)
         title = f"{case.id} on {plan.backend}"
         run.measure(case, plan.siblings)
@@ -102,12 +107,22 @@ class Formfunc:
                 f"below the min_speedup of {format_ratio(floor)}"
             )
 
-    def _user_case(self, plan: TestPlan, model: Any, inputs: Any) -> Case:
+    def _capture(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> NoReturn:
+        """Write the model down for the run that compares with this revision, and end the test."""
+        __tracebackhide__ = True
+        from pytest_formfunc.capture import note_captured
+        from pytest_formfunc.cases import Case
+
+        if not isinstance(model, Case):
+            note_captured(folder, plan.group, self._user_case(folder, plan, model, inputs).source)
+        pytest.skip("captured for a comparison")
+
+    def _user_case(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> Case:
         __tracebackhide__ = True
         from pytest_formfunc.plan import user_case
 
         try:
-            return user_case(plan.run(), plan.group, model, inputs, self._item.module)
+            return user_case(folder, plan.group, model, inputs, self._item.module)
         except BadInput as error:
             _fail(f"{self._item.nodeid}: {error}")
 

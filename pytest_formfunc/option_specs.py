@@ -45,7 +45,9 @@ OPTIONS = (
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, from the root folder"),
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
-    OptionSpec("against", "", "REV", "compare with another git revision, side by side", ini=False),
+    OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
+               ini=False),
+    OptionSpec("escalation", "20s", "TIME", "time a comparison for more launches while it is unsure, shared by all"),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip
 

@@ -82,3 +82,25 @@ def marker_options(item: pytest.Item) -> dict[str, Any]:
 def any_given(config: pytest.Config) -> bool:
     """Return whether the command line has any of our options; ini files are checked when a test measures."""
     return any(config.getoption(f"formfunc_{spec.key}") is not None for spec in OPTIONS)
+
+
+# What a run passes on to another revision's tests: what they measure, not how it is judged or reported.
+_PASSED_ON = ("patterns", "depths", "widths", "backends", "architectures", "model", "input", "seed")
+
+
+def for_another_revision(config: pytest.Config) -> list[str]:
+    """Return the options with which another revision's tests are to be collected as these were."""
+    options = ["-q", "-p", "no:cacheprovider", "--color=no"]
+    for spec in OPTIONS:
+        value = config.getoption(f"formfunc_{spec.key}")
+        if spec.key in _PASSED_ON and value is not None:
+            options.append(f"--formfunc-{spec.name}={value}")
+    if config.option.keyword:
+        options += ["-k", config.option.keyword]
+    if config.option.markexpr:
+        options += ["-m", config.option.markexpr]
+    if config.pluginmanager.has_plugin("benchmark"):
+        options.append("--benchmark-disable")
+    if config.pluginmanager.has_plugin("xdist"):
+        options += ["-n", "0"]
+    return options

@@ -40,8 +40,8 @@ class TestPlan:
     siblings: Sequence[str] = ()
 
 
-def user_case(run: Run, group: str, model: Any, inputs: Any, test_module: Any) -> Case:
-    """Turn a test's own module and example input into a case that workers can load.
+def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: Any) -> Case:
+    """Turn a test's own module and example input into a case that workers can load from a folder.
 
     Raises:
         BadInput: not a ``torch.nn.Module``, no tensor inputs, or a module that cannot be pickled.
@@ -56,7 +56,7 @@ def user_case(run: Run, group: str, model: Any, inputs: Any, test_module: Any) -
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     if not given or not all(isinstance(tensor, torch.Tensor) for tensor in given):
         raise BadInput("formfunc needs the model's example input: a tensor, or a tuple of tensors")
-    path = run.scratch / f"model-{len(list(run.scratch.glob('model-*')))}.pickle"
+    path = folder / f"model-{len(list(folder.glob('model-*')))}.pickle"
     inputs_path = path.with_suffix(".inputs")
     _pickle((model, tuple(tensor.detach().cpu() for tensor in given)), path, inputs_path, test_module)
     shape = tuple(given[0].shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -147,24 +147,41 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not plans or config.option.collectonly:
         return
     from pytest_formfunc import collect
+    from pytest_formfunc.capture import capture_folder
 
+    if capture_folder() is not None:
+        return  # another run wants the models, not measurements
     run = state.run()
-    run.plan(collect.fill_in_siblings(plans), config.stash[CASES])
+    known = config.stash[CASES]
+    run.plan(collect.fill_in_siblings(plans), known)
     with _usage_errors():
         if config.pluginmanager.has_plugin("benchmark"):
             state.comparison = collect.find_comparison(config.getoption, state.settings, plans)
             run.baseline = state.comparison.baseline
             run.comparisons = state.comparison.comparisons
-            if state.settings.strict:
-                for case, backend in state.comparison.missing:
-                    sentence = (
-                        f"{case} on {backend} is missing: the baseline has it and this run does not measure it, "
-                        "which --formfunc-strict does not pass"
-                    )
-                    name = f"formfunc-missing[{case}-{backend}]"
-                    session.items.append(_Sentence.from_parent(session, name=name, sentence=sentence))
         if not config.getoption("benchmark_skip", False):
             run.check_backends(sorted({plan.backend for plan in plans}))
+        if state.settings.against:
+            tests = {item.path: item.stash[PLAN] for item in session.items if PLAN in item.stash}
+            state.comparison = collect.begin_side_by_side(
+                run, options.for_another_revision(config), tests, plans, known, config.rootpath
+            )
+    if state.settings.strict and state.comparison is not None:
+        for name, sentence in state.comparison.missing_sentences():
+            session.items.append(_Sentence.from_parent(session, name=name, sentence=sentence))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where models are captured for another run, say why one is not."""
+    report = yield
+    if report.failed and PLAN in item.stash and call.excinfo is not None:
+        from pytest_formfunc.capture import capture_folder, note_failed
+
+        folder = capture_folder()
+        if folder is not None:
+            note_failed(folder, item.stash[PLAN].group, call.excinfo.exconly(tryshort=True).splitlines()[0])
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -64,12 +64,16 @@ class Verdict:
         threshold: the loss that counts, as a fraction.
         change: speedup now / speedup then, with its interval; None where nothing was compared.
         reason: one sentence.
+        smallest_change: the loss, as a fraction, that the comparison would have seen with a chance of 80%.
+        looks: how often it was looked at.
     """
 
     status: str
     threshold: float
     change: Estimate | None
     reason: str
+    smallest_change: float | None = None
+    looks: int = 1
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,10 @@ class Record:
                 "status": self.verdict.status,
                 "threshold": self.verdict.threshold,
                 "reason": self.verdict.reason,
+                "looks": self.verdict.looks,
             }
+            if self.verdict.smallest_change is not None:
+                out["verdict"]["smallest_change"] = self.verdict.smallest_change
             if self.verdict.change is not None:
                 out["verdict"]["change"] = _estimate_json(self.verdict.change)
         return out

@@ -10,17 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc.against import Absent, Against
 from pytest_formfunc.assemble import assemble_record
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.forms.sources import FactorySource, Source
 from pytest_formfunc.gate.baseline import Baseline, Key
 from pytest_formfunc.gate.compare import judge
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
+from pytest_formfunc.judging import SideBySideJudge
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
-from pytest_formfunc.measure.sides import HEAD
+from pytest_formfunc.measure.sides import HEAD, Side, base_of, is_base
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.records import Record, Verdict
 from pytest_formfunc.settings import Settings
@@ -53,7 +56,7 @@ class Spent:
 @dataclass
 class _Measured:
     measurer: CaseMeasurer
-    prepared: Prepared
+    parts: dict[bool, Part]
 
 
 Say = Callable[[str], None]
@@ -66,6 +69,7 @@ class Run:
         """Take the settings and a function that shows a short progress text (and clears it when empty)."""
         self.settings = settings
         self.baseline: Baseline | None = None
+        self.against: Against | None = None
         self.comparisons = 0
         self.once = False
         self.records: dict[Key, Record] = {}
@@ -74,9 +78,11 @@ class Run:
         self._planned: dict[str, tuple[str, ...]] = {}
         self._known_cases: dict[str, Case] = {}
         self._prepared: dict[str, Prepared | MeasurementError] = {}
+        self._other_parts: dict[str, Part | Absent] = {}
+        self._side_by_side: SideBySideJudge | None = None
         self._say = say
         self._server = WorkerServer(settings.timeout_s, settings.threads)
-        self._preparer: Worker | None = None
+        self._preparers: dict[Side, Worker] = {}
         self._measured: dict[str, _Measured | MeasurementError] = {}
         self._scratch: Path | None = None
 
@@ -104,6 +110,11 @@ class Run:
             self.spent.starting_s += time.monotonic() - began
         return answer
 
+    def survey(self, against: Against) -> None:
+        """Find out what the other revision has."""
+        targets = [case.source.target for case in self._known_cases.values() if isinstance(case.source, FactorySource)]
+        against.survey(self._server, targets)
+
     def check_backends(self, backends: Sequence[str]) -> None:
         """Make sure that every backend can be used here.
 
@@ -119,12 +130,19 @@ class Run:
         if case.id in self._measured:
             return
         ordered = [NATIVE, *(name for name in backends if name != NATIVE)]
-        effort = Effort(self.settings.precision, self.settings.budget_s, once=self.once)
         try:
-            prepared = self._prepared_artifacts(case, ordered)
+            parts = {False: Part(case.source, self._prepared_artifacts(case, ordered))}
+            participants = list(ordered)
+            budget_s = self.settings.budget_s
+            other = self._other_parts.get(case.id)
+            if isinstance(other, Part):
+                parts[True] = other
+                participants += [base_of(name) for name in ordered]
+                budget_s *= 2  # two revisions take twice the time
+            effort = Effort(self.settings.precision, budget_s, once=self.once)
             measurer = CaseMeasurer(
-                ordered,
-                launcher(self._server, {False: Part(case.source, prepared)}, case.seed, self.settings.slow_down),
+                participants,
+                launcher(self._server, parts, case.seed, self.settings.slow_down),
                 self.scratch,
                 progress=lambda result, launch, turn, turns: self._tell(
                     case, f"launch {launch}, round {turn + 1} of {turns}{_so_far(result, ordered)}"
@@ -134,8 +152,8 @@ class Run:
             measurer.measure(effort)
             self.spent.measuring_s += time.monotonic() - began
             self.spent.loading_s += measurer.result.load_s
-            self._measured[case.id] = _Measured(measurer, prepared)
-            self._collect(case, measurer, prepared)
+            measured = self._measured[case.id] = _Measured(measurer, parts)
+            self._collect(case, measured)
             stop = measurer.result.stopped
             self.spent.stops[stop] = self.spent.stops.get(stop, 0) + 1
         except MeasurementError as error:
@@ -146,58 +164,96 @@ class Run:
             self._say("")
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
-        """Compare a record with the baseline; spend more launches while it is suspicious.
+        """Compare a record with the other revision or the baseline; spend more launches while it is suspicious.
 
         Returns None where no comparison was asked for or nothing accelerated was measured.
         """
         key = (case.id, backend)
-        if self.baseline is None or backend == NATIVE or key not in self.records or self.once:
+        if backend == NATIVE or key not in self.records or self.once:
             return None
-        then = self.baseline.records.get(key)
-        if then is None:
-            verdict = Verdict("new", threshold, None, f"{case.id} on {backend} is new: the baseline lacks it")
+        if self.against is not None:
+            if self._side_by_side is None:
+                self._side_by_side = SideBySideJudge(self, self.against, self.comparisons, self.settings.escalation_s)
+            verdict = self._side_by_side.judge(case, backend, threshold)
+        elif self.baseline is not None:
+            verdict = self._judge_saved(case, backend, threshold, self.baseline)
         else:
-            verdict = judge(self.records[key], then, threshold, self.comparisons)
-            for launches in SECOND_LOOKS:
-                if verdict.status not in ("regressed", "inconclusive"):
-                    break
-                self._look_again(case, launches)
-                if key not in self.records:
-                    return None
-                verdict = judge(self.records[key], then, threshold, self.comparisons)
+            return None
+        if verdict is None or key not in self.records:
+            return None
         self.records[key] = replace(self.records[key], verdict=verdict)
         return verdict
 
+    def _judge_saved(self, case: Case, backend: str, threshold: float, baseline: Baseline) -> Verdict | None:
+        key = (case.id, backend)
+        then = baseline.records.get(key)
+        if then is None:
+            return Verdict("new", threshold, None, f"{case.id} on {backend} is new: the baseline lacks it")
+        verdict = judge(self.records[key], then, threshold, self.comparisons)
+        for launches in SECOND_LOOKS:
+            if verdict.status not in ("regressed", "inconclusive"):
+                break
+            self.look_again(case, launches)
+            if key not in self.records:
+                return None
+            verdict = judge(self.records[key], then, threshold, self.comparisons)
+        return verdict
+
+    def other_part(self, case: Case) -> Part | Absent | None:
+        """Return the other revision's part in a case, or why there is none."""
+        return self._other_parts.get(case.id)
+
+    def measurement(self, case: Case) -> Measurement | None:
+        """Return a case's measurement as it stands; None where it failed."""
+        measured = self._measured.get(case.id)
+        return measured.measurer.result if isinstance(measured, _Measured) else None
+
+    def own_part(self, case: Case) -> Part:
+        """Return this revision's part in a case that was measured."""
+        measured = self._measured[case.id]
+        assert isinstance(measured, _Measured)
+        return measured.parts[False]
+
     def close(self) -> None:
-        """End every process and remove what was scratch."""
+        """End every process and remove what was scratch, the other revision's checkout too."""
         self._server.close()
+        if self.against is not None:
+            self.against.revision.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _look_again(self, case: Case, launches: int) -> None:
+    def look_again(self, case: Case, launches: int, only: tuple[str, ...] = ()) -> float:
+        """Make more launches of a case, of some participants only where told; return the seconds they took."""
         measured = self._measured[case.id]
         if isinstance(measured, MeasurementError):
-            return
+            return 0.0
         began, loaded_s = time.monotonic(), measured.measurer.result.load_s
         self.spent.second_looks += 1
         try:
-            measured.measurer.measure(Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches))
+            measured.measurer.measure(
+                Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches, only=only)
+            )
         finally:
             self._say("")
-        self.spent.measuring_s += time.monotonic() - began
+        spent_s = time.monotonic() - began
+        self.spent.measuring_s += spent_s
         self.spent.loading_s += measured.measurer.result.load_s - loaded_s
-        self._collect(case, measured.measurer, measured.prepared)
+        self._collect(case, measured)
+        return spent_s
 
-    def _collect(self, case: Case, measurer: CaseMeasurer, prepared: Prepared) -> None:
+    def _collect(self, case: Case, measured: _Measured) -> None:
         """Turn what was measured into records and failures."""
-        for name, reason in measurer.result.failures.items():
+        result, prepared = measured.measurer.result, measured.parts[False].prepared
+        for name, reason in result.failures.items():
+            if is_base(name):
+                continue  # its verdict says so
             self.failures[case.id, name] = reason
             self.records.pop((case.id, name), None)
         host = describe_host()
-        for name, series in measurer.result.series.items():
-            record = assemble_record(
-                case, name, measurer.result, prepared, host, fingerprint(host), self.settings.threads
-            )
+        for name, series in result.series.items():
+            if is_base(name):
+                continue
+            record = assemble_record(case, name, result, prepared, host, fingerprint(host), self.settings.threads)
             self.records[case.id, name] = record
             self.spent.worker_peak_bytes = max(self.spent.worker_peak_bytes, series.peak_rss_bytes)
 
@@ -209,33 +265,47 @@ class Run:
             for name, one in waiting.items():
                 if name not in self._prepared:
                     self._say(f"preparing {len(self._prepared) + 1} of {max(len(self._planned), 1)}: {name}")
-                    self._prepared[name] = self._prepare(one, self._planned.get(name, tuple(backends)))
-            if self._preparer is not None:
-                self._preparer.stop()
-                self._preparer = None
+                    wanted = self._planned.get(name, tuple(backends))
+                    self._prepared[name] = self._prepare(one.id, one.source, wanted, HEAD)
+                    if self.against is not None:
+                        self._other_parts[name] = self._prepare_other(one, wanted, self.against)
+            for preparer in self._preparers.values():
+                preparer.stop()
+            self._preparers.clear()
             self.spent.preparing_s += time.monotonic() - began
         prepared = self._prepared[case.id]
         if isinstance(prepared, MeasurementError):
             raise prepared
         return prepared
 
-    def _prepare(self, case: Case, backends: Sequence[str]) -> Prepared | MeasurementError:
+    def _prepare_other(self, case: Case, backends: Sequence[str], against: Against) -> Part | Absent:
+        """Prepare the other revision's form of a case with that revision's code."""
+        source = against.source_of(case)
+        if isinstance(source, Absent):
+            return source
+        prepared = self._prepare(f"{case.id} of {against.revision.title}", source, backends, against.side)
+        if isinstance(prepared, MeasurementError):
+            return Absent("not comparable", f"{prepared} (at {against.revision.title})")
+        return Part(source, prepared, against.side)
+
+    def _prepare(self, title: str, source: Source, backends: Sequence[str], side: Side) -> Prepared | MeasurementError:
         cache = str(self.settings.cache_dir)
-        prepared = find_prepared(case.source, tuple(backends), cache)
+        # Only this revision's code is at hand here to tell what the artifacts hang on.
+        prepared = find_prepared(source, tuple(backends), cache) if side == HEAD else None
         if prepared is None:
-            request = {"source": case.source, "backends": tuple(backends), "cache": cache}
+            request = {"source": source, "backends": tuple(backends), "cache": cache}
             try:
-                if self._preparer is None:
-                    job = self._server.job("prepare", HEAD, **request)
-                    self._preparer = self._server.worker(job, f"preparing {case.id}")
+                preparer = self._preparers.get(side)
+                if preparer is None:
+                    job = self._server.job("prepare", side, **request)
+                    preparer = self._preparers[side] = self._server.worker(job, f"preparing {title}")
                 else:
-                    self._preparer.what = f"preparing {case.id}"
-                    self._preparer.send(request)
-                prepared = self._preparer.receive()
+                    preparer.what = f"preparing {title}"
+                    preparer.send(request)
+                prepared = preparer.receive()
             except MeasurementError as error:
-                if not isinstance(error, JobFailed) and self._preparer is not None:
-                    self._preparer.stop()  # it died or hangs; the next case gets a new one
-                    self._preparer = None
+                if not isinstance(error, JobFailed) and side in self._preparers:
+                    self._preparers.pop(side).stop()  # it died or hangs; the next case gets a new one
                 return error
         self.spent.converted += len(prepared.converted)
         self.spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)

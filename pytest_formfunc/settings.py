@@ -38,6 +38,8 @@ class Settings:
     cache_dir: Path
     report: str
     slow_down: Mapping[str, float]
+    against: str
+    escalation_s: float
 
     def cases(self) -> list[cases.Case]:
         """Return every case in a stable order: patterns by name, depth, width; then the user's model.
@@ -67,11 +69,6 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
     Raises:
         BadInput: one sentence about the first value that cannot be.
     """
-    if raw["against"]:
-        raise BadInput(
-            "--formfunc-against is not in this version: save a baseline of the other revision with "
-            "--benchmark-autosave and use --benchmark-compare"
-        )
     core_limit = allowed_cores()
     threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
     settings = Settings(
@@ -93,6 +90,8 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
         slow_down=_slow_down(raw["plant"]),
+        against=raw["against"].strip(),
+        escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
     settings.cases()  # a width or an input that a pattern cannot take is said now
     return settings

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_formfunc.forms.sources import Source
+
+
+@dataclass(frozen=True)
+class Network:
+    """What engines prepare: a ``torch.nn.Module`` in evaluation mode with example inputs, exported at most once."""
+
+    module: Any
+    inputs: tuple[Any, ...]
+
+    @functools.cached_property
+    def program(self) -> Any:
+        """Return its ``torch.export.ExportedProgram``; raises whatever the exporter raises."""
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the exporter, none of the user's
+            return torch.export.export(self.module, self.inputs)
 
 
 class Engine(ABC):
@@ -31,8 +51,8 @@ class Engine(ABC):
 
     @staticmethod
     @abstractmethod
-    def prepare(network: Any, inputs: tuple[Any, ...], artifact: Path) -> None:
-        """Write the artifact of a ``torch.nn.Module`` in eval mode for the example inputs."""
+    def prepare(network: Network, artifact: Path) -> None:
+        """Write the artifact of a network for its example inputs."""
 
     @abstractmethod
     def load(self, source: Source, artifact: Path) -> None:

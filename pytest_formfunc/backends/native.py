@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.base import Engine, Network
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
@@ -23,12 +23,11 @@ class NativeEngine(Engine):
         return None
 
     @staticmethod
-    def prepare(network: Any, inputs: tuple[Any, ...], artifact: Path) -> None:
+    def prepare(network: Network, artifact: Path) -> None:
         """Save the weights, so that each launch loads what every other one loads."""
         import torch
 
-        del inputs
-        torch.save(network.state_dict(), artifact)
+        torch.save(network.module.state_dict(), artifact)
 
     def load(self, source: Source, artifact: Path) -> None:
         """Build the module with the saved weights."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.base import Engine, Network
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
@@ -31,17 +31,16 @@ class OpenVinoEngine(Engine):
         return None
 
     @staticmethod
-    def prepare(network: Any, inputs: tuple[Any, ...], artifact: Path) -> None:
-        """Export with ``torch.export`` (``torch.jit.trace`` is deprecated) and convert without compression."""
+    def prepare(network: Network, artifact: Path) -> None:
+        """Convert the exported program without compression (``torch.jit.trace`` is deprecated)."""
         import openvino
         import torch
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
-            program = torch.export.export(network, inputs)
-            model = openvino.convert_model(program)
+            model = openvino.convert_model(network.program)
             # The converter leaves every dimension open; a deployment that knows its shape says so, and runs faster.
-            shapes = [list(tensor.shape) for tensor in inputs if isinstance(tensor, torch.Tensor)]
+            shapes = [list(tensor.shape) for tensor in network.inputs if isinstance(tensor, torch.Tensor)]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
 

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_formfunc.stats import Estimate, trimmed_mean
 from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
 from pytest_formfunc.stats.student import ratio_estimate, t_quantile
@@ -15,27 +18,22 @@ _MIN_LAUNCHES = 3
 
 @dataclass(frozen=True)
 class Sides:
-    """The round medians of both revisions, in seconds, one sequence a launch.
+    """Round medians of two revisions, in seconds, one sequence a launch; launches and rounds in pairs.
 
     Attributes:
-        accelerated: this revision's.
-        native: this revision's; may have fewer launches.
-        accelerated_base: the other revision's.
-        native_base: the other revision's.
+        accelerated: this revision's and the other's, from all launches that both took part in.
+        all_four: native and accelerated here, native and accelerated there, from the launches that had all four.
         same_native: whether native runs the same program in both, so that its ratio is 1 by construction.
     """
 
-    accelerated: Launches
-    native: Launches
-    accelerated_base: Launches
-    native_base: Launches
+    accelerated: tuple[Launches, Launches]
+    all_four: tuple[Launches, Launches, Launches, Launches]
     same_native: bool
 
 
 def launch_logs(over: Launches, under: Launches) -> list[float]:
     """Return each launch's log ratio: the trimmed mean over its paired rounds."""
-    launches = min(len(over), len(under))
-    return [float(trimmed_mean(rounds)) for rounds in paired_log_ratios(over[:launches], under[:launches])]
+    return [float(trimmed_mean(rounds)) for rounds in paired_log_ratios(over, under)]
 
 
 @dataclass(frozen=True)
@@ -81,23 +79,26 @@ def measure_change(sides: Sides) -> Change:
     Where native runs the same program on both sides its ratio is 1 and measuring it would only add noise: the change
     is then that of the accelerated side, from all its launches.
     """
-    accelerated = launch_logs(sides.accelerated_base, sides.accelerated)
-    native = launch_logs(sides.native_base, sides.native)
+    native, accelerated, native_base, accelerated_base = sides.all_four
     double = [
-        float(trimmed_mean(here[: len(there)] - there[: len(here)]))
+        float(trimmed_mean(_common(here, there)))
         for here, there in zip(
-            paired_log_ratios(*_cut(sides.native, sides.accelerated)),
-            paired_log_ratios(*_cut(sides.native_base, sides.accelerated_base)),
-            strict=True,
+            paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
         )
     ]
-    logs = accelerated if sides.same_native else double
-    return Change(tuple(logs), ratio_estimate(double), ratio_estimate(accelerated), ratio_estimate(native))
+    here, there = sides.accelerated
+    accelerated_logs = launch_logs(there, here)
+    return Change(
+        logs=tuple(accelerated_logs if sides.same_native else double),
+        double=ratio_estimate(double),
+        accelerated=ratio_estimate(accelerated_logs),
+        native=ratio_estimate(launch_logs(native_base, native)),
+    )
 
 
-def _cut(over: Launches, under: Launches) -> tuple[Launches, Launches]:
-    launches = min(len(over), len(under))
-    return over[:launches], under[:launches]
+def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    rounds = min(len(here), len(there))
+    return here[:rounds] - there[:rounds]
 
 
 def decide(change: Change, threshold: float, alpha: float) -> str:

@@ -6,7 +6,7 @@ Side by side with another revision, that revision's workers take part under the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,19 +45,24 @@ class WorkerLike(Protocol):
 
 @dataclass
 class Series:
-    """All that one backend of one case gave, launch by launch."""
+    """All that one participant of one case gave, launch by launch; ``numbers`` says which launches those were."""
 
     backend: str
     launches: list[list[Round]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     compile_s: list[float] = field(default_factory=list)
     first_call_s: list[float] = field(default_factory=list)
     peak_rss_bytes: int = 0
     ready: Ready | None = None
     parity: Parity | None = None
 
-    def per_round(self, q: float) -> list[list[float]]:
-        """Return the ``q`` quantile of each round's calls, by launch, in seconds."""
-        return [[quantile(turn.calls_s, q) for turn in launch] for launch in self.launches]
+    def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
+        """Return the ``q`` quantile of each round's calls, by launch, in seconds; of some launches only where told."""
+        return [
+            [quantile(turn.calls_s, q) for turn in launch]
+            for number, launch in zip(self.numbers, self.launches, strict=True)
+            if among is None or number in among
+        ]
 
 
 @dataclass
@@ -80,9 +85,13 @@ class Measurement:
 
     def speedup(self, backend: str, level: float = 0.95) -> Estimate:
         """Estimate a participant's speedup over its own native from the launches that both took part in."""
-        native, accelerated = self.series[reference_of(backend)].per_round(0.5), self.series[backend].per_round(0.5)
-        launches = min(len(native), len(accelerated))
-        return speedup_estimate(native[:launches], accelerated[:launches], level=level)
+        native, accelerated = self.together(reference_of(backend), backend)
+        return speedup_estimate(native, accelerated, level=level)
+
+    def together(self, *participants: str) -> list[list[list[float]]]:
+        """Return the round medians of some participants from the launches that all of them took part in."""
+        shared = set.intersection(*(set(self.series[name].numbers) for name in participants))
+        return [self.series[name].per_round(0.5, shared) for name in participants]
 
 
 Launch = Callable[[str, str, int], WorkerLike]
@@ -192,7 +201,7 @@ class CaseMeasurer:
             rounds = self._take_turns(effort, alive, workers, ready, load_s)
             for name in alive:
                 if name in self._backends:
-                    self._keep(name, ready[name], rounds[name], workers[name])
+                    self._keep(name, number, ready[name], rounds[name], workers[name])
 
     def _take_turns(
         self,
@@ -223,7 +232,7 @@ class CaseMeasurer:
                     self._fail(name, error)
         return rounds
 
-    def _keep(self, name: str, ready: Ready, rounds: list[Round], worker: WorkerLike) -> None:
+    def _keep(self, name: str, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike) -> None:
         try:
             peak = worker.ask(None)
         except MeasurementError as error:
@@ -232,6 +241,7 @@ class CaseMeasurer:
         series = self.result.series.setdefault(name, Series(name))
         series.ready = series.ready or ready
         series.launches.append(rounds)
+        series.numbers.append(number)
         series.compile_s.append(ready.compile_s)
         series.first_call_s.append(ready.first_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)

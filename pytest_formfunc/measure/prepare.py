@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.backends import backend_entry, distributions
+from pytest_formfunc.backends.base import Network
 from pytest_formfunc.errors import MeasurementError
 
 _META = "case.json"
-_LAYOUT = "2"  # raise when the folder's layout changes
+_LAYOUT = "3"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Prepared:
         artifacts: file name of each backend's artifact.
         cost: macs, params, weight_bytes, activation_bytes.
         input_shapes: one shape an input.
+        program: what the network computes; see `describe_program`.
         converted: artifacts that this call had to make.
         seconds: what preparing took.
     """
@@ -44,6 +46,7 @@ class Prepared:
     artifacts: dict[str, str]
     cost: dict[str, int]
     input_shapes: list[list[int]]
+    program: dict[str, Any]
     converted: tuple[str, ...]
     seconds: float
 
@@ -58,31 +61,31 @@ def prepare_in_worker(threads: int, *, source: Any, backends: tuple[str, ...], c
 
     torch.set_num_threads(threads)
     started = time.perf_counter()
-    network = inputs = None
+    network = None
     known = source.content()
     if known is None:
-        network, inputs = source.build()
-        _try_once(network, inputs)
-        known = _content_of(network, inputs)
+        network = Network(*source.build())
+        _try_once(network)
+        known = _content_of(network)
     engines = {name: backend_entry(name).engine_class() for name in backends}
     wanted = {engine.artifact: engine for engine in engines.values()}
     folder = Path(cache) / cache_key(known, source.describe())
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing or not (folder / _META).is_file():
         if network is None:
-            network, inputs = source.build()
-        _write(folder, network, inputs, wanted)  # all of them, so that they hold the same weights
+            network = Network(*source.build())
+        _write(folder, network, wanted)  # all of them, so that they hold the same weights
     artifacts = {name: engine.artifact for name, engine in engines.items()}
     return _read(folder, artifacts, tuple(missing), time.perf_counter() - started)
 
 
-def _try_once(network: Any, inputs: tuple[Any, ...]) -> None:
+def _try_once(network: Network) -> None:
     """Run the user's model as it stands: what it raises is said in its own words, not in the exporter's."""
     import torch
 
     with torch.inference_mode():
         try:
-            network(*inputs)
+            network.module(*network.inputs)
         except Exception as error:  # the user's code may raise anything
             raise MeasurementError(f"the model raises {_one_line(error)}") from error
 
@@ -106,7 +109,7 @@ def find_prepared(source: Any, backends: tuple[str, ...], cache: str) -> Prepare
 
 def _read(folder: Path, artifacts: dict[str, str], converted: tuple[str, ...], seconds: float) -> Prepared:
     meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-    return Prepared(str(folder), artifacts, meta["cost"], meta["input_shapes"], converted, seconds)
+    return Prepared(str(folder), artifacts, meta["cost"], meta["input_shapes"], meta["program"], converted, seconds)
 
 
 def cache_key(content: str, description: str) -> str:
@@ -125,13 +128,13 @@ def _versions() -> str:
     return json.dumps(versions, sort_keys=True)
 
 
-def _content_of(network: Any, inputs: tuple[Any, ...]) -> str:
+def _content_of(network: Network) -> str:
     """Digest a module by the program that it exports to and by its weights."""
     import torch
 
     digest = hashlib.sha256()
     try:
-        program = torch.export.export(network, inputs)
+        program = network.program
     except Exception as error:  # the exporter raises many kinds
         raise MeasurementError(f"torch.export cannot export the model: {_one_line(error)}") from error
     digest.update(program.graph_module.print_readable(print_output=False).encode())
@@ -141,21 +144,31 @@ def _content_of(network: Any, inputs: tuple[Any, ...]) -> str:
             flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
             digest.update(flat.numpy().data)
-    for tensor in inputs:
+    for tensor in network.inputs:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
-def _write(folder: Path, network: Any, inputs: Any, engines: dict[str, Any]) -> None:
+def _describe(network: Network) -> dict[str, Any]:
+    """Describe the program; an engine that can do without an exported one is not held up by a failing exporter."""
+    from pytest_formfunc.function.program import describe_program
+
+    try:
+        return describe_program(network.program)
+    except Exception:  # noqa: BLE001 - the exporter raises many kinds; who needs the program says so
+        return {"digest": "", "operators": {}}
+
+
+def _write(folder: Path, network: Network, engines: dict[str, Any]) -> None:
     from pytest_formfunc.function.cost import count_cost
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     try:
         for name, engine in engines.items():
-            engine.prepare(network, inputs, scratch / name)
-        cost = count_cost(network, inputs)
+            engine.prepare(network, scratch / name)
+        cost = count_cost(network.module, network.inputs)
         meta = {
             "cost": {
                 "macs": cost.macs,
@@ -163,7 +176,8 @@ def _write(folder: Path, network: Any, inputs: Any, engines: dict[str, Any]) -> 
                 "weight_bytes": cost.weight_bytes,
                 "activation_bytes": cost.activation_bytes,
             },
-            "input_shapes": [list(tensor.shape) for tensor in inputs],
+            "input_shapes": [list(tensor.shape) for tensor in network.inputs],
+            "program": _describe(network),
         }
         (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
         folder.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ class Job:
     """What a freshly forked worker is for.
 
     Attributes:
-        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe`` or ``names``.
+        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe`` or ``survey``.
         sys_path: the parent's import path, so that the user's modules import.
         cwd: the parent's working directory.
         threads: threads that the engine may use.

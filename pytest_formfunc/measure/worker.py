@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import importlib.util
 import os
 import signal
@@ -33,7 +34,7 @@ def worker_main(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
     job: Job = connection.recv()
     sys.path[:] = job.sys_path
-    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "names": _names}[job.kind]
+    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "survey": _survey}[job.kind]
     try:
         os.chdir(job.cwd)
         if job.forms is not None:
@@ -69,11 +70,34 @@ def _use_forms(folder: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def _names(connection: Connection, job: Job) -> None:
-    """Answer the names of the patterns that this side knows."""
-    from pytest_formfunc.forms.patterns import pattern_names
+def _survey(connection: Connection, job: Job) -> None:
+    """Answer what this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is not to be had, or None}``.
 
-    connection.send(tuple(pattern_names()))
+    A key that is left out is not there at all, which is no fault.
+    """
+    answer: dict[str, str | None] = {}
+    try:
+        from pytest_formfunc.forms.patterns import pattern_names
+
+        answer |= {f"pattern:{name}": None for name in pattern_names()}
+    except Exception as error:  # noqa: BLE001 - the other revision's code may raise anything
+        answer["pattern:"] = _failure(error).reason
+    for target in job.payload["targets"]:
+        module_name, _, attribute = target.partition(":")
+        try:
+            if importlib.util.find_spec(module_name) is None:
+                continue
+        except ModuleNotFoundError:
+            continue  # of a package above it
+        except Exception as error:  # noqa: BLE001
+            answer[target] = _failure(error).reason
+            continue
+        try:
+            if hasattr(importlib.import_module(module_name), attribute):
+                answer[target] = None
+        except BaseException as error:  # noqa: BLE001 - a module may exit as it is imported
+            answer[target] = _failure(error).reason
+    connection.send(answer)
 
 
 def _probe(connection: Connection, job: Job) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from pytest_formfunc.records import Record
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent
+from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
 
 if TYPE_CHECKING:
     from pytest_formfunc.collect import Comparison
     from pytest_formfunc.run import Run, Spent
 
 COLUMNS = 100
-_CASE = 42
+_CASE = 36
 _WIDE = 0.07
 
 
@@ -57,9 +57,10 @@ def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
         other = native.get(record.case)
         native_ms = format_ms(other.latency_s.median) if other else "-"
         verdict = record.verdict.status if record.verdict else ""
+        change = f" {format_ratio(record.verdict.change.value)}" if record.verdict and record.verdict.change else ""
         text = (
             f"{_shorten(record.case):{_CASE}} {native_ms:>9} {format_ms(record.latency_s.median):>9}  "
-            f"{format_estimate(speedup):21} {verdict}"
+            f"{format_estimate(speedup):21} {verdict}{change}"
         )
         yield Line(text.rstrip(), {"red": True} if verdict == "regressed" else {})
     yield from _summary(rows)
@@ -95,11 +96,11 @@ def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
     if comparison.note:
-        yield Line(comparison.note)
+        yield from _wrapped("", [comparison.note])
+    if not comparison.title:
         return
-    if comparison.baseline is None:
-        return
-    yield Line(f"compared with {comparison.baseline.name}")
+    if comparison.baseline is not None:
+        yield Line(f"compared with {comparison.baseline.name}")
     verdicts = [record.verdict for record in records if record.verdict]
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in _STATUSES}
     texts = [f"{count} {status}" for status, count in counts.items() if count]
@@ -120,7 +121,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
         f"{record.case} on {record.backend}" for record in records if record.verdict and record.verdict.status == "new"
     ]
     yield from _wrapped("new: ", new)
-    yield from _wrapped("missing: ", [f"{case} on {backend}" for case, backend in comparison.missing])
+    yield from _wrapped("missing: ", comparison.missing_titles())
 
 
 _STATUSES = ("regressed", "improved", "unchanged", "inconclusive", "new", "not comparable")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.backends.base import Network
 from pytest_formfunc.forms.sources import PatternSource
 
 SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
@@ -14,7 +15,7 @@ SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
 def artifact(tmp_path_factory):
     path = tmp_path_factory.mktemp("openvino") / "model.xml"
     network, inputs = SOURCE.build()
-    backend_entry("openvino").engine_class().prepare(network, inputs, path)
+    backend_entry("openvino").engine_class().prepare(Network(network, inputs), path)
     return path
 
 

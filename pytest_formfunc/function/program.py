@@ -1,0 +1,45 @@
+"""What a network computes, as ``torch.export`` sees it: which operators, and whether two programs are the same."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from typing import Any
+
+
+def describe_program(program: Any) -> dict[str, Any]:
+    """Describe a ``torch.export.ExportedProgram`` by what it does, whatever its layers and weights are called.
+
+    Returns:
+        ``digest``: equal for programs with the same operators in the same order on the same shapes, types and
+        strides; names of layers and values of weights do not count. ``operators``: how often each one is called.
+    """
+    import torch
+
+    operators: Counter[str] = Counter()
+    digest = hashlib.sha256()
+    for module in program.graph_module.modules():  # branches of control flow are modules of their own
+        numbers: dict[Any, int] = {}
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            numbers[node] = len(numbers)
+            called = str(node.target) if node.op == "call_function" else node.op
+            operators[called] += node.op == "call_function"
+            arguments = torch.fx.node.map_arg((node.args, node.kwargs), functools.partial(_number, numbers))
+            digest.update(f"{called}{arguments}{_shapes(node.meta.get('val'))};".encode())
+    counted = {name: count for name, count in sorted(operators.items()) if count}
+    return {"digest": digest.hexdigest()[:20], "operators": counted}
+
+
+def _number(numbers: dict[Any, int], node: Any) -> str:
+    return f"#{numbers[node]}"
+
+
+def _shapes(value: Any) -> str:
+    import torch
+    from torch.utils import _pytree
+
+    return "".join(
+        f"{leaf.dtype}{tuple(leaf.shape)}{leaf.stride()}" if isinstance(leaf, torch.Tensor) else repr(leaf)
+        for leaf in _pytree.tree_leaves(value)
+    )

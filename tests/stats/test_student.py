@@ -1,0 +1,57 @@
+"""Against published tables of Student's t."""
+
+import math
+import random
+
+import pytest
+
+from pytest_formfunc.stats.student import ratio_estimate, t_quantile, two_sided_p
+
+# NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2 (upper tail areas 0.05, 0.025, 0.005, 0.001).
+# https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm
+TABLE = {
+    1: (6.314, 12.706, 63.657, 318.309),
+    2: (2.920, 4.303, 9.925, 22.327),
+    5: (2.015, 2.571, 4.032, 5.893),
+    10: (1.812, 2.228, 3.169, 4.144),
+    30: (1.697, 2.042, 2.750, 3.385),
+    100: (1.660, 1.984, 2.626, 3.174),
+}
+
+
+@pytest.mark.parametrize("df", TABLE)
+def test_quantiles_are_those_of_the_published_table(df):
+    """To the table's three digits after the point."""
+    for upper_tail, published in zip((0.05, 0.025, 0.005, 0.001), TABLE[df], strict=True):
+        assert t_quantile(2 * upper_tail, df) == pytest.approx(published, abs=6e-4)
+
+
+@pytest.mark.parametrize("df", [1, 3, 17, 250])
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 1e-4, 1e-8])
+def test_quantile_and_chance_undo_each_other(alpha, df):
+    """Far out in the tail too, where the gate's levels lie."""
+    assert two_sided_p(t_quantile(alpha, df), df) == pytest.approx(alpha, rel=1e-6)
+
+
+def test_the_interval_of_few_launches_holds_the_truth_as_often_as_it_says():
+    """Five normal values, 95%: the interval holds the true ratio in 95% of 2000 draws, and not in all of them."""
+    generator = random.Random(1)
+    held = 0
+    for _ in range(2000):
+        estimate = ratio_estimate([generator.gauss(0.1, 0.03) for _ in range(5)])
+        held += estimate.low <= math.exp(0.1) <= estimate.high
+    assert 0.935 <= held / 2000 <= 0.965
+
+
+def test_one_launch_claims_nothing():
+    """Nothing is known of how launches differ."""
+    estimate = ratio_estimate([0.3])
+    assert estimate.low == 0.0
+    assert estimate.high == math.inf
+
+
+@pytest.mark.parametrize(("alpha", "df"), [(0.0, 3), (1.0, 3), (0.05, 0)])
+def test_a_level_that_cannot_be_is_refused(alpha, df):
+    """A chance of 0 or 1 has no quantile."""
+    with pytest.raises(ValueError, match="alpha"):
+        t_quantile(alpha, df)
