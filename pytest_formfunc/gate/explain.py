@@ -14,7 +14,7 @@ def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> lis
     if then is None or now is None:
         return []
     if then["hash"] == now["hash"]:
-        return ["the engine executes the same graph as then"]
+        return ["the engine executes the same kernels as before"]
     old, new = then["kernels"], now["kernels"]
     changes = [
         f"{name} {old.get(name, 0)} -> {new.get(name, 0)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +64,16 @@ class Change:
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
         """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``.
 
-        The t quantiles of level and power add up (Cohen 1988, section 2.3, with the noncentral t approximated).
+        The noncentral t is approximated by Abramowitz & Stegun, 26.7.10.
         """
         count = len(self.logs)
         if count < 2:
             return 1.0
-        reach = t_quantile(alpha, count - 1) + t_quantile(2 * (1 - power), count - 1)
-        return -math.expm1(-reach * stdev(self.logs) / math.sqrt(count))
+        df = count - 1
+        critical = t_quantile(alpha, df)
+        spread = math.sqrt(1 + critical**2 / (2 * df))
+        shift = critical * (1 - 1 / (4 * df)) + NormalDist().inv_cdf(power) * spread
+        return -math.expm1(-shift * stdev(self.logs) / math.sqrt(count))
 
 
 def measure_change(sides: Sides) -> Change:

@@ -107,7 +107,7 @@ def test_unlike_records_are_not_compared(change, reason):
 def test_an_equal_graph_is_said():
     """A timing change without a change of the graph is worth knowing."""
     graph = {"hash": "a", "kernels": {"x": 1}}
-    assert graph_change(graph, graph) == ["the engine executes the same graph as then"]
+    assert graph_change(graph, graph) == ["the engine executes the same kernels as before"]
     assert graph_change(None, graph) == []
 
 
