@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from pytest_formfunc.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_formfunc.run import Run
+
+
+HISTORY_RUNS = 20  # saved runs that are read to learn how speedups move from run to run
+POOLED_RUNS = 5  # runs of one name that are compared with together
 
 
 @dataclass(frozen=True)
@@ -78,32 +83,55 @@ def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Seq
     Raises:
         BadInput: the baseline cannot be read; or there is none, and this is CI or strict.
     """
-    compare = option("benchmark_compare")
+    compare = f"[0-9][0-9][0-9][0-9]_{settings.baseline}" if settings.baseline else option("benchmark_compare")
     if not compare:
         return Comparison()
     storage = option("benchmark_storage")
     files = compared_files(storage, compare, option("benchmark_netrc"))
+    if settings.baseline:
+        files = [path for path in files if path.stem.partition("_")[2] == settings.baseline]
     if not files:
-        which = "" if compare is True else f" that matches {compare!r}"
-        text = f"no baseline{which} in {storage.removeprefix('file://')}: save one with --benchmark-autosave"
+        which = (
+            f" {settings.baseline!r}" if settings.baseline else "" if compare is True else f" that matches {compare!r}"
+        )
+        how = f"--benchmark-save={settings.baseline}" if settings.baseline else "--benchmark-autosave"
+        text = f"no baseline{which} in {storage.removeprefix('file://')}: save one with {how}"
         if settings.strict or settings.in_ci:
             why = "--formfunc-strict" if settings.strict else "CI is set"
             raise BadInput(f"{text} ({why}, so a comparison that cannot be made is an error)")
         return Comparison(note=f"{text}; nothing was compared")
     path = files[-1]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"baseline {path} cannot be read: {error}") from None
-    baseline = parse_baseline(text, str(path))
+    baseline = _read_baseline(path)
+    others = _read_others(path)
+    pooled = [others[other] for other in files[-POOLED_RUNS:-1] if other in others] if settings.baseline else []
+    baseline = baseline.beside(pooled, [*others.values(), baseline])
     wanted = {(plan.group, plan.backend) for plan in plans if plan.backend != NATIVE}
     saved = {key for key, record in baseline.records.items() if not record.native}
     return Comparison(
         baseline=baseline,
         title="the baseline",
+        note=f"the mean of {len(pooled) + 1} saved runs named {settings.baseline}" if pooled else "",
         missing=tuple(sorted(saved - wanted)),
         comparisons=len(saved & wanted),
     )
+
+
+def _read_baseline(path: Path) -> Baseline:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"baseline {path} cannot be read: {error}") from None
+    return parse_baseline(text, str(path))
+
+
+def _read_others(path: Path) -> dict[Path, Baseline]:
+    """Read what was saved before a run in the same folder, oldest first; what is no run of ours teaches nothing."""
+    others = {}
+    for other in sorted(path.parent.glob("[0-9][0-9][0-9][0-9]_*.json"))[-HISTORY_RUNS:]:
+        if other.name < path.name:
+            with contextlib.suppress(BadInput):
+                others[other] = _read_baseline(other)
+    return others
 
 
 def begin_side_by_side(

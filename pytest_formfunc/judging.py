@@ -7,9 +7,10 @@ from typing import Protocol
 from pytest_formfunc.against import Absent, Against
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
+from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import describe_change
-from pytest_formfunc.gate.side_by_side import Change, Sides, decide, measure_change, only_native_moved
+from pytest_formfunc.gate.side_by_side import Change, Sides, measure_change, only_native_moved
 from pytest_formfunc.measure.launch import Part
 from pytest_formfunc.measure.measure import Measurement
 from pytest_formfunc.measure.sides import base_of
@@ -99,7 +100,7 @@ class SideBySideJudge:
         native_note = status == "regressed" and not same_native and only_native_moved(change, threshold)
         if native_note:
             status = "unchanged"
-        smallest = change.smallest_seen(max(alpha, 1e-9))
+        smallest = change.smallest_seen(max(2 * alpha, 1e-9))
         sentence = self._sentence(case, backend, threshold, status, change, measurement, native_note)
         if status == "inconclusive":
             sentence += f"; the smallest loss it could have seen is {format_percent(smallest)}"

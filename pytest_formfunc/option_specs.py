@@ -47,6 +47,8 @@ OPTIONS = (
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
                ini=False),
+    OptionSpec("baseline", "", "NAME", "compare with the runs saved by --benchmark-save=NAME, the last five together",
+               ini=False),
     OptionSpec("escalation", "20s", "TIME", "time a comparison for more launches while it is unsure, shared by all"),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip

@@ -17,9 +17,9 @@ from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
 from pytest_formfunc.forms.sources import FactorySource, Source
 from pytest_formfunc.gate.baseline import Baseline, Key
-from pytest_formfunc.gate.compare import judge
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
 from pytest_formfunc.judging import SideBySideJudge
+from pytest_formfunc.judging_saved import SavedJudge
 from pytest_formfunc.measure.launch import Part, launcher
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
@@ -28,9 +28,6 @@ from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.records import Record, Verdict
 from pytest_formfunc.settings import Settings
 from pytest_formfunc.units import format_ratio
-
-# What is suspicious but not sure gets so many more launches, twice.
-SECOND_LOOKS = (4, 6)
 
 
 @dataclass
@@ -80,6 +77,7 @@ class Run:
         self._prepared: dict[str, Prepared | MeasurementError] = {}
         self._other_parts: dict[str, Part | Absent] = {}
         self._side_by_side: SideBySideJudge | None = None
+        self._saved: SavedJudge | None = None
         self._say = say
         self._server = WorkerServer(settings.timeout_s, settings.threads)
         self._preparers: dict[Side, Worker] = {}
@@ -176,27 +174,19 @@ class Run:
                 self._side_by_side = SideBySideJudge(self, self.against, self.comparisons, self.settings.escalation_s)
             verdict = self._side_by_side.judge(case, backend, threshold)
         elif self.baseline is not None:
-            verdict = self._judge_saved(case, backend, threshold, self.baseline)
+            if self._saved is None:
+                self._saved = SavedJudge(
+                    self.baseline,
+                    self.comparisons,
+                    lambda case, backend: self.records.get((case.id, backend)),
+                    self.look_again,
+                )
+            verdict = self._saved.judge(case, backend, threshold)
         else:
             return None
         if verdict is None or key not in self.records:
             return None
         self.records[key] = replace(self.records[key], verdict=verdict)
-        return verdict
-
-    def _judge_saved(self, case: Case, backend: str, threshold: float, baseline: Baseline) -> Verdict | None:
-        key = (case.id, backend)
-        then = baseline.records.get(key)
-        if then is None:
-            return Verdict("new", threshold, None, f"{case.id} on {backend} is new: the baseline lacks it")
-        verdict = judge(self.records[key], then, threshold, self.comparisons)
-        for launches in SECOND_LOOKS:
-            if verdict.status not in ("regressed", "inconclusive"):
-                break
-            self.look_again(case, launches)
-            if key not in self.records:
-                return None
-            verdict = judge(self.records[key], then, threshold, self.comparisons)
         return verdict
 
     def other_part(self, case: Case) -> Part | Absent | None:

@@ -39,6 +39,7 @@ class Settings:
     report: str
     slow_down: Mapping[str, float]
     against: str
+    baseline: str
     escalation_s: float
 
     def cases(self) -> list[cases.Case]:
@@ -91,6 +92,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         report=_report(raw["report"]),
         slow_down=_slow_down(raw["plant"]),
         against=raw["against"].strip(),
+        baseline=raw["baseline"].strip(),
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
     settings.cases()  # a width or an input that a pattern cannot take is said now

@@ -18,7 +18,7 @@ LAYERS = [
     {"report"},
     {"plan"},
     {"run"},
-    {"judging"},
+    {"judging", "judging_saved"},
     {"against"},
     {"assemble", "settings", "result", "capture"},
     {"gate"},

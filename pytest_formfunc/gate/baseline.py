@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
@@ -15,17 +15,33 @@ Key = tuple[str, str]  # case id, backend
 
 @dataclass(frozen=True)
 class Baseline:
-    """One saved run.
+    """A saved run, and those beside it.
 
     Attributes:
         name: the file, as the user knows it.
         records: by case and backend.
         tests: the test that wrote each record, by the same key.
+        pool: the runs that are compared with together, oldest first, this one last.
+        history: all saved runs of the same storage, oldest first: how much speedups move from run to run.
     """
 
     name: str
     records: Mapping[Key, BaselineRecord]
     tests: Mapping[Key, str]
+    pool: Mapping[Key, tuple[BaselineRecord, ...]]
+    history: Mapping[Key, tuple[BaselineRecord, ...]]
+
+    def beside(self, pooled: Sequence[Baseline], saved: Sequence[Baseline]) -> Baseline:
+        """Return this run with others that were saved before it."""
+        return replace(
+            self,
+            pool={key: _series(key, [*pooled, self]) for key in self.records},
+            history={key: _series(key, saved) for key in self.records},
+        )
+
+
+def _series(key: Key, runs: Sequence[Baseline]) -> tuple[BaselineRecord, ...]:
+    return tuple(run.records[key] for run in runs if key in run.records)
 
 
 def parse_baseline(text: str, name: str) -> Baseline:
@@ -59,7 +75,8 @@ def parse_baseline(text: str, name: str) -> Baseline:
         tests[key] = str(entry["fullname"])
     if not records:
         raise BadInput(f"baseline {name} holds no formfunc measurement; {advice}")
-    return Baseline(name, records, tests)
+    alone = {key: (record,) for key, record in records.items()}
+    return Baseline(name, records, tests, alone, alone)
 
 
 def _needed(entry: dict[str, Any]) -> bool:

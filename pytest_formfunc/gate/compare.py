@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
+from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.gate.explain import graph_change
+from pytest_formfunc.gate.history import PRIOR_RUNS, PRIOR_SD, RunNoise, learn_noise
 from pytest_formfunc.host import differences, version_changes
-from pytest_formfunc.records import BaselineRecord, Record, Samples, Verdict
+from pytest_formfunc.records import BaselineRecord, Record, Samples
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.bootstrap import log_ratio, log_ratio_draws
+from pytest_formfunc.stats.student import t_quantile
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-# Between two runs a speedup moves by more than launches within a run show. This is the assumed standard
-# deviation of the log speedup from run to run; bench/test_steadiness.py prints what a machine really does.
-RUN_TO_RUN_SD = 0.025
-# Chance of any red test in a whole run of unchanged code, shared out over its comparisons (Bonferroni).
-FAMILY_ALPHA = 0.01
+Pair = tuple[Samples, Samples]  # native, accelerated
 
 
 @dataclass(frozen=True)
@@ -27,55 +27,75 @@ class Change:
     """Speedup now over speedup then.
 
     Attributes:
-        estimate: with a 95% interval, as it is shown.
-        gate: with the stricter interval that decides.
+        log: its logarithm.
+        variance: of that.
+        df: degrees of freedom of that.
+        noise: how the case moves from run to run.
+        launches: of this run or of the newest saved one, whichever has fewer.
     """
 
-    estimate: Estimate
-    gate: Estimate
+    log: float
+    variance: float
+    df: float
+    noise: RunNoise
+    launches: int
 
     @property
-    def real(self) -> bool:
-        """Return whether the stricter interval excludes 1."""
-        return self.gate.high < 1 or self.gate.low > 1
+    def enough(self) -> bool:
+        """Return whether both runs show how launches differ."""
+        return self.launches >= 2
 
-    def beyond(self, threshold: float) -> bool:
-        """Return whether the point estimate lost, or gained as much as would undo, the threshold."""
-        return abs(math.log(self.estimate.value)) >= -math.log1p(-threshold)
+    @property
+    def estimate(self) -> Estimate:
+        """Return the change with its 95% interval."""
+        return self.interval(0.05)
+
+    def interval(self, alpha: float) -> Estimate:
+        """Return the change with the interval of chance 1 - ``alpha``."""
+        reach = t_quantile(alpha, self.df) * math.sqrt(self.variance)
+        return Estimate(
+            math.exp(self.log), math.exp(self.log - reach), math.exp(self.log + reach), 1 - alpha, self.launches
+        )
+
+    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
+        """Return the loss, as a fraction, that this comparison would have shown with a chance of ``power``."""
+        critical = t_quantile(alpha, self.df)
+        return smallest_seen(math.sqrt(self.variance), critical, self.df, NormalDist().inv_cdf(power))
 
 
-def measure_change(
-    now: tuple[Samples, Samples],
-    then: tuple[Samples, Samples],
-    comparisons: int,
-    run_sd: float = RUN_TO_RUN_SD,
-) -> Change:
+def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()) -> Change:
     """Estimate speedup now / speedup then.
 
-    The variance of the log change is the sum of both runs' bootstrap variances (launches, then rounds) and twice the
-    variance from run to run; the interval is the normal one.
+    The variance of the log change is that of this run and that of the mean of the saved runs. A run's is what its
+    launches show (bootstrap: launches, then rounds) and an assumed noise from run to run, corrected by the history.
 
     Args:
         now: native and accelerated samples of this run.
-        then: the same of the baseline.
-        comparisons: how many tests of this run are compared: they share `FAMILY_ALPHA`.
-        run_sd: standard deviation of the log speedup from run to run.
+        then: the same of the saved runs that it is compared with, the newest one last.
+        history: the same of all saved runs of this case on this machine, oldest first.
     """
-    native, accelerated = now
-    native_then, accelerated_then = then
-    log_change = log_ratio(native.median, accelerated.median) - log_ratio(native_then.median, accelerated_then.median)
-    variance = 2 * run_sd**2
-    for over, under in (now, then):
-        variance += float(np.var(log_ratio_draws(over.median, under.median)))
-    launches = min(len(native.median), len(native_then.median))
+    logs = [log_ratio(over.median, under.median) for over, under in then]
+    withins = [(_within(*pair), max(_launches(pair) - 1, 1)) for pair in (now, *then)]
+    typical = sum(part for part, _ in withins) / len(withins)
+    noise = learn_noise([log_ratio(over.median, under.median) for over, under in history], typical)
+    # Welch and Satterthwaite (Biometrics Bulletin 2, 1946): what is known well makes up for what is not.
+    parts = [(PRIOR_SD**2, PRIOR_RUNS), *((part / len(withins), df) for part, df in withins)]
+    df = sum(part for part, _ in parts) ** 2 / sum(part**2 / df for part, df in parts)
+    return Change(
+        log=log_ratio(now[0].median, now[1].median) - sum(logs) / len(logs),
+        variance=noise.variance * (1 + 1 / len(then)),
+        df=df + noise.steps,
+        noise=noise,
+        launches=min(_launches(now), _launches(then[-1])),
+    )
 
-    def interval(level: float) -> Estimate:
-        reach = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
-        return Estimate(
-            math.exp(log_change), math.exp(log_change - reach), math.exp(log_change + reach), level, launches
-        )
 
-    return Change(interval(0.95), interval(1 - FAMILY_ALPHA / max(1, comparisons)))
+def _within(over: Samples, under: Samples) -> float:
+    return float(np.var(log_ratio_draws(over.median, under.median)))
+
+
+def _launches(pair: Pair) -> int:
+    return len(pair[0].median)
 
 
 def why_not_comparable(now: Record, then: BaselineRecord) -> str | None:
@@ -92,40 +112,16 @@ def why_not_comparable(now: Record, then: BaselineRecord) -> str | None:
     return None
 
 
-def judge(now: Record, then: BaselineRecord, threshold: float, comparisons: int) -> Verdict:
-    """Return the verdict on one accelerated record."""
-    reason = why_not_comparable(now, then)
-    if reason is not None:
-        return Verdict("not comparable", threshold, None, reason)
-    assert now.native_samples is not None
-    assert then.native_samples is not None
-    change = measure_change((now.native_samples, now.samples), (then.native_samples, then.samples), comparisons)
-    status = decide(change, threshold)
-    return Verdict(status, threshold, change.estimate, _sentence(now, then, change, threshold, status))
+def pair_of(record: Record | BaselineRecord) -> Pair:
+    """Return a record's native and accelerated samples."""
+    assert record.native_samples is not None
+    return record.native_samples, record.samples
 
 
-def decide(change: Change, threshold: float) -> str:
-    """Return the status: two locks for a change, and no claim of none where a big one is possible.
-
-    ``regressed`` and ``improved`` need both locks. ``unchanged`` means: less than the threshold was measured, and the
-    interval rules out twice the threshold. All else is ``inconclusive``.
-    """
-    if change.beyond(threshold):
-        if not change.real:
-            return "inconclusive"
-        return "regressed" if change.estimate.value < 1 else "improved"
-    ruled_out = (1 - threshold) ** 2
-    if change.estimate.low > ruled_out and change.estimate.high < 1 / ruled_out:
-        return "unchanged"
-    return "inconclusive"
-
-
-def suspicious(change: Change, threshold: float) -> bool:
-    """Return whether more launches should be spent: a loss that may be none, or none that may be a loss."""
-    return decide(change, threshold) in ("regressed", "inconclusive")
-
-
-def _sentence(now: Record, then: BaselineRecord, change: Change, threshold: float, status: str) -> str:
+def describe_verdict(
+    now: Record, then: BaselineRecord, change: Change, threshold: float, status: str, smallest: float
+) -> str:
+    """Return the verdict's sentence."""
     assert now.speedup is not None
     assert then.speedup is not None
     verb = {
@@ -139,6 +135,16 @@ def _sentence(now: Record, then: BaselineRecord, change: Change, threshold: floa
         f"{format_estimate(now.speedup)} now, a change of {format_estimate(change.estimate)} "
         f"(threshold {format_percent(threshold)}); {_sides(now, then)}"
     )
+    if smallest > threshold and status in ("unchanged", "inconclusive"):
+        learnt = (
+            f"learnt from {change.noise.steps + 1} runs"
+            if change.noise.steps > 1
+            else "assumed, for few runs are saved"
+        )
+        text += (
+            f"; a threshold of {format_percent(threshold)} is finer than saved runs can judge here: the smallest "
+            f"loss seen would be {smallest:.0%} ({learnt})"
+        )
     clauses = version_changes(then.host, now.host)
     if status in ("regressed", "inconclusive"):
         clauses += graph_change(then.graph, now.graph)

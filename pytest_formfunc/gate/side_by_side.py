@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, stdev
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.stats import Estimate, trimmed_mean
 from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
 from pytest_formfunc.stats.student import ratio_estimate, t_quantile
@@ -57,23 +58,22 @@ class Change:
         """Return the change that is judged with its 95% interval (Student's t over launches)."""
         return ratio_estimate(self.logs)
 
-    def p_interval(self, alpha: float) -> Estimate:
-        """Return the interval of chance 1 - ``alpha``."""
+    @property
+    def enough(self) -> bool:
+        """Return whether there are launches enough: with one degree of freedom any interval is a guess."""
+        return len(self.logs) >= _MIN_LAUNCHES
+
+    def interval(self, alpha: float) -> Estimate:
+        """Return the change with the interval of chance 1 - ``alpha``."""
         return ratio_estimate(self.logs, 1 - alpha)
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``.
-
-        The noncentral t is approximated by Abramowitz & Stegun, 26.7.10.
-        """
+        """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``."""
         count = len(self.logs)
         if count < 2:
             return 1.0
-        df = count - 1
-        critical = t_quantile(alpha, df)
-        spread = math.sqrt(1 + critical**2 / (2 * df))
-        shift = critical * (1 - 1 / (4 * df)) + NormalDist().inv_cdf(power) * spread
-        return -math.expm1(-shift * stdev(self.logs) / math.sqrt(count))
+        error = stdev(self.logs) / math.sqrt(count)
+        return smallest_seen(error, t_quantile(alpha, count - 1), count - 1, NormalDist().inv_cdf(power))
 
 
 def measure_change(sides: Sides) -> Change:
@@ -102,29 +102,6 @@ def measure_change(sides: Sides) -> Change:
 def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
     rounds = min(len(here), len(there))
     return here[:rounds] - there[:rounds]
-
-
-def decide(change: Change, threshold: float, alpha: float) -> str:
-    """Return the status at one look.
-
-    ``regressed`` and ``improved`` need both locks: at least the threshold, and an interval of level ``alpha`` without
-    1. ``unchanged``: less than the threshold was measured, and the 95% interval rules out twice the threshold. All else
-    is ``inconclusive``, which asks for another look.
-    """
-    if len(change.logs) < _MIN_LAUNCHES:
-        return "inconclusive"
-    log_threshold = -math.log1p(-threshold)
-    center = fmean(change.logs)
-    if abs(center) >= log_threshold:
-        interval = change.p_interval(alpha) if alpha > 0 else None
-        if interval is None or interval.low <= 1 <= interval.high:
-            return "inconclusive"
-        return "regressed" if center < 0 else "improved"
-    shown = change.estimate
-    ruled_out = 2 * log_threshold
-    if math.log(shown.low) > -ruled_out and math.log(shown.high) < ruled_out:
-        return "unchanged"
-    return "inconclusive"
 
 
 def only_native_moved(change: Change, threshold: float) -> bool:

@@ -2,11 +2,23 @@ import numpy as np
 import pytest
 from made_records import record, samples, saved
 
-from pytest_formfunc.gate.compare import decide, judge, measure_change
+from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.compare import measure_change
+from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.explain import graph_change
+from pytest_formfunc.judging_saved import SavedJudge
 from pytest_formfunc.records import Samples
 
 THEN = saved(record(0.0025, draw=1))
+CASE = pattern_case("residual", 8, 64)
+
+
+def judge(now, then, threshold, comparisons, history=()):
+    """Judge as a run does, where further launches show the same again."""
+    key = (CASE.id, "openvino")
+    baseline = Baseline("file", {key: then}, {}, {key: (then,)}, {key: (*history, then)})
+    return SavedJudge(baseline, comparisons, lambda *_: now, lambda *_: 0.0).judge(CASE, "openvino", threshold)
 
 
 @pytest.mark.parametrize(
@@ -32,27 +44,62 @@ def test_a_loss_that_may_be_none_is_not_red_however_big():
     assert judge(noisy, THEN, 0.10, comparisons=32).status == "inconclusive"
 
 
-def test_more_comparisons_ask_for_more_evidence():
-    """The chance of any red run is shared out over all comparisons."""
+def test_a_stricter_level_asks_for_more_evidence():
+    """The chance of any red run is shared out over all comparisons and looks."""
     sides = (samples(0.010, seed=3), samples(0.0025, seed=4))
-    alone = measure_change(sides, sides, comparisons=1).gate
-    among_many = measure_change(sides, sides, comparisons=100).gate
-    assert among_many.low < alone.low < 1 < alone.high < among_many.high
+    change = measure_change(sides, [sides])
+    assert change.interval(1e-5).low < change.interval(0.01).low < 1 < change.interval(0.01).high
 
 
 def test_the_assumed_scatter_between_runs_widens_the_interval():
     """Even exact samples of two runs do not prove a change of a few percent."""
     exact = (samples(0.010, scatter=0), samples(0.0025, scatter=0))
-    change = measure_change(exact, exact, comparisons=1)
-    assert 0.90 < change.estimate.low < 0.95
+    assert 0.90 < measure_change(exact, [exact]).estimate.low < 0.95
+
+
+def pair(log, seed=0):
+    return samples(0.010 * np.exp(log), seed=seed), samples(0.0025, seed=seed + 500)
+
+
+def test_a_noisy_history_widens_the_interval_and_a_calm_one_narrows_it():
+    """Saved runs that moved by 15% teach more caution than the prior, ones that did not teach less."""
+    generator = np.random.default_rng(0)
+    noisy = [pair(move, seed) for seed, move in enumerate(generator.normal(0, 0.15, 20))]
+    calm = [pair(0.0, seed) for seed in range(20)]
+    now, then = pair(0.0, 90), [pair(0.0, 91)]
+    plain = measure_change(now, then).estimate.half_width
+    assert measure_change(now, then, noisy).estimate.half_width > 1.8 * plain
+    assert measure_change(now, then, calm).estimate.half_width < 0.9 * plain
+
+
+def test_one_real_change_in_a_long_history_is_not_taken_for_noise():
+    """Successive differences see a step once."""
+    stepped = [pair(0.0 if seed < 10 else 0.3, seed) for seed in range(20)]
+    now, then = pair(0.0, 90), [pair(0.0, 91)]
+    spread = float(np.std([0.0] * 10 + [0.3] * 10))
+    assert np.sqrt(measure_change(now, then, stepped).noise.variance) < 0.5 * spread
+
+
+def test_several_saved_runs_together_are_surer_than_one():
+    """The noise of the baseline's side averages out."""
+    now, then = pair(0.0, 90), [pair(0.0, seed) for seed in range(5)]
+    assert measure_change(now, then).estimate.half_width < 0.9 * measure_change(now, then[:1]).estimate.half_width
+
+
+def test_a_threshold_that_saved_runs_cannot_judge_is_said():
+    """The smallest loss that would be seen stands beside it, and where that is known from."""
+    verdict = judge(record(0.0025), THEN, 0.02, comparisons=1)
+    assert "a threshold of 2% is finer than saved runs can judge here" in verdict.reason
+    assert "assumed, for few runs are saved" in verdict.reason
+    assert verdict.smallest_change > 0.02
 
 
 def test_unchanged_is_not_said_where_a_great_loss_is_possible():
     """An interval that reaches to twice the threshold is inconclusive, not green."""
     noisy = (samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
-    change = measure_change(noisy, noisy, comparisons=1)
+    change = measure_change(noisy, [noisy])
     assert change.estimate.value == pytest.approx(1.0)
-    assert decide(change, 0.05) == "inconclusive"
+    assert decide(change, 0.05, 0.01) == "inconclusive"
 
 
 def test_the_sentence_names_case_backend_speedups_threshold_and_side():
@@ -112,9 +159,9 @@ def test_an_equal_graph_is_said():
 
 
 def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
-    """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower almost always.
+    """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower mostly.
 
-    As in a run, what is not red but suspicious is judged again with ten more launches.
+    As in a run of 32 comparisons, what is suspicious is judged again with ten more launches, at levels that add up.
     """
     generator = np.random.default_rng(11)
 
@@ -130,8 +177,11 @@ def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
         return tuple(Samples(tuple(map(tuple, side[:launches])), ()) for side in sides)
 
     def is_red(now, then):
-        statuses = [decide(measure_change(first(now, n), first(then, 10), comparisons=32), 0.10) for n in (10, 20)]
-        return statuses[0] in ("regressed", "inconclusive") and statuses[1] == "regressed"
+        for launches, alpha in ((10, 0.00019), (20, 0.00012)):
+            status = decide(measure_change(first(now, launches), [first(then, 10)]), 0.10, alpha)
+            if status != "inconclusive":
+                break
+        return status == "regressed"
 
     red = {1.0: 0, 1.3: 0}
     trials = {1.0: 300, 1.3: 60}
@@ -139,4 +189,4 @@ def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
         for _ in range(count):
             red[factor] += is_red(run(factor), run(1.0))
     assert red[1.0] == 0
-    assert red[1.3] >= 0.85 * trials[1.3]
+    assert red[1.3] >= 0.55 * trials[1.3]

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from pytest_formfunc.gate.side_by_side import Sides, decide, measure_change, only_native_moved
+from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.side_by_side import Sides, measure_change, only_native_moved
 
 
 def made_up(seed, *, launches=8, rounds=12, accelerated=1.0, native=1.0, noise=0.02, same_native=False):
@@ -105,7 +106,7 @@ def test_the_smallest_loss_it_could_have_seen_is_seen_four_times_in_five():
     """What is printed beside an inconclusive verdict is the truth about the comparison's power."""
     smallest = sorted(measure_change(made_up(seed)).smallest_seen(0.001) for seed in range(200))[100]
     seen = sum(
-        measure_change(made_up(seed, accelerated=1 / (1 - smallest))).p_interval(0.001).high < 1
+        measure_change(made_up(seed, accelerated=1 / (1 - smallest))).interval(0.001).high < 1
         for seed in range(200, 600)
     )
     assert 0.7 < seen / 400 < 0.9
