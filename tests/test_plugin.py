@@ -130,3 +130,13 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
         time.sleep(0.1)
     assert not servers(bench.folder)
     assert ("pointwise-d1-w8-1x3x32x32", "openvino") in bench.records("out.json")
+
+
+def test_the_suite_is_the_matrix_and_figures_run_only_where_they_are_named():
+    """`pytest bench/` must not start an hour of our own figures."""
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    suite = subprocess.run([*command, "bench"], cwd=root, capture_output=True, text=True, check=True)
+    assert {line.partition("::")[0] for line in suite.stdout.splitlines() if "::" in line} == {"bench/test_forms.py"}
+    named = subprocess.run([*command, "bench/test_layout.py"], cwd=root, capture_output=True, text=True, check=True)
+    assert "bench/test_layout.py::" in named.stdout
