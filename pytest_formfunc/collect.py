@@ -13,7 +13,7 @@ from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.benchmark_bridge import compared_files
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.patterns import pattern_names
-from pytest_formfunc.gate.baseline import Baseline, parse_baseline
+from pytest_formfunc.gate.baseline import Baseline, Key, parse_baseline
 from pytest_formfunc.plan import TestPlan
 from pytest_formfunc.settings import Settings
 
@@ -25,7 +25,7 @@ HISTORY_RUNS = 20  # saved runs that are read to learn how speedups move from ru
 POOLED_RUNS = 5  # runs of one name that are compared with together
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
     """What ``--benchmark-compare`` or ``--formfunc-against`` comes down to.
 
@@ -35,6 +35,8 @@ class Comparison:
         note: a line for the report where nothing can be compared, or about what is.
         missing: what the other one has and this run does not measure: case and backend, or a single name.
         comparisons: how many accelerated tests have a counterpart.
+        asked: every accelerated test of this run.
+        deselected: how many measuring tests the user left out.
     """
 
     baseline: Baseline | None = None
@@ -42,6 +44,33 @@ class Comparison:
     note: str = ""
     missing: tuple[tuple[str, ...], ...] = ()
     comparisons: int = 0
+    asked: tuple[Key, ...] = ()
+    deselected: int = 0
+
+    def unjudged(self, run: Run) -> list[str]:
+        """Name the tests that were asked for and have no verdict: skipped, failed, or measured only once."""
+        return [
+            f"{case} on {backend}"
+            for case, backend in self.asked
+            if (record := run.records.get((case, backend))) is None or record.verdict is None
+        ]
+
+    def why_incomplete(self, run: Run) -> str:
+        """Return a sentence where less was judged than was asked for; empty where all was."""
+        faults = []
+        unjudged = self.unjudged(run)
+        if unjudged:
+            faults.append(f"{len(unjudged)} of {len(self.asked)} have no verdict ({', '.join(unjudged[:3])})")
+        if self.deselected:
+            faults.append(f"{self.deselected} measuring tests were deselected")
+        statuses = [record.verdict.status for record in run.records.values() if record.verdict]
+        if statuses and set(statuses) == {"inconclusive"}:
+            faults.append("every verdict is inconclusive")
+        if not faults:
+            return ""
+        return f"the comparison with {self.title} is incomplete, which --formfunc-strict does not pass: " + "; ".join(
+            faults
+        )
 
     def missing_titles(self) -> list[str]:
         """Name what is missing."""
@@ -113,6 +142,7 @@ def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Seq
         note=f"the mean of {len(pooled) + 1} saved runs named {settings.baseline}" if pooled else "",
         missing=tuple(sorted(saved - wanted)),
         comparisons=len(saved & wanted),
+        asked=tuple(sorted(wanted)),
     )
 
 
@@ -179,6 +209,7 @@ def begin_side_by_side(
         title=revision.title,
         note=f"side by side: {here} against {revision.title}, in the same rounds",
         missing=tuple((name,) for name in against.missing),
+        asked=tuple(dict.fromkeys((plan.group, plan.backend) for plan in plans if plan.backend != NATIVE)),
         comparisons=run.comparisons,
     )
 

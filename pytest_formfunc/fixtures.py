@@ -73,8 +73,10 @@ class Formfunc:
             _fail(f"{title}: {run.failures[key]}")
         record = run.records[key]
         self._keep(plan, record)
-        self._check_verdict(title, verdict, run.settings.strict)
-        self._check_min_speedup(plan, record, run.once)
+        self._check_verdict(plan, title, verdict, run.settings)
+        if not run.once and run.settings.gate == "time":
+            self._check_min_speedup(plan, record)
+            self._check_max_latency(plan, record)
         return Result(record, run.records.get((case.id, NATIVE)))
 
     def _keep(self, plan: TestPlan, record: Record) -> None:
@@ -84,27 +86,55 @@ class Formfunc:
             plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
         self._item.config.hook.pytest_formfunc_record(config=self._item.config, record=record)
 
-    def _check_verdict(self, title: str, verdict: Verdict | None, strict: bool) -> None:
+    def _check_verdict(self, plan: TestPlan, title: str, verdict: Verdict | None, settings: Settings) -> None:
+        """Fail where the verdict is one that is to fail."""
         __tracebackhide__ = True
         if verdict is None:
             return
-        if verdict.status == "regressed":
+        fail_on = plan.marker.get("fail_on", settings.fail_on)
+        status = verdict.status
+        if status == "regressed" and "loss" in fail_on:
             _fail(verdict.reason)
-        if strict and verdict.status in ("new", "not comparable"):  # unsure is not red: it may be noise
-            _fail(f"{title} is {verdict.status}, which --formfunc-strict does not pass: {verdict.reason}")
+        if status == "improved" and "gain" in fail_on:
+            _fail(f"{verdict.reason}; it fails on a gain, for the baseline is stale: save a new one")
+        if status in ("unchanged", "inconclusive", "regressed") and "no-gain" in fail_on:
+            _fail(f"{verdict.reason}; it fails without a gain")
+        if status == "inconclusive" and "inconclusive" in fail_on:
+            _fail(f"{verdict.reason}; it fails where it cannot be sure")
+        if settings.strict and status in ("new", "not comparable"):  # unsure is not red: it may be noise
+            _fail(f"{title} is {status}, which --formfunc-strict does not pass: {verdict.reason}")
 
-    def _check_min_speedup(self, plan: TestPlan, record: Record, once: bool) -> None:
+    def _check_min_speedup(self, plan: TestPlan, record: Record) -> None:
         """Fail where the speedup is surely below the marker's floor."""
         __tracebackhide__ = True
         from pytest_formfunc.units import format_estimate, format_ratio
 
         floor = plan.marker.get("min_speedup")
-        if floor is None or record.speedup is None or once:
+        if floor is None or record.speedup is None:
             return
         if record.speedup.high < floor:
             _fail(
                 f"{record.case} on {record.backend} has a speedup of {format_estimate(record.speedup)}, "
                 f"below the min_speedup of {format_ratio(floor)}"
+            )
+
+    def _check_max_latency(self, plan: TestPlan, record: Record) -> None:
+        """Fail where the latency, by its launches, is surely above the marker's ceiling."""
+        __tracebackhide__ = True
+        import math
+        from statistics import median
+
+        from pytest_formfunc.stats.student import ratio_estimate
+        from pytest_formfunc.units import format_ms
+
+        ceiling = plan.marker.get("max_latency")
+        if ceiling is None:
+            return
+        latency = ratio_estimate([math.log(median(launch)) for launch in record.samples.median])
+        if latency.low > ceiling:
+            _fail(
+                f"{record.case} on {record.backend} takes {format_ms(latency.value)} ms ({format_ms(latency.low)} to "
+                f"{format_ms(latency.high)}), above the max_latency of {format_ms(ceiling)} ms"
             )
 
     def _capture(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> NoReturn:

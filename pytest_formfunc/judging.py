@@ -9,7 +9,7 @@ from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.error_budget import Family
-from pytest_formfunc.gate.explain import describe_change
+from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.side_by_side import Change, Sides, measure_change, only_native_moved
 from pytest_formfunc.measure.launch import Part
 from pytest_formfunc.measure.measure import Measurement
@@ -135,10 +135,9 @@ class SideBySideJudge:
         ready, ready_base = measurement.series[backend].ready, measurement.series[base_of(backend)].ready
         assert ready is not None
         assert ready_base is not None
-        clauses = describe_change(
-            (ready_base.graph, other.prepared.program), (ready.graph, own.prepared.program),
-            (other.prepared.cost, own.prepared.cost),
-        )  # fmt: skip
+        clauses = graph_change(ready_base.graph, ready.graph) + program_change(
+            other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost)
+        )
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 

@@ -22,7 +22,7 @@ class SavedJudge:
         self,
         baseline: Baseline,
         comparisons: int,
-        record_of: Callable[[Case, str], Record | None],
+        record_of: Callable[[Case, str], Record | BaselineRecord | None],
         look_again: Callable[[Case, int], float],
     ) -> None:
         """Take how to get a test's record as it stands, and how to make more launches of a case."""
@@ -62,5 +62,5 @@ class SavedJudge:
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
 
 
-def _comparable(now: Record, then: BaselineRecord) -> bool:
+def _comparable(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
     return why_not_comparable(now, then) is None

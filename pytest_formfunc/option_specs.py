@@ -42,6 +42,9 @@ OPTIONS = (
     OptionSpec("budget", "7s", "TIME", "... or a case has taken this long"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
+    OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
+    OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "
+               "baseline is stale); no-gain (only better is good enough); inconclusive"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, from the root folder"),
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
@@ -53,4 +56,5 @@ OPTIONS = (
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip
 
-MARKER_ARGUMENTS = ("backends", "threshold", "min_speedup")
+MARKER_ARGUMENTS = ("backends", "threshold", "min_speedup", "max_latency", "fail_on")
+FAIL_ON = ("loss", "gain", "no-gain", "inconclusive")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_formfunc import fixtures, hookspecs, options
-from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.errors import BadInput, FormfuncError
 from pytest_formfunc.fixtures import CASES, PLAN
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class State:
         self.config = config
         self.problem: str | None = None
         self.comparison: Comparison | None = None
+        self.deselected = 0
         self._settings: Settings | None = None
         self._run: Run | None = None
 
@@ -75,8 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register marker and fixtures; check what the command line says."""
     config.addinivalue_line(
         "markers",
-        "formfunc(backends=[...], threshold='10%', min_speedup=2.0): settings of a test that measures with the "
-        "formfunc fixture",
+        "formfunc(backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', fail_on=['loss']): settings of "
+        "a test that measures with the formfunc fixture",
     )
     state = config.stash[STATE] = State(config)
     config.stash[CASES] = {}
@@ -130,11 +131,18 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     if not measuring or state.problem:
         return
     if hasattr(config, "workerinput"):
-        items[:] = [_Sentence.from_parent(session, name=_REFUSED, sentence=_XDIST_SENTENCE)]
+        items[:] = [_Sentence.from_parent(session, name=_REFUSED, find=lambda: _XDIST_SENTENCE)]
         return
     for item in measuring:
         assert isinstance(item, pytest.Function)
         fixtures.plan_test(item, state.run)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note which measuring tests the user left out."""
+    for item in items:
+        if PLAN in item.stash or "formfunc" in getattr(item, "fixturenames", ()):
+            item.config.stash[STATE].deselected += 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -166,9 +174,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             state.comparison = collect.begin_side_by_side(
                 run, options.for_another_revision(config), tests, plans, known, config.rootpath
             )
-    if state.settings.strict and state.comparison is not None:
-        for name, sentence in state.comparison.missing_sentences():
-            session.items.append(_Sentence.from_parent(session, name=name, sentence=sentence))
+        if state.settings.gate == "graph" and not (state.comparison and state.comparison.asked):
+            raise BadInput(
+                "--formfunc-gate graph judges a comparison: give --formfunc-against REV or --benchmark-compare"
+            )
+    if state.comparison is not None:
+        state.comparison.deselected = state.deselected
+    comparison = state.comparison
+    if state.settings.strict and comparison is not None:
+        for name, sentence in comparison.missing_sentences():
+            session.items.append(_Sentence.from_parent(session, name=name, find=lambda sentence=sentence: sentence))
+        if comparison.title:
+            found = _Sentence.from_parent(
+                session, name="formfunc-all-judged", find=lambda: comparison.why_incomplete(run)
+            )
+            session.items.append(found)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -237,15 +257,17 @@ def _close(config: pytest.Config) -> None:
 
 
 class _Sentence(pytest.Item):
-    """A test that only fails, with one sentence: what a run must not pass over in silence."""
+    """A test that fails with one sentence, if there is one: what a strict run must not pass over in silence."""
 
-    def __init__(self, *, sentence: str, **kwargs: Any) -> None:
+    def __init__(self, *, find: Callable[[], str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sentence = sentence
+        self.find = find
 
     def runtest(self) -> None:
-        """Fail."""
-        pytest.fail(self.sentence, pytrace=False)
+        """Fail where a sentence is found."""
+        sentence = self.find()
+        if sentence:
+            pytest.fail(sentence, pytrace=False)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Return where this stands: nowhere in particular."""

@@ -200,6 +200,11 @@ class BaselineRecord:
     fingerprint: str
     graph: dict[str, Any] | None
 
+    @property
+    def launches(self) -> int:
+        """Return how many fresh processes were measured."""
+        return len(self.samples.median)
+
     @classmethod
     def from_json(cls, data: Any) -> BaselineRecord:
         """Read the contract's object.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc import judging_graph
 from pytest_formfunc.against import Absent, Against
 from pytest_formfunc.assemble import assemble_record
 from pytest_formfunc.backends import NATIVE, backend_entry
@@ -137,7 +138,7 @@ class Run:
                 parts[True] = other
                 participants += [base_of(name) for name in ordered]
                 budget_s *= 2  # two revisions take twice the time
-            effort = Effort(self.settings.precision, budget_s, once=self.once)
+            effort = Effort(self.settings.precision, budget_s, once=self.once or self.settings.gate == "graph")
             measurer = CaseMeasurer(
                 participants,
                 launcher(self._server, parts, case.seed, self.settings.slow_down),
@@ -167,9 +168,13 @@ class Run:
         Returns None where no comparison was asked for or nothing accelerated was measured.
         """
         key = (case.id, backend)
-        if backend == NATIVE or key not in self.records or self.once:
+        if backend == NATIVE or key not in self.records:
             return None
-        if self.against is not None:
+        if self.settings.gate == "graph":
+            verdict = self._judge_graph(case, backend, threshold)
+        elif self.once:
+            return None
+        elif self.against is not None:
             if self._side_by_side is None:
                 self._side_by_side = SideBySideJudge(self, self.against, self.comparisons, self.settings.escalation_s)
             verdict = self._side_by_side.judge(case, backend, threshold)
@@ -188,6 +193,13 @@ class Run:
             return None
         self.records[key] = replace(self.records[key], verdict=verdict)
         return verdict
+
+    def _judge_graph(self, case: Case, backend: str, threshold: float) -> Verdict | None:
+        if self.against is not None:
+            return judging_graph.judge_against(self, self.against, case, backend, threshold)
+        if self.baseline is not None:
+            return judging_graph.judge_saved(self.records[case.id, backend], self.baseline, threshold)
+        return None
 
     def other_part(self, case: Case) -> Part | Absent | None:
         """Return the other revision's part in a case, or why there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pytest_formfunc.backends import backend_names
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.option_specs import MARKER_ARGUMENTS
+from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
 
 
@@ -33,6 +33,8 @@ class Settings:
     budget_s: float
     timeout_s: float
     threshold: float
+    gate: str
+    fail_on: tuple[str, ...]
     strict: bool
     in_ci: bool
     cache_dir: Path
@@ -86,6 +88,8 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         budget_s=parse_seconds(raw["budget"], what="budget"),
         timeout_s=parse_seconds(raw["timeout"], what="timeout"),
         threshold=parse_fraction(raw["threshold"], what="threshold"),
+        gate=cases.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
+        fail_on=_fail_on(_names(raw["fail_on"])),
         strict=_flag(raw["strict"]),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
@@ -119,9 +123,15 @@ def check_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, 
         "threshold": lambda value: parse_fraction(value, what="threshold"),
         "backends": lambda value: cases.check_backends([value] if isinstance(value, str) else list(value)),
         "min_speedup": _min_speedup,
+        "max_latency": lambda value: parse_seconds(value, what="max_latency"),
+        "fail_on": lambda value: _fail_on([value] if isinstance(value, str) else list(value)),
     }
     cases.check_names(list(kwargs) or ["threshold"], MARKER_ARGUMENTS, "argument")
     return {name: checks[name](value) for name, value in kwargs.items()}
+
+
+def _fail_on(names: Sequence[str]) -> tuple[str, ...]:
+    return cases.check_names(names, FAIL_ON, "kind of verdict")
 
 
 def _min_speedup(value: Any) -> float:

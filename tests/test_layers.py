@@ -11,15 +11,15 @@ ROOT = Path(pytest_formfunc.__file__).parent
 
 # From the border down. A module may import from its own layer and from those below it.
 LAYERS = [
-    {"plugin"},
+    {"plugin", "command"},
     {"fixtures"},
     {"options", "hookspecs"},
     {"collect"},
     {"report"},
     {"plan"},
     {"run"},
-    {"judging", "judging_saved"},
-    {"against"},
+    {"judging", "judging_graph", "judging_saved"},
+    {"against", "bisecting"},
     {"assemble", "settings", "result", "capture"},
     {"gate"},
     {"cases", "measure"},

@@ -81,18 +81,29 @@ class OpenVinoEngine(Engine):
     def graph(self) -> dict[str, Any] | None:
         """Return the executed kernels, from OpenVINO's runtime model; it times nothing."""
         kernels: Counter[str] = Counter()
+        precisions: Counter[str] = Counter()
+        reorders = fused = 0
         digest = hashlib.sha256()
         for node in self._compiled.get_runtime_model().get_ordered_ops():
             info = node.get_rt_info()
-            facts = [
+            layer, kernel, precision, layouts, names = (
                 str(info[key].astype(str)) if key in info else ""
-                for key in ("layerType", "primitiveType", "runtimePrecision", "outputLayouts")
-            ]
-            if facts[0] in ("Input", "Output", "Const", "Parameter", "Result"):
+                for key in ("layerType", "primitiveType", "runtimePrecision", "outputLayouts", "originalLayersNames")
+            )
+            if layer in ("Input", "Output", "Const", "Parameter", "Result"):
                 continue
-            kernels[facts[1] or facts[0]] += 1
-            digest.update("|".join([*facts, str(node.get_output_partial_shape(0))]).encode())
-        return {"hash": digest.hexdigest()[:16], "kernels": dict(sorted(kernels.items()))}
+            kernels[kernel or layer] += 1
+            precisions[precision] += 1
+            reorders += layer == "Reorder"
+            fused += max(0, len([name for name in names.split(",") if name]) - 1)
+            digest.update(f"{layer}|{kernel}|{precision}|{layouts}|{node.get_output_partial_shape(0)}".encode())
+        return {
+            "hash": digest.hexdigest()[:16],
+            "kernels": dict(sorted(kernels.items())),
+            "precisions": dict(sorted(precisions.items())),
+            "reorders": reorders,
+            "fused": fused,
+        }
 
     @property
     def precision(self) -> str:

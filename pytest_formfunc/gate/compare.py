@@ -98,7 +98,7 @@ def _launches(pair: Pair) -> int:
     return len(pair[0].median)
 
 
-def why_not_comparable(now: Record, then: BaselineRecord) -> str | None:
+def why_not_comparable(now: Record | BaselineRecord, then: BaselineRecord) -> str | None:
     """Return one clause that says why two records must not be compared, or None."""
     if now.fingerprint != then.fingerprint:
         changed = "; ".join(differences(then.host, now.host)) or "its fingerprint differs"
@@ -119,7 +119,7 @@ def pair_of(record: Record | BaselineRecord) -> Pair:
 
 
 def describe_verdict(
-    now: Record, then: BaselineRecord, change: Change, threshold: float, status: str, smallest: float
+    now: Record | BaselineRecord, then: BaselineRecord, change: Change, threshold: float, status: str, smallest: float
 ) -> str:
     """Return the verdict's sentence."""
     assert now.speedup is not None
@@ -151,7 +151,7 @@ def describe_verdict(
     return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 
-def _sides(now: Record, then: BaselineRecord) -> str:
+def _sides(now: Record | BaselineRecord, then: BaselineRecord) -> str:
     """Say which side moved, in milliseconds of the median round."""
     assert now.native_samples is not None
     assert then.native_samples is not None

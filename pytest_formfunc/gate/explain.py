@@ -26,31 +26,29 @@ def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> lis
     return [f"kernels changed: {', '.join(changes)}"]
 
 
-Facts = tuple[dict[str, Any] | None, dict[str, Any]]
-
-
-def describe_change(then: Facts, now: Facts, costs: tuple[dict[str, int], dict[str, int]]) -> list[str]:
-    """Return at most three clauses about what changed without timing anything.
+def program_change(
+    then: dict[str, Any], now: dict[str, Any], costs: tuple[dict[str, int], dict[str, int]]
+) -> list[str]:
+    """Return a clause each about the operators and the MACs that differ between two programs.
 
     Args:
-        then: the engine's execution graph and the program (`describe_program`) of the other revision.
-        now: the same of this one.
+        then: the other revision's program (`describe_program`).
+        now: this one's.
         costs: macs and params, then and now.
     """
-    clauses = graph_change(then[0], now[0])
-    old, new = then[1]["operators"], now[1]["operators"]
-    operators = [
-        f"{_short(name)} {old.get(name, 0)} -> {new.get(name, 0)}"
-        for name in sorted({*old, *new})
-        if old.get(name, 0) != new.get(name, 0)
-    ]
-    if operators:
-        more = f" and {len(operators) - 4} more" if len(operators) > 4 else ""
-        clauses.append(f"operators changed: {', '.join(operators[:4])}{more}")
+    clauses = []
+    old, new = then["operators"], now["operators"]
+    differ = [name for name in {*old, *new} if old.get(name, 0) != new.get(name, 0)]
+    # What came or went altogether first: it is what a person changed.
+    differ.sort(key=lambda name: (name in old and name in new, name))
+    changed = [f"{_short(name)} {old.get(name, 0)} -> {new.get(name, 0)}" for name in differ[:_MOST_NAMES]]
+    if changed:
+        more = f" and {len(differ) - _MOST_NAMES} more" if len(differ) > _MOST_NAMES else ""
+        clauses.append(f"operators changed: {', '.join(changed)}{more}")
     macs_then, macs_now = costs[0]["macs"], costs[1]["macs"]
     if macs_then != macs_now:
         clauses.append(f"MACs {macs_then / 1e6:.4g}M -> {macs_now / 1e6:.4g}M")
-    return clauses[:3]
+    return clauses
 
 
 def _short(operator: str) -> str:

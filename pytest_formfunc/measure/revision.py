@@ -104,6 +104,20 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     return revision
 
 
+def commits_between(root: Path, good: str, bad: str) -> list[str]:
+    """Return the commits after ``good`` up to ``bad``, oldest first, first parents only.
+
+    Raises:
+        BadInput: ``bad`` is no revision, or ``good`` is not among its ancestors.
+    """
+    top = _top(root)
+    last = _commit(top, bad)
+    commits = _git(top, "rev-list", "--first-parent", "--reverse", f"{good}..{last}").split()
+    if not commits or _git(top, "merge-base", good, last, check=False) != good:
+        raise BadInput(f"{good[:10]} is not an ancestor of {bad}: name the revision that had the speedup first")
+    return commits
+
+
 def _top(root: Path) -> Path:
     try:
         return Path(_git(root, "rev-parse", "--show-toplevel")).resolve()

@@ -38,6 +38,7 @@ def render_report(run: Run, comparison: Comparison | None) -> Iterator[Line]:
     yield from _failures(run.failures)
     if comparison is not None:
         yield from _comparison(comparison, records)
+        yield from _wrapped("not judged: ", comparison.unjudged(run))
     yield from render_spent(run.spent)
 
 

@@ -1,0 +1,136 @@
+"""Real OpenVINO graphs of small networks that differ in one thing each."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.backends.base import Network
+from pytest_formfunc.function.program import describe_program
+from pytest_formfunc.gate.explain import program_change
+from pytest_formfunc.gate.graph import judge_graph
+
+
+class Net(nn.Module):
+    """Two blocks of convolution, batch norm and activation, with a residual around the second."""
+
+    def __init__(self, width=64, activation=nn.ReLU, *, residual="after", cast=False, body="body"):
+        super().__init__()
+        self.name, self.residual, self.cast = body, residual, cast
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.act = activation()
+        block = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
+        setattr(self, body, block)
+        self.last = nn.Conv2d(width, 8, 1)
+
+    def forward(self, x):
+        x = self.act(self.stem(x))
+        y = getattr(self, self.name)(x)
+        if self.cast:
+            y = (y.to(torch.float16) * 2).to(torch.float32)
+        y = self.act(x + y) if self.residual == "after" else x + self.act(y)
+        return self.last(y).mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def graph_of(tmp_path_factory):
+    """Give a function from a network to its execution graph and its program."""
+
+    def compile_one(network: nn.Module):
+        torch.manual_seed(0)
+        path = Path(tmp_path_factory.mktemp("graph")) / "model.xml"
+        made = Network(network.eval(), (torch.randn(1, 3, 32, 32),))
+        engine = backend_entry("openvino").engine_class()(1)
+        engine.prepare(made, path)
+        engine.load(None, path)
+        return engine.graph(), describe_program(made.program)
+
+    return compile_one
+
+
+@pytest.fixture(scope="module")
+def plain(graph_of):
+    return graph_of(Net())
+
+
+class Unfused(nn.Module):
+    """An activation that no convolution takes in: it sorts."""
+
+    def forward(self, x):
+        return x * torch.sort(x, dim=1).values.sigmoid()
+
+
+def test_the_same_network_is_unchanged_every_time(graph_of, plain):
+    """Compiled again, with weights of its own."""
+    torch.manual_seed(7)
+    assert judge_graph(plain[0], graph_of(Net())[0])[0] == "unchanged"
+
+
+def test_a_renamed_layer_is_silent(graph_of, plain):
+    """Names are no difference, in the graph or in the program."""
+    graph, program = graph_of(Net(body="trunk"))
+    assert judge_graph(plain[0], graph) == ("unchanged", ["the engine executes the same kernels as before"])
+    assert program["digest"] == plain[1]["digest"]
+
+
+def test_an_activation_that_does_not_fuse_is_named(graph_of, plain):
+    """More kernels are executed for the same layers."""
+    graph, program = graph_of(Net(activation=Unfused))
+    status, changes = judge_graph(plain[0], graph)
+    assert status == "regressed"
+    assert any(change.startswith("kernels executed") for change in changes)
+    assert any("sort" in clause for clause in program_change(plain[1], program, ({"macs": 1}, {"macs": 1})))
+
+
+def test_a_width_of_65_is_named(graph_of, plain):
+    """Another graph, of the same operators."""
+    graph, program = graph_of(Net(width=65))
+    status, changes = judge_graph(plain[0], graph)
+    assert status != "unchanged"
+    assert changes
+    assert program["operators"] == plain[1]["operators"]
+    assert program["digest"] != plain[1]["digest"]
+
+
+def test_a_moved_residual_is_named(graph_of, plain):
+    """The addition is another kernel, or fused elsewhere."""
+    status, changes = judge_graph(plain[0], graph_of(Net(residual="before"))[0])
+    assert status != "unchanged"
+    assert changes
+
+
+def test_an_added_cast_is_named(graph_of, plain):
+    """Where the engine drops it, it is no loss; the program says that it is there."""
+    graph, program = graph_of(Net(cast=True))
+    assert judge_graph(plain[0], graph)[0] != "unchanged"
+    (clause,) = program_change(plain[1], program, ({"macs": 1}, {"macs": 1}))
+    assert "to 0 -> 2" in clause
+
+
+def test_a_reference_kernel_and_a_reorder_are_losses():
+    """Made-up graphs: what OpenVINO on this machine does not fall back to."""
+    base = {"hash": "a", "kernels": {"brgconv_avx512": 3}, "reorders": 0, "fused": 2, "precisions": {"f32": 3}}
+    worse = {**base, "hash": "b", "kernels": {"brgconv_avx512": 2, "ref_any": 1}, "reorders": 1}
+    status, changes = judge_graph(base, worse)
+    assert status == "regressed"
+    assert changes[:2] == ["reorders 0 -> 1", "reference kernels 0 -> 1"]
+    assert judge_graph(worse, base)[0] == "improved"
+
+
+def test_a_wider_precision_is_a_loss():
+    """From bfloat16 back to float32."""
+    narrow = {"hash": "a", "kernels": {"x": 3}, "precisions": {"bf16": 3}}
+    wide = {"hash": "b", "kernels": {"x": 3}, "precisions": {"f32": 3}}
+    assert judge_graph(narrow, wide)[1][0] == "bits of the widest precision 16 -> 32"
+    assert judge_graph(narrow, wide)[0] == "regressed"
+
+
+def test_other_kernels_that_are_no_clear_loss_are_for_timing_to_judge():
+    """As many kernels, of another kind."""
+    then = {"hash": "a", "kernels": {"jit_avx512": 3}, "precisions": {"f32": 3}}
+    now = {"hash": "b", "kernels": {"brgconv_avx512": 3}, "precisions": {"f32": 3}}
+    status, changes = judge_graph(then, now)
+    assert status == "inconclusive"
+    assert changes == ["kernels changed: brgconv_avx512 0 -> 3, jit_avx512 3 -> 0"]
