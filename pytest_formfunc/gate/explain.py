@@ -26,6 +26,9 @@ def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> lis
     return [f"kernels changed: {', '.join(changes)}"]
 
 
+_MOST_NAMES = 6
+
+
 def program_change(
     then: dict[str, Any], now: dict[str, Any], costs: tuple[dict[str, int], dict[str, int]]
 ) -> list[str]:
