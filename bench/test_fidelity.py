@@ -25,7 +25,7 @@ WARM_UP = 2  # calls, what Timer.timeit does before it times
 CASES = [("residual_bottleneck", 8), ("residual_depthwise_bottleneck", 8)]
 # A process of the reference tool: for each line that it reads it measures one block, and answers with seconds a call.
 TORCH_TIMER = """
-import pickle, sys, torch
+import pickle, resource, sys, torch
 from pathlib import Path
 from torch.utils.benchmark import Timer
 from pytest_formfunc.measure.parking import wait_until_parked
@@ -39,9 +39,11 @@ with torch.inference_mode():
     print("ready", flush=True)
     for line in sys.stdin:
         number = int(line)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         seconds = timer.timeit(number).mean
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
         wait_until_parked()
-        print(seconds, flush=True)
+        print(seconds, faults / number, flush=True)
 """
 
 
@@ -113,7 +115,7 @@ def test_native_is_what_torch_utils_benchmark_says(laboratory, pattern, depth, c
     case = pattern_case(pattern, depth, 64)
     prepared = laboratory.prepare(case)
     packed = pickle.dumps((case.source, str(Path(prepared.folder) / prepared.artifacts["native"]), laboratory.threads))
-    ratios = []
+    ratios, faults = [], {True: [], False: []}
     for _ in range(PROCESSES):
         with (
             subprocess.Popen(
@@ -129,15 +131,22 @@ def test_native_is_what_torch_utils_benchmark_says(laboratory, pattern, depth, c
                 seconds = {}
                 for us in (True, False) if block % 2 else (False, True):
                     if us:
-                        seconds[us] = fmean(mine.ask(turn_of_round(Turn(WARM_UP, calls), block)).calls_s)
+                        turn_of_ours = mine.ask(turn_of_round(Turn(WARM_UP, calls), block))
+                        seconds[us] = fmean(turn_of_ours.calls_s)
+                        faults[us].append(turn_of_ours.disturbance.page_faults / calls)
                     else:
                         theirs.stdin.write(f"{calls}\n")
                         theirs.stdin.flush()
-                        seconds[us] = float(theirs.stdout.readline())
+                        seconds[us], fault_count = map(float, theirs.stdout.readline().split())
+                        faults[us].append(fault_count)
                 pairs.append(seconds[True] / seconds[False])
             theirs.stdin.close()
         ratios.append(median(pairs))
     ratio = median_ratio(ratios)
     report(capsys, f"{case.id} on native, {laboratory.allocator} allocator, ours / torch.utils.benchmark", ratio)
+    with capsys.disabled():
+        print(
+            f"fidelity: page faults a call, median: ours {median(faults[True]):.0f}, theirs {median(faults[False]):.0f}"
+        )
     if laboratory.allocator == "retaining":
         assert within(ratio, 0.03)

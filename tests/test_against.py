@@ -188,6 +188,70 @@ def test_two_comparisons_at_once_are_wrong_usage(repository):
     assert "choose one of them" in outcome.text
 
 
+UNFUSED = ("return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())")
+
+
+def test_the_graph_gate_is_red_without_timing_and_silent_for_a_renamed_layer(repository):
+    """Deterministic: an operator that does not fuse is named; names of layers are nothing."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    repository.write("src/mynets/net.py", NET.format(out=8).replace(*UNFUSED))
+    red = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "-rf", "-vv")
+    assert red.code == 1, red.text
+    text = " ".join(red.text.split())
+    assert "test_net.py::test_net on openvino executes a worse graph than v1" in text
+    assert "kernels executed" in text
+    assert "sort 0 -> 1" in text
+    repository.write("src/mynets/net.py", NET.format(out=8).replace("self.body", "self.trunk"))
+    green = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-strict")
+    assert green.code == 0, green.text
+    assert "1 unchanged" in green.text
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [("loss", 0), ("inconclusive", 1), ("no-gain", 1), ("gain", 0), ("loss,no-gain", 1)]
+)
+def test_what_fails_is_a_setting(repository, fail_on, code):
+    """A graph that only timing can judge is inconclusive: shown, and red where asked."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    repository.write("src/mynets/net.py", NET.format(out=8).replace("Conv2d(16, 8", "Conv2d(16, 9"))
+    outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-fail-on", fail_on)
+    assert "1 inconclusive" in outcome.text, outcome.text
+    assert outcome.code == code
+
+
+def test_strict_is_red_where_less_was_judged_than_asked(repository):
+    """Skipped or deselected tests, and a run in which nothing is timed."""
+    second = OWN_TEST.replace("print", "0 and print").replace(
+        "    torch.manual_seed(0)", "    import pytest; pytest.skip()"
+    )
+    repository.write("test_more.py", second.replace("test_net(", "test_skipped("))
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    graph = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
+    lenient = repository.measure(*graph)
+    assert lenient.code == 0, lenient.text
+    assert "not judged: test_more.py::test_skipped on openvino" in lenient.text
+    strict = repository.measure(*graph, "--formfunc-strict", "-rf", "-vv")
+    assert strict.code == 1
+    text = " ".join(strict.text.split())
+    assert "the comparison with v1" in text
+    assert "1 of 2 have no verdict (test_more.py::test_skipped on openvino)" in text
+    deselected = repository.measure(*graph, "--formfunc-strict", "-k", "test_net", "test_net.py", "test_more.py")
+    assert "1 measuring tests were deselected" in " ".join(deselected.text.split())
+    assert deselected.code == 1
+    disabled = repository.measure("--formfunc-against", "v1", "--formfunc-strict", "--benchmark-disable", "test_net.py")
+    assert disabled.code == 1
+    assert "1 of 1 have no verdict" in " ".join(disabled.text.split())
+
+
+def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
+    """An absolute budget is the user's own, judged by the interval."""
+    slow = OWN_TEST.replace("def test_net", "import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us')\ndef test_net")
+    repository.write("test_net.py", slow)
+    outcome = repository.measure("-rf", "-vv")
+    assert outcome.code == 1
+    assert "above the max_latency of 0.00100 ms" in " ".join(outcome.text.split())
+
+
 def test_nothing_stays_after_ctrl_c(repository):
     """The checkout and the workers go with the run, however it ends."""
     repository.write("test_forms.py", MATRIX)
