@@ -25,10 +25,10 @@ class Estimate(Protocol):
         """Return the upper end."""
 
 
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|min|m|)")
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|min|m|)")
 _PERCENT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*%")
 _SHAPE = re.compile(r"\d+(x\d+)*")
-_SECONDS_PER_UNIT = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0}
+_SECONDS_PER_UNIT = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0}
 
 
 def parse_fraction(text: str | float, *, what: str, low: float = 0.0, high: float = 1.0) -> float:
