@@ -1,7 +1,7 @@
 """Is the gate to be trusted? False alarms and power, side by side, for as long as it is given (FORMFUNC_SECONDS).
 
-Each pass judges every form once unchanged and once with a loss, as a run of the suite would: one family, one pool of time. The loss
-is real: the accelerated engine's call is lengthened by a busy loop of a fraction of its own time. Beside the verdicts:
+Each pass judges every form once unchanged and once with a loss, as a run of the suite would: one family, one pool of
+time. The loss is real: the accelerated engine's call is lengthened by a busy loop of a fraction of its own time. Beside the verdicts:
 what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule say of the same engine's samples of this
 pass and of the pass before.
 
@@ -101,7 +101,7 @@ def mann_whitney_p(first, second):
 def others_say(now, then):
     """Return whether pytest-benchmark's median:10% and asv's rule would be red."""
     factor = np.median(now) / np.median(then)
-    return factor > 1.10, factor > 1.10 and mann_whitney_p(now, then) < 0.002
+    return int(factor > 1.10), int(factor > 1.10 and mann_whitney_p(now, then) < 0.002)
 
 
 def bound(events, trials):

@@ -249,7 +249,7 @@ def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
     repository.write("test_net.py", slow)
     outcome = repository.measure("-rf", "-vv")
     assert outcome.code == 1
-    assert "above the max_latency of 0.00100 ms" in " ".join(outcome.text.split())
+    assert "above the max_latency of 0.001 ms" in " ".join(outcome.text.split())
 
 
 def test_nothing_stays_after_ctrl_c(repository):
