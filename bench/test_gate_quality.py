@@ -1,9 +1,9 @@
 """Is the gate to be trusted? False alarms and power, side by side, for as long as it is given (FORMFUNC_SECONDS).
 
 Each pass judges every form once unchanged and once with a loss, as a run of the suite would: one family, one pool of
-time. The loss is real: the accelerated engine's call is lengthened by a busy loop of a fraction of its own time. Beside the verdicts:
-what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule say of the same engine's samples of this
-pass and of the pass before.
+time. The loss is real: the accelerated engine's call is lengthened by a busy loop of a fraction of its own time. Beside
+the verdicts: what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule say of the same engine's
+samples of this pass and of the pass before.
 
 FORMFUNC_SECONDS is 600 unless told; FORMFUNC_LOAD=1 lets a neighbour burn one core at random; FORMFUNC_BUDGET is the
 budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (20 s).

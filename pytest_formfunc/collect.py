@@ -192,7 +192,7 @@ def begin_side_by_side(
     if run.baseline is not None:
         raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
     revision = check_out(settings.against, root, run.scratch / "other", in_ci=settings.in_ci)
-    against = run.against = Against(revision, revision.side(sys.path, Path.cwd()))
+    against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), [settings.model.partition(":")[0]]))
     run.survey(against)
     own_models = [plan.group for plan in plans if plan.group not in known]
     if own_models:

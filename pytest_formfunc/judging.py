@@ -14,7 +14,7 @@ from pytest_formfunc.gate.side_by_side import Change, Sides, measure_change, onl
 from pytest_formfunc.measure.launch import Part
 from pytest_formfunc.measure.measure import Measurement
 from pytest_formfunc.measure.sides import base_of
-from pytest_formfunc.records import Verdict
+from pytest_formfunc.records import Counterpart, Verdict
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
@@ -64,6 +64,22 @@ class SideBySideJudge:
         digest = own.prepared.program["digest"]
         same_native = bool(digest) and digest == other.prepared.program["digest"]
         return self._look(case, backend, threshold, same_native)
+
+    def counterpart(self, case: Case, backend: str) -> Counterpart | None:
+        """Return the other revision's side of a comparison as it was measured, or None where it was not."""
+        measurement = self._run.measurement(case)
+        name = base_of(backend)
+        if measurement is None or name not in measurement.series:
+            return None
+        (samples,), (native,) = measurement.together(name), measurement.together(base_of(NATIVE))
+        revision = self._against.revision
+        return Counterpart(
+            revision.name,
+            revision.commit,
+            measurement.speedup(name),
+            tuple(map(tuple, samples)),
+            tuple(map(tuple, native)),
+        )
 
     def _look(self, case: Case, backend: str, threshold: float, same_native: bool) -> Verdict | None:
         title = f"{case.id} on {backend}"

@@ -90,6 +90,25 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Counterpart:
+    """The same case and backend of another revision, measured in the same rounds.
+
+    Attributes:
+        revision: as the user named it.
+        commit: its hash.
+        speedup: over its own native.
+        samples: its round medians in seconds, by launch.
+        native_samples: its native's.
+    """
+
+    revision: str
+    commit: str
+    speedup: Estimate
+    samples: tuple[tuple[float, ...], ...]
+    native_samples: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
 class Record:
     """One case on one backend: all that is known of it after a run."""
 
@@ -118,6 +137,7 @@ class Record:
     native_samples: Samples | None = None
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
+    against: Counterpart | None = None
     verdict: Verdict | None = field(default=None, compare=False)
 
     @property
@@ -168,6 +188,8 @@ class Record:
             out["parity"] = _finite(asdict(self.parity))
         if self.graph is not None:
             out["graph"] = self.graph
+        if self.against is not None:
+            out["against"] = {**asdict(self.against), "speedup": _estimate_json(self.against.speedup)}
         if self.verdict is not None:
             out["verdict"] = {
                 "status": self.verdict.status,

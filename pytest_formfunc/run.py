@@ -191,7 +191,8 @@ class Run:
             return None
         if verdict is None or key not in self.records:
             return None
-        self.records[key] = replace(self.records[key], verdict=verdict)
+        against = self._side_by_side.counterpart(case, backend) if self._side_by_side else None
+        self.records[key] = replace(self.records[key], verdict=verdict, against=against)
         return verdict
 
     def _judge_graph(self, case: Case, backend: str, threshold: float) -> Verdict | None:

@@ -87,6 +87,9 @@ def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository)
     record = repository.records("out.json")["test_net.py::test_net", "openvino"]
     assert record["verdict"]["looks"] >= 1
     assert record["verdict"]["change"]["low"] < record["verdict"]["change"]["high"]
+    assert record["against"]["commit"] == git(repository.folder, "rev-parse", "v1")
+    assert len(record["against"]["samples"]) >= len(record["against"]["native_samples"]) >= 2
+    assert record["against"]["speedup"]["low"] < record["against"]["speedup"]["high"]
     (repository.folder / "out.json").unlink()
     assert left_behind(repository) == ["M src/mynets/net.py"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -52,9 +54,16 @@ class Revision:
                 return self.tree / candidate.relative_to(self.top)
         return given
 
-    def side(self, sys_path: Iterable[str], cwd: Path) -> Side:
-        """Return whose code a worker of this revision runs: its own files, this environment's packages."""
-        there = [str(self.there(entry or cwd)) for entry in [*_folders_of_imported(self.top), *sys_path]]
+    def side(self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = ()) -> Side:
+        """Return whose code a worker of this revision runs: its own files, this environment's packages.
+
+        Args:
+            sys_path: this process' import path.
+            cwd: its working directory.
+            modules: names of modules that will be imported, beside those that are.
+        """
+        folders = [*_folders_of_imported(self.top), *_folders_of(self.top, modules)]
+        there = [str(self.there(entry or cwd)) for entry in [*folders, *sys_path]]
         own_forms = Path(pytest_formfunc.__file__).resolve().parent / "forms"
         forms = self.there(own_forms)
         cwd_there = self.there(cwd)
@@ -180,16 +189,32 @@ def _folders_of_imported(top: Path) -> list[str]:
 
     An editable install may find them by a hook of its own, with no entry in the import path to take over.
     """
-    folders = []
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if "." in name or not file:
-            continue
-        path = Path(file).resolve()
-        if not path.is_relative_to(top) or _is_installed(path) or name.startswith(("test_", "conftest", "__")):
-            continue
-        folders.append(str(path.parent.parent if path.name == "__init__.py" else path.parent))
-    return list(dict.fromkeys(folders))
+    loaded = [
+        (name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items()) if "." not in name
+    ]
+    files = [file for name, file in loaded if file and not name.startswith(("test_", "conftest", "__"))]
+    return _import_folders(top, files)
+
+
+def _folders_of(top: Path, modules: Iterable[str]) -> list[str]:
+    """Return the import folders of modules that are not loaded yet. Looking for a top-level one runs no code."""
+    files = []
+    for name in {module.partition(".")[0] for module in modules}:
+        with contextlib.suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(name)
+            files += [spec.origin] if spec and spec.origin else []
+    return _import_folders(top, files)
+
+
+def _import_folders(top: Path, files: Iterable[str]) -> list[str]:
+    paths = [Path(file).resolve() for file in files]
+    return list(
+        dict.fromkeys(
+            str(path.parent.parent if path.name == "__init__.py" else path.parent)
+            for path in paths
+            if path.is_relative_to(top) and not _is_installed(path)
+        )
+    )
 
 
 def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> str:
