@@ -28,10 +28,14 @@ from laboratory import Laboratory
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.gate.compare import measure_change
+from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.judging import MOST_LAUNCHES, SideBySideJudge
 from pytest_formfunc.measure.launch import Part, launcher
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 from pytest_formfunc.measure.sides import base_of
+from pytest_formfunc.records import Samples
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
@@ -39,7 +43,8 @@ ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "20"))
 UNDER_LOAD = bool(os.environ.get("FORMFUNC_LOAD"))
 THRESHOLD = 0.03
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
-LOSSES = {"unchanged": 0.0, "3% slower": 0.03, "5% slower": 0.05, "10% slower": 0.10}
+LOSSES = {"unchanged": 0.0, "3% slower": 0.03, "5% slower": 0.05, "10% slower": 0.10, "20% slower": 0.20}
+SAVED_THRESHOLD = 0.10
 NEIGHBOUR = """
 import random, time
 generator = random.Random()
@@ -98,6 +103,12 @@ def mann_whitney_p(first, second):
     return math.erfc(abs(z) / math.sqrt(2))
 
 
+def as_saved(measurement):
+    """Return native's and the engine's rounds as a saved run holds them."""
+    pair = measurement.together(NATIVE, "openvino")
+    return tuple(Samples(tuple(map(tuple, launches)), ()) for launches in pair)
+
+
 def others_say(now, then):
     """Return whether pytest-benchmark's median:10% and asv's rule would be red."""
     factor = np.median(now) / np.median(then)
@@ -125,7 +136,12 @@ def neighbour():
         process.wait()
 
 
-def report(verdicts, changes, seconds, looks, others, launch_s):
+def report(verdicts, changes, seconds, looks, others, launch_s, against_saved):
+    for scenario, counts in against_saved.items():
+        print(
+            f"gate quality: against a run saved minutes before, threshold {SAVED_THRESHOLD:.0%}, one look: "
+            f"{scenario:11} {counts.total():4} judged, {counts['regressed']:4} red, {dict(counts)}"
+        )
     every = [value for values in seconds.values() for value in values]
     print(f"\ngate quality: side by side, threshold {THRESHOLD:.0%}, {'under load' if UNDER_LOAD else 'quiet'}")
     for scenario, counts in verdicts.items():
@@ -159,7 +175,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     cases = [pattern_case(pattern, depth, 64) for pattern, depth in FORMS]
     prepared = {case.id: laboratory.prepare(case) for case in cases}
     verdicts, changes, seconds, looks = defaultdict(Counter), defaultdict(list), defaultdict(list), defaultdict(list)
-    others, launch_s, last = Counter(), [], {}
+    others, launch_s, last, saved, against_saved = Counter(), [], {}, {}, defaultdict(Counter)
     generator = random.Random(0)
     losses = itertools.cycle([scenario for scenario in LOSSES if scenario != "unchanged"])
     end = time.monotonic() + SECONDS
@@ -167,6 +183,8 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         while time.monotonic() < end:
             scenarios = ["unchanged", next(losses)]  # half of all judgements are of unchanged code
             generator.shuffle(scenarios)
+            laboratory.server.close()  # each pass has a server of its own, as two runs have
+            laboratory = Laboratory(tmp_path)
             for scenario in scenarios:
                 group = Pass()
                 judge = SideBySideJudge(group, SimpleNamespace(revision=revision), len(cases), ESCALATION_S)
@@ -175,6 +193,11 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                     trial = group.trials[case.id] = Trial(laboratory, case, prepared[case.id], LOSSES[scenario])
                     first = trial.measure()
                     launch_s.append(first.spent_s / len(first.series[NATIVE].launches))
+                    pair = as_saved(first)
+                    if case.id in saved:
+                        looks_at_saved = Family(len(cases)).next_looks().next_alpha(1.0)
+                        status = decide(measure_change(pair, [saved[case.id]]), SAVED_THRESHOLD, looks_at_saved)
+                        against_saved[scenario][status] += 1
                     verdict = judge.judge(case, "openvino", THRESHOLD)
                     seconds[scenario].append(time.monotonic() - began)
                     looks[scenario].append(verdict.looks)
@@ -185,13 +208,13 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                         if case.id in last:
                             said = others_say(now, last[case.id])
                             others.update(compared=1, median=said[0], asv=said[1])
-                        last[case.id] = now
+                        last[case.id], saved[case.id] = now, pair
                 if time.monotonic() > end:
                     break
     finally:
         laboratory.server.close()
     with capsys.disabled():
-        report(verdicts, changes, seconds, looks, others, launch_s)
+        report(verdicts, changes, seconds, looks, others, launch_s, against_saved)
     assert verdicts["unchanged"]["regressed"] == 0
     for scenario, share in (("5% slower", 0.9), ("10% slower", 0.99)):
         counts = verdicts[scenario]

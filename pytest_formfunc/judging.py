@@ -22,6 +22,8 @@ from pytest_formfunc.units import format_estimate, format_ms, format_percent
 GROWTH = 2
 LOOKS = 4
 MOST_LAUNCHES = 64
+# Where the engine executes the same kernels, a loss in time is less credible: it is tested at this share of its level.
+SAME_GRAPH_SHARE = 0.1
 
 
 class Measuring(Protocol):
@@ -106,7 +108,8 @@ class SideBySideJudge:
             launches = len(change.logs)
             most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
             final = launches >= most or self._pool_s <= 0
-            alpha = looks.next_alpha(1.0 if final else launches / most)
+            same_graph = _same_graph(measurement, *pair)
+            alpha = looks.next_alpha(1.0 if final else launches / most) * (SAME_GRAPH_SHARE if same_graph else 1)
             status = decide(change, threshold, alpha)
             if status != "inconclusive" or final:
                 break
@@ -118,6 +121,8 @@ class SideBySideJudge:
             status = "unchanged"
         smallest = change.smallest_seen(max(2 * alpha, 1e-9))
         sentence = self._sentence(case, backend, threshold, status, change, measurement, native_note)
+        if same_graph and status == "regressed":
+            sentence += f", so it took {1 / SAME_GRAPH_SHARE:.0f} times the evidence"
         if status == "inconclusive":
             sentence += f"; the smallest loss it could have seen is {format_percent(smallest)}"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
@@ -155,6 +160,12 @@ class SideBySideJudge:
             other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost)
         )
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
+
+
+def _same_graph(measurement: Measurement, here: str, there: str) -> bool:
+    """Return whether the engine executes the same kernels in both revisions; versions and machine are the same."""
+    graphs = [ready.graph for name in (here, there) if (ready := measurement.series[name].ready) is not None]
+    return len(graphs) == 2 and all(graphs) and graphs[0]["hash"] == graphs[1]["hash"]  # type: ignore[index]
 
 
 def _sides(backend: str, change: Change, measurement: Measurement) -> str:

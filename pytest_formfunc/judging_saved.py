@@ -9,6 +9,8 @@ from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.compare import describe_verdict, measure_change, pair_of, why_not_comparable
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.error_budget import Family
+from pytest_formfunc.host import version_changes
+from pytest_formfunc.judging import SAME_GRAPH_SHARE
 from pytest_formfunc.records import BaselineRecord, Record, Verdict
 
 # What is suspicious but not sure gets so many more launches, twice.
@@ -51,7 +53,8 @@ class SavedJudge:
             history = [record for record in self._baseline.history[key] if _comparable(now, record)]
             change = measure_change(pair_of(now), [*map(pair_of, pool)], [*map(pair_of, history)])
             most = most or now.launches + sum(SECOND_LOOKS)
-            alpha = looks.next_alpha(now.launches / most if launches else 1.0)
+            same_graph = _same_graph(now, then)
+            alpha = looks.next_alpha(now.launches / most if launches else 1.0) * (SAME_GRAPH_SHARE if same_graph else 1)
             status = decide(change, threshold, alpha)
             if status != "inconclusive" or not launches:
                 break
@@ -59,7 +62,16 @@ class SavedJudge:
         self._family.settle(looks, status in ("regressed", "improved"))
         smallest = change.smallest_seen(2 * alpha)
         sentence = describe_verdict(now, then, change, threshold, status, smallest)
+        if same_graph and status == "regressed":
+            sentence += f", so it took {1 / SAME_GRAPH_SHARE:.0f} times the evidence"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
+
+
+def _same_graph(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
+    """Return whether the same versions execute the same kernels."""
+    if not now.graph or not then.graph or version_changes(then.host, now.host):
+        return False
+    return bool(now.graph["hash"] == then.graph["hash"])
 
 
 def _comparable(now: Record | BaselineRecord, then: BaselineRecord) -> bool:

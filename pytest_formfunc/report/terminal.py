@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.records import Record
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -103,6 +105,15 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
     if comparison.baseline is not None:
         yield Line(f"compared with {comparison.baseline.name}")
     verdicts = [record.verdict for record in records if record.verdict]
+    if any(verdict.change for verdict in verdicts):
+        yield Line(
+            f"false alarms: in at most {FAMILY_ALPHA:.0%} of runs of unchanged code "
+            "(Lan-DeMets spending, fallback procedure)"
+        )
+    for verdict in verdicts:
+        if verdict.status in ("regressed", "improved"):
+            for line in textwrap.wrap(verdict.reason, COLUMNS - 4, subsequent_indent="    "):
+                yield Line(f"  {line}")
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in _STATUSES}
     texts = [f"{count} {status}" for status, count in counts.items() if count]
     if comparison.missing:
