@@ -168,7 +168,7 @@ def report(verdicts, changes, seconds, looks, others, launch_s, against_saved):
     )
 
 
-def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
+def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):  # noqa: PLR0915 - one ledger, one loop
     """Unchanged code is never red; how often a true loss is, is printed, and asserted where enough were judged."""
     laboratory = Laboratory(tmp_path)
     revision = SimpleNamespace(title="the same code")

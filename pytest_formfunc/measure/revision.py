@@ -16,6 +16,15 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.measure.sides import Side
 
 _SUBMODULE_LIMIT_S = 120
+# Set inside a git hook: they would point git at another tree than the folder it runs in.
+_OTHER_REPOSITORY = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+}
 
 
 @dataclass(frozen=True)
@@ -223,7 +232,7 @@ def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> s
     Raises:
         BadInput: it failed; the first line that it said.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment = {key: value for key, value in os.environ.items() if key not in _OTHER_REPOSITORY}
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

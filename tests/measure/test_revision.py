@@ -122,6 +122,13 @@ def test_the_users_hooks_do_not_run(repository, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_inside_a_git_hook_the_folder_decides(repository, tmp_path, monkeypatch):
+    """A hook's environment points at its own repository."""
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
+    assert check_out("main", repository, tmp_path / "other", in_ci=False).dirty is False
+
+
 def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, tmp_path):
     """The network may be closed; the checkout is removed again."""
     inner = tmp_path / "inner"
