@@ -82,6 +82,7 @@ class OpenVinoEngine(Engine):
         """Return the executed kernels, from OpenVINO's runtime model; it times nothing."""
         kernels: Counter[str] = Counter()
         precisions: Counter[str] = Counter()
+        layers: dict[str, str] = {}
         reorders = fused = 0
         digest = hashlib.sha256()
         for node in self._compiled.get_runtime_model().get_ordered_ops():
@@ -95,6 +96,8 @@ class OpenVinoEngine(Engine):
             kernels[kernel or layer] += 1
             precisions[precision] += 1
             reorders += layer == "Reorder"
+            # "relu_1/aten.relu.default/Relu" is a node of the exported program; without a slash it is OpenVINO's own.
+            layers |= {name.partition("/")[0]: kernel or layer for name in names.split(",") if "/" in name}
             fused += max(0, len([name for name in names.split(",") if name]) - 1)
             digest.update(f"{layer}|{kernel}|{precision}|{layouts}|{node.get_output_partial_shape(0)}".encode())
         return {
@@ -103,6 +106,7 @@ class OpenVinoEngine(Engine):
             "precisions": dict(sorted(precisions.items())),
             "reorders": reorders,
             "fused": fused,
+            "layers": layers,
         }
 
     @property

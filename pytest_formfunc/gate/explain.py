@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_MOST_LAYERS = 2
+
 
 def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> list[str]:
     """Return one clause about the kernels that differ between two runs' execution graphs; empty where unknown.
@@ -23,7 +25,15 @@ def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> lis
     ]
     if not changes:
         return ["the same kernels in another graph (shapes or layouts differ)"]
-    return [f"kernels changed: {', '.join(changes)}"]
+    return [f"kernels changed: {', '.join(changes)}{_first_layers(then, now)}"]
+
+
+def _first_layers(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """Name the first layers, in the order of execution, that both graphs have and execute by other kernels."""
+    old, new = then.get("layers", {}), now.get("layers", {})
+    moved = [f"{name} {old[name]} -> {kernel}" for name, kernel in new.items() if old.get(name, kernel) != kernel]
+    more = f" and {len(moved) - _MOST_LAYERS} more" if len(moved) > _MOST_LAYERS else ""
+    return f" (at {', '.join(moved[:_MOST_LAYERS])}{more})" if moved else ""
 
 
 _MOST_NAMES = 6

@@ -29,6 +29,8 @@ from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.records import Parity
 from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
 
+LOADED_ALONE = 2  # launches
+
 
 class WorkerLike(Protocol):
     """What the schedule needs of a worker; tests of it bring a fake one."""
@@ -179,19 +181,15 @@ class CaseMeasurer:
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
+            names = [name for name in self._backends if not effort.only or name in effort.only]
             workers: dict[str, WorkerLike] = {}
             ready: dict[str, Ready] = {}
-            names = [name for name in self._backends if not effort.only or name in effort.only]
-            for name in (names[index] for index in turn_order(len(names), number, 0)):
-                if name not in self._backends:
-                    continue
-                try:
-                    worker = self._launch_worker(name, str(self._scratch / name), number)
-                    stack.callback(worker.stop)
-                    workers[name] = worker
-                    ready[name] = worker.receive()
-                except MeasurementError as error:
-                    self._fail(name, error)
+            started = [names[index] for index in turn_order(len(names), number, 0)]
+            # The first launches load one worker after the other, for the sake of compile time and first call; with
+            # enough of those known, the others load side by side.
+            groups = [[name] for name in started] if number < LOADED_ALONE else [started]
+            for group in groups:
+                self._load(group, number, stack, workers, ready)
             self._check_parity(ready)
             alive = [name for name in names if name in ready and name in self._backends]
             if not alive:
@@ -202,6 +200,24 @@ class CaseMeasurer:
             for name in alive:
                 if name in self._backends:
                     self._keep(name, number, ready[name], rounds[name], workers[name])
+
+    def _load(
+        self, group: list[str], number: int, stack: ExitStack, workers: dict[str, WorkerLike], ready: dict[str, Ready]
+    ) -> None:
+        """Start the workers of a group, then wait until each has loaded."""
+        for name in group:
+            if name in self._backends:
+                try:
+                    workers[name] = self._launch_worker(name, str(self._scratch / name), number)
+                    stack.callback(workers[name].stop)
+                except MeasurementError as error:
+                    self._fail(name, error)
+        for name in group:
+            if name in workers and name in self._backends:
+                try:
+                    ready[name] = workers[name].receive()
+                except MeasurementError as error:
+                    self._fail(name, error)
 
     def _take_turns(
         self,
@@ -242,8 +258,9 @@ class CaseMeasurer:
         series.ready = series.ready or ready
         series.launches.append(rounds)
         series.numbers.append(number)
-        series.compile_s.append(ready.compile_s)
-        series.first_call_s.append(ready.first_call_s)
+        if number < LOADED_ALONE or not series.compile_s:
+            series.compile_s.append(ready.compile_s)
+            series.first_call_s.append(ready.first_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
     def _check_parity(self, ready: dict[str, Ready]) -> None:

@@ -17,14 +17,9 @@ from pytest_formfunc.measure.sides import Side
 
 _SUBMODULE_LIMIT_S = 120
 # Set inside a git hook: they would point git at another tree than the folder it runs in.
-_OTHER_REPOSITORY = {
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-}
+_OTHER_REPOSITORY = frozenset(
+    ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import nn
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.backends.base import Network
 from pytest_formfunc.function.program import describe_program
-from pytest_formfunc.gate.explain import program_change
+from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.graph import judge_graph
 
 
@@ -107,6 +107,23 @@ def test_an_added_cast_is_named(graph_of, plain):
     assert judge_graph(plain[0], graph)[0] != "unchanged"
     (clause,) = program_change(plain[1], program, ({"macs": 1}, {"macs": 1}))
     assert "to 0 -> 2" in clause
+
+
+def test_layers_that_run_by_another_kernel_are_named():
+    """The first ones in the order of execution, by their names in the exported program."""
+    then = {"hash": "a", "kernels": {"conv": 2}, "layers": {"conv2d": "conv", "relu": "conv", "add": "conv"}}
+    layers = {"conv2d": "conv", "relu": "jit", "add": "jit"}
+    now = {"hash": "b", "kernels": {"conv": 1, "jit": 2}, "layers": layers}
+    assert graph_change(then, now) == [
+        "kernels changed: conv 2 -> 1, jit 0 -> 2 (at relu conv -> jit, add conv -> jit)"
+    ]
+
+
+def test_the_engine_names_the_layers_that_each_kernel_holds(plain):
+    """Convolution, batch norm and activation are one kernel."""
+    layers = plain[0]["layers"]
+    relu = next(name for name in layers if name.startswith("relu"))
+    assert "conv" in layers[relu]
 
 
 def test_a_reference_kernel_and_a_reorder_are_losses():

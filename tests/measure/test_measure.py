@@ -40,6 +40,7 @@ class FakeWorker:
 
     def receive(self, timeout_s=None):
         self.lab.now += 0.2
+        self.lab.notes.append(("ready", self.backend))
         if (self.backend, "load") in self.lab.die:
             raise WorkerDied(f"{self.backend} worker died while loading")
         files = []
@@ -176,3 +177,39 @@ def test_progress_is_told_before_each_round(tmp_path):
     lab.measurer("native", "openvino", progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
     assert seen[0] == (1, 0, 6)
     assert seen[-1] == (3, 5, 6)
+
+
+def test_compile_time_is_taken_alone_and_later_launches_load_side_by_side(tmp_path):
+    """The first two launches start a worker when the other has loaded; the others start all and then wait."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    loading = [note for note in lab.notes if note[0] in ("start", "ready")]
+    kinds = [kind for kind, _ in loading]
+    assert kinds[:8] == ["start", "ready"] * 4
+    assert kinds[8:12] == ["start", "start", "ready", "ready"]
+    assert len(result.series["native"].launches) >= 3
+    assert len(result.series["native"].compile_s) == 2
+
+
+def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
+    """Escalation measures what is in doubt; pairs are made of the launches that both took part in."""
+    names = ("native", "openvino", "native@base", "openvino@base")
+    lab = Lab(tmp_path, dict.fromkeys(names, 0.002))
+    measurer = lab.measurer(*names)
+    measurer.measure(Effort(0.03, 60))
+    before = len(measurer.result.series["native"].launches)
+    result = measurer.measure(Effort(0.03, 60, extra_launches=4, only=("openvino", "openvino@base")))
+    assert len(result.series["native"].launches) == before
+    assert len(result.series["openvino"].launches) == before + 4
+    assert [len(side) for side in result.together("openvino", "openvino@base")] == [before + 4] * 2
+    assert [len(side) for side in result.together(*names)] == [before] * 4
+
+
+def test_a_fault_of_the_other_revision_leaves_this_one_measured(tmp_path):
+    """Its native takes its own accelerated side with it, and no more."""
+    names = ("native", "openvino", "native@base", "openvino@base")
+    lab = Lab(tmp_path, dict.fromkeys(names, 0.002), die=[("native@base", "load")])
+    result = lab.measurer(*names).measure(Effort(0.03, 60))
+    assert set(result.series) == {"native", "openvino"}
+    assert set(result.failures) == {"native@base", "openvino@base"}
+    assert "no speedup without native" in result.failures["openvino@base"]
