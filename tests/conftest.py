@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def heed_ctrl_c() -> None:
+    """Undo an ignored SIGINT, which processes in a shell's background inherit: to be called in a new child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pytest_formfunc
-from conftest import MATRIX
+from conftest import MATRIX, heed_ctrl_c
 
 NET = """
 import torch
@@ -265,7 +265,7 @@ def test_nothing_stays_after_ctrl_c(repository):
             "--formfunc-model", "mynets.net:build", "--formfunc-budget", "60s", "--formfunc-precision", "0.1%",
             "--formfunc-input", "1x3x32x32", f"--formfunc-cache-dir={repository.cache}",
         ],
-        cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while len(git(repository.folder, "worktree", "list").splitlines()) < 2 and time.monotonic() < deadline:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import heed_ctrl_c
 from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.option_specs import OPTIONS
@@ -114,7 +115,13 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
         "--formfunc-precision", "0.01%", f"--formfunc-cache-dir={bench.cache}", "--benchmark-json", "out.json",
     ]  # fmt: skip
     with subprocess.Popen(
-        command, cwd=bench.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         for line in process.stdout:
             if "d1-w8-1x3x32x32-openvino] PASSED" in line:
