@@ -59,5 +59,17 @@ def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000
 
 
 def within(estimate: Estimate, fraction: float) -> bool:
-    """Return whether a ratio may be 1 to within a fraction: its interval reaches into that band."""
-    return estimate.low <= 1 + fraction and estimate.high >= 1 - fraction
+    """Return whether a ratio is 1 to within a fraction."""
+    return 1 - fraction <= estimate.value <= 1 + fraction
+
+
+def bound(events, trials):
+    """Return the 95% upper bound of a chance: exact where there were none, else Wilson's (1927)."""
+    if not trials:
+        return 1.0
+    if not events:
+        return 1 - 0.05 ** (1 / trials)
+    z, share = 1.645, events / trials
+    center = share + z * z / (2 * trials)
+    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return (center + reach) / (1 + z * z / trials)

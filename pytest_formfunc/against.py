@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_formfunc.backends import distributions
 from pytest_formfunc.capture import Captured, capture_models
 from pytest_formfunc.cases import Case
-from pytest_formfunc.forms.sources import FactorySource, ModuleSource, PatternSource, Source
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.sources import ArchitectureSource, FactorySource, ModuleSource, PatternSource, Source
+from pytest_formfunc.host import describe_host, version_changes
 from pytest_formfunc.measure.revision import Revision
 from pytest_formfunc.measure.sides import Side
 from pytest_formfunc.measure.workers import WorkerServer
@@ -33,61 +36,95 @@ class Against:
 
     Attributes:
         revision: what is checked out.
-        side: whose code its workers run.
+        side: whose code its workers run, with which packages.
         missing: what it measures and this run does not.
+        version_changes: a clause for each package that differs, where its environment is another one.
     """
 
     revision: Revision
     side: Side
     missing: tuple[str, ...] = ()
+    version_changes: tuple[str, ...] = ()
     _survey: dict[str, str | None] = field(default_factory=dict)
     _captured: Captured = field(default_factory=lambda: Captured({}, {}, ""))
+
+    @property
+    def title(self) -> str:
+        """Return what is compared with, for sentences."""
+        packages = f" with the packages of {self.side.environment.folder}" if self.side.environment else ""
+        return self.revision.title + packages
+
+    def check_environment(self, server: WorkerServer, backends: Sequence[str]) -> None:
+        """Find out what another environment has; nothing to do where it is this one.
+
+        Raises:
+            BadInput: a backend cannot be used there.
+        """
+        environment = self.side.environment
+        if environment is None:
+            return
+        with server.worker(server.job("probe", self.side, backends=tuple(backends)), "backend probe") as worker:
+            for name, reason in worker.receive().items():
+                if reason is not None:
+                    raise BadInput(f"backend {name!r} cannot be used in {environment.folder}: {reason}")
+        with server.worker(server.job("host", self.side), "host probe") as worker:
+            there = worker.receive()
+        engines = {name: version for name, version in there["versions"].items() if name in distributions()}
+        here = describe_host()["versions"]
+        self.version_changes = tuple(
+            version_changes({"versions": engines}, {"versions": {name: here.get(name) for name in engines}})
+        )
 
     def survey(self, server: WorkerServer, targets: Sequence[str]) -> None:
         """Ask a process with its code which patterns and factories it has."""
         with server.worker(server.job("survey", self.side, targets=tuple(targets)), "survey") as worker:
             self._survey = worker.receive()
 
-    def capture(self, tests: Sequence[Path], options: Sequence[str], folder: Path, limit_s: float) -> None:
-        """Run its tests up to where they measure, to have their models."""
-        self._captured = capture_models(
-            self.side, [self.revision.there(path) for path in tests], options, folder, limit_s
-        )
+    def capture(self, arguments: Sequence[str], folder: Path, limit_s: float) -> None:
+        """Run its tests up to where they measure, to have their models; the arguments are pytest's."""
+        self._captured = capture_models(self.side, arguments, folder, limit_s)
 
-    def find_missing(self, patterns: Sequence[str] | None, groups: Sequence[str]) -> None:
+    def find_missing(self, patterns: Sequence[str] | None, groups: Sequence[str] | None) -> None:
         """Find what only the other revision has.
 
         Args:
             patterns: all patterns of this revision, or None where the user chose some.
-            groups: groups of tests that measure models of their own.
+            groups: groups of tests that measure models of their own, or None where the user chose some.
         """
         lost = [] if patterns is None else [
             key.removeprefix("pattern:")
             for key in self._survey
             if key.startswith("pattern:") and key != "pattern:" and key.removeprefix("pattern:") not in patterns
         ]  # fmt: skip
-        self.missing = (*sorted(lost), *sorted(set(self._captured.sources) - set(groups)))
+        gone = [] if groups is None else sorted(set(self._captured.sources) - set(groups))
+        self.missing = (*sorted(lost), *gone)
 
     def source_of(self, case: Case) -> Source | Absent:
         """Return where the other revision's form of a case comes from, or why there is none."""
-        title = self.revision.title
+        title = self.title
         if isinstance(case.source, ModuleSource):
             if case.id in self._captured.sources:
                 return self._captured.sources[case.id]
-            if case.id in self._captured.failures:
-                reason = self._captured.failures[case.id]
-                return Absent("not comparable", f"at {title} its test does not come to measure: {reason}")
+            for name, reason in self._captured.failures.items():
+                if case.id == name or case.id.startswith(f"{name}::"):  # the test, or its file
+                    return Absent("not comparable", f"at {title} its test does not come to measure: {reason}")
             if self._captured.problem:
                 return Absent("not comparable", f"the tests of {title} do not run: {self._captured.problem}")
             return Absent("new", f"{title} has no such test")
-        key = f"pattern:{case.source.pattern}" if isinstance(case.source, PatternSource) else _target(case.source)
-        broken = self._survey.get(key) or (self._survey.get("pattern:") if key.startswith("pattern:") else None)
+        key = _key(case.source)
+        bundled = not isinstance(case.source, FactorySource)
+        broken = self._survey.get(key) or (self._survey.get("pattern:") if bundled else None)
         if broken:
             return Absent("not comparable", f"the code of {title} does not import: {broken}")
         if key not in self._survey:
-            return Absent("new", f"{title} has no {key.replace(':', ' ', 1) if key.startswith('pattern:') else key}")
+            return Absent("new", f"{title} has no {key.replace(':', ' ', 1) if bundled else key}")
         return case.source
 
 
-def _target(source: Source) -> str:
+def _key(source: Source) -> str:
+    """Return a source's key in a survey."""
+    if isinstance(source, PatternSource):
+        return f"pattern:{source.pattern}"
+    if isinstance(source, ArchitectureSource):
+        return f"architecture:{source.name}"
     return source.target if isinstance(source, FactorySource) else source.describe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -9,6 +10,7 @@ from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
 from pytest_formfunc.measure.measure import Measurement, Series
 from pytest_formfunc.measure.prepare import Prepared
+from pytest_formfunc.measure.protocol import Disturbance
 from pytest_formfunc.records import Latency, Noise, Record, Samples
 from pytest_formfunc.stats import Estimate, quantile
 
@@ -27,6 +29,7 @@ def assemble_record(
     assert series.ready is not None
     calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
     native = backend == NATIVE
+    shared = measurement.shared(backend, NATIVE)  # a second look may have measured the accelerated side only
     speedup = None
     if not native:
         once = measurement.stopped == "once"
@@ -56,31 +59,37 @@ def assemble_record(
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"]},
-        noise=_noise(series, len(calls), host["cores"]),
-        samples=_samples(series),
+        noise=_noise(series, len(calls), host["cores"], measurement.series[NATIVE]),
+        samples=_samples(series, shared),
         host=host,
         fingerprint=fingerprint,
         stopped=measurement.stopped,
         speedup=speedup,
-        native_samples=None if native else _samples(measurement.series[NATIVE]),
+        native_samples=None if native else _samples(measurement.series[NATIVE], shared),
         parity=series.parity,
         graph=series.ready.graph,
     )
 
 
-def _samples(series: Series) -> Samples:
+def _samples(series: Series, launches: set[int]) -> Samples:
     return Samples(
-        median=tuple(tuple(launch) for launch in series.per_round(0.5)),
-        low=tuple(tuple(launch) for launch in series.per_round(0.1)),
+        median=tuple(tuple(launch) for launch in series.per_round(0.5, launches)),
+        low=tuple(tuple(launch) for launch in series.per_round(0.1, launches)),
     )
 
 
-def _noise(series: Series, calls: int, cores: int) -> Noise:
+def _noise(series: Series, calls: int, cores: int, native: Series) -> Noise:
     turns = [turn.disturbance for launch in series.launches for turn in launch]
+    native_turns = [turn.disturbance for launch in native.launches for turn in launch]
     wall_s = sum(turn.wall_s for turn in turns)
     return Noise(
-        run_delay_fraction=sum(turn.run_delay_s for turn in turns) / wall_s,
+        run_delay_fraction=_run_delay(turns),
         page_faults_per_call=sum(turn.page_faults for turn in turns) / calls,
         involuntary_switches=sum(turn.involuntary_switches for turn in turns),
         steal_fraction=sum(turn.steal_s for turn in turns) / (wall_s * cores),
+        native_run_delay_fraction=_run_delay(native_turns),
     )
+
+
+def _run_delay(turns: Sequence[Disturbance]) -> float:
+    return sum(turn.run_delay_s for turn in turns) / sum(turn.wall_s for turn in turns)

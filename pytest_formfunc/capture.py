@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,18 +15,60 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest_formfunc
+from pytest_formfunc.capturing import CAPTURE_VARIABLE
 from pytest_formfunc.forms.sources import ModuleSource
+from pytest_formfunc.measure.environment import link_harness
 from pytest_formfunc.measure.sides import Side
 
-_FOLDER = "PYTEST_FORMFUNC_CAPTURE"
 _LIST = "captured.jsonl"
 
 
-def capture_folder() -> Path | None:
-    """Return where this process is to write models down, or None where it is to measure them."""
-    folder = os.environ.get(_FOLDER)
-    return Path(folder) if folder else None
+# Left out of what is passed on: what would write files of the user's, end the run early, or spread it over processes.
+_LEFT_OUT_FLAGS = (
+    "--formfunc-strict", "--formfunc-list", "--benchmark-disable", "--benchmark-enable", "--benchmark-only",
+    "--benchmark-skip", "--benchmark-autosave", "--benchmark-save-data", "--benchmark-disable-gc", "--benchmark-quiet",
+    "--benchmark-verbose", "-x", "--exitfirst", "--lf", "--last-failed", "--ff", "--failed-first", "--nf",
+    "--new-first", "--sw", "--stepwise", "--pdb", "--no-cov", "--cache-clear",
+)  # fmt: skip
+_LEFT_OUT = (
+    "--junitxml", "--junit-xml", "--junit-prefix", "--html", "--report-log", "--log-file", "--basetemp", "--maxfail",
+    "-n", "--numprocesses", "--dist", "--cov", "--cov-report", "--cov-config", "--rootdir",
+    "--cache-show", "--lfnf", "--last-failed-no-failures", "-k", "-m",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tests of another revision are those of this run.
+
+    Attributes:
+        arguments: pytest's.
+        any: whether there are any: of paths that were named one at least exists there.
+        single: whether single tests were named, so that the others of their files were left out on purpose.
+    """
+
+    arguments: tuple[str, ...]
+    any: bool
+    single: bool
+
+
+def without_left_out(given: Sequence[str]) -> list[str]:
+    """Drop options that are not for another revision's tests, with their values.
+
+    >>> without_left_out(["-q", "--formfunc-against", "main", "--benchmark-json=a.json", "--width", "8", "-n4"])
+    ['-q', '--width', '8']
+    """
+    kept = []
+    waiting = list(given)
+    while waiting:
+        one = waiting.pop(0)
+        name, equals, _ = one.partition("=")
+        if name.startswith(("--formfunc-", "--benchmark-")) or name in (*_LEFT_OUT, *_LEFT_OUT_FLAGS):
+            if not equals and name not in _LEFT_OUT_FLAGS and waiting and not waiting[0].startswith("-"):
+                waiting.pop(0)
+        elif not (one.startswith("-n") and one[2:].isdigit()) and not (one[:2] in ("-k", "-m") and one[2:]):
+            kept.append(one)
+    return kept
 
 
 def note_captured(folder: Path, group: str, source: Any) -> None:
@@ -58,31 +101,33 @@ class Captured:
     problem: str
 
 
-def capture_models(side: Side, tests: Sequence[Path], options: Sequence[str], folder: Path, limit_s: float) -> Captured:
+def capture_models(side: Side, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
     """Run another revision's tests up to where they measure.
 
     Args:
         side: that revision's code.
-        tests: its test files.
-        options: pytest's options.
+        arguments: pytest's.
         folder: where to write models; must exist.
         limit_s: how long all of it may take.
     """
-    present = [str(path) for path in tests if path.is_file()]
-    if not present:
-        return Captured({}, {}, "")
-    harness = folder / "harness"  # this revision's plugin, whatever the other revision's import path has
-    harness.mkdir()
-    (harness / "pytest_formfunc").symlink_to(Path(pytest_formfunc.__file__).parent, target_is_directory=True)
+    harness = link_harness(folder / "harness")  # this revision's plugin, whatever the other revision's import path has
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
-    environment |= {_FOLDER: str(folder), "PYTHONPATH": os.pathsep.join([str(harness), *(side.sys_path or ())])}
-    command = [sys.executable, "-m", "pytest", *options, *present]
+    if "PYTEST_DISABLE_PLUGIN_AUTOLOAD" in os.environ:
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+    environment |= {
+        CAPTURE_VARIABLE: str(folder),
+        "PYTHONPATH": os.pathsep.join([str(harness), *(side.sys_path or ())]),
+    }
+    if "PYTEST_ADDOPTS" in os.environ:
+        environment["PYTEST_ADDOPTS"] = shlex.join(without_left_out(shlex.split(os.environ["PYTEST_ADDOPTS"])))
+    command = [sys.executable, "-m", "pytest", *arguments]
     try:
         done = subprocess.run(
             command, cwd=side.cwd, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        problem = _first_error(done.stdout + done.stderr) if done.returncode not in (0, 1, 5) else ""
+        fine = done.returncode in (0, 5) or (done.returncode == 1 and (folder / _LIST).is_file())
+        problem = "" if fine else _first_error(done.stdout + done.stderr)
     except subprocess.TimeoutExpired:
         problem = f"its tests did not come to measure within {limit_s:g}s"
     return _read(folder, problem)

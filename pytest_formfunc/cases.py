@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_formfunc.backends import NATIVE, backend_names
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.forms.architectures import architecture_names
+from pytest_formfunc.forms.architectures import architecture_entry, architecture_names
 from pytest_formfunc.forms.patterns import check_width, pattern_names
-from pytest_formfunc.forms.sources import FactorySource, PatternSource, Source
+from pytest_formfunc.forms.sources import ArchitectureSource, FactorySource, PatternSource, Source
 from pytest_formfunc.forms.stem import check_input_shape
 from pytest_formfunc.units import format_shape
 
@@ -60,6 +60,30 @@ def pattern_case(
         form={"kind": "pattern", "name": pattern, "depth": depth, "width": width},
         source=source,
         input_shape=input_shape,
+        seed=seed,
+    )
+
+
+def architecture_case(name: str, input_shape: tuple[int, ...] = DEFAULT_INPUT, seed: int = 0) -> Case:
+    """Name an architecture's case; the default input is the image that the architecture is made for.
+
+    Raises:
+        BadInput: there is none of that name, or the input is no batch of images with three channels, or of a size that
+            it cannot take.
+    """
+    entry = architecture_entry(name)
+    shape = entry.input_shape if input_shape == DEFAULT_INPUT else input_shape
+    if len(shape) != 4 or shape[1] != 3:
+        raise BadInput(f"architecture {name!r} takes images as batch x 3 x height x width, not {format_shape(shape)}")
+    if entry.fixed and shape[2:] != entry.input_shape[2:]:
+        raise BadInput(
+            f"architecture {name!r} takes images of {entry.side}x{entry.side} only, not {format_shape(shape)}"
+        )
+    return Case(
+        id=f"{name}{_suffix(input_shape)}",
+        form={"kind": "architecture", "name": name},
+        source=ArchitectureSource(name, shape, seed),
+        input_shape=shape,
         seed=seed,
     )
 

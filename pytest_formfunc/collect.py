@@ -18,6 +18,7 @@ from pytest_formfunc.plan import TestPlan
 from pytest_formfunc.settings import Settings
 
 if TYPE_CHECKING:
+    from pytest_formfunc.capture import Selection
     from pytest_formfunc.run import Run
 
 
@@ -58,6 +59,8 @@ class Comparison:
     def why_incomplete(self, run: Run) -> str:
         """Return a sentence where less was judged than was asked for; empty where all was."""
         faults = []
+        if not self.asked:
+            faults.append("no test of an accelerated backend was among those that ran")
         unjudged = self.unjudged(run)
         if unjudged:
             faults.append(f"{len(unjudged)} of {len(self.asked)} have no verdict ({', '.join(unjudged[:3])})")
@@ -131,9 +134,8 @@ def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Seq
         return Comparison(note=f"{text}; nothing was compared")
     path = files[-1]
     baseline = _read_baseline(path)
-    others = _read_others(path)
-    pooled = [others[other] for other in files[-POOLED_RUNS:-1] if other in others] if settings.baseline else []
-    baseline = baseline.beside(pooled, [*others.values(), baseline])
+    pooled = [_read_baseline(other) for other in files[-POOLED_RUNS:-1]] if settings.baseline else []
+    baseline = baseline.beside(pooled, [*_read_others(path), baseline])
     wanted = {(plan.group, plan.backend) for plan in plans if plan.backend != NATIVE}
     saved = {key for key, record in baseline.records.items() if not record.native}
     return Comparison(
@@ -141,7 +143,7 @@ def find_comparison(option: Callable[[str], Any], settings: Settings, plans: Seq
         title="the baseline",
         note=f"the mean of {len(pooled) + 1} saved runs named {settings.baseline}" if pooled else "",
         missing=tuple(sorted(saved - wanted)),
-        comparisons=len(saved & wanted),
+        comparisons=sum((plan.group, plan.backend) in saved for plan in plans),
         asked=tuple(sorted(wanted)),
     )
 
@@ -154,20 +156,19 @@ def _read_baseline(path: Path) -> Baseline:
     return parse_baseline(text, str(path))
 
 
-def _read_others(path: Path) -> dict[Path, Baseline]:
+def _read_others(path: Path) -> list[Baseline]:
     """Read what was saved before a run in the same folder, oldest first; what is no run of ours teaches nothing."""
-    others = {}
-    for other in sorted(path.parent.glob("[0-9][0-9][0-9][0-9]_*.json"))[-HISTORY_RUNS:]:
-        if other.name < path.name:
-            with contextlib.suppress(BadInput):
-                others[other] = _read_baseline(other)
+    others = []
+    earlier = [other for other in sorted(path.parent.glob("[0-9][0-9][0-9][0-9]_*.json")) if other.name < path.name]
+    for other in earlier[-HISTORY_RUNS:]:
+        with contextlib.suppress(BadInput):
+            others.append(_read_baseline(other))
     return others
 
 
 def begin_side_by_side(
     run: Run,
-    options: Sequence[str],
-    tests: Mapping[Path, TestPlan],
+    select: Callable[[Callable[[Path], Path]], Selection],
     plans: Sequence[TestPlan],
     known: Mapping[str, Any],
     root: Path,
@@ -176,38 +177,46 @@ def begin_side_by_side(
 
     Args:
         run: of this session.
-        options: with which the other revision's tests are collected as these were.
-        tests: a measuring test of each file.
+        select: says which of the other revision's tests are this run's, given where a path lies there.
         plans: the tests that measure.
         known: cases that need no test to be built, by id.
         root: pytest's root folder.
 
     Raises:
-        BadInput: there is no such revision, or it cannot be checked out; or a saved baseline was asked for too.
+        BadInput: there is no such revision or environment, or it cannot be used; or a saved baseline was asked for
+            too.
     """
     from pytest_formfunc.against import Against
+    from pytest_formfunc.measure.environment import open_environment
     from pytest_formfunc.measure.revision import check_out
 
     settings = run.settings
     if run.baseline is not None:
         raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
+    environment = None
+    if settings.against_env:
+        environment = open_environment(Path(settings.against_env), run.scratch / "harness")
     revision = check_out(settings.against, root, run.scratch / "other", in_ci=settings.in_ci)
-    against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), [settings.model.partition(":")[0]]))
+    own_module = settings.model.partition(":")[0]
+    against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), [own_module], environment))
     run.survey(against)
     own_models = [plan.group for plan in plans if plan.group not in known]
-    if own_models:
+    selection = select(revision.there)
+    # Without such a test here there may be one there, which a strict run must not pass over.
+    if selection.any and (own_models or settings.strict):
         folder = run.scratch / "captured"
         folder.mkdir()
-        files = [path for path, plan in tests.items() if plan.group not in known]
-        where = ["--rootdir", str(revision.there(root))]
-        against.capture(files, [*options, *where], folder, settings.timeout_s)
+        against.capture(selection.arguments, folder, settings.timeout_s)
     whole_matrix = settings.patterns == pattern_names() and any(plan.group in known for plan in plans)
-    against.find_missing(pattern_names() if whole_matrix else None, own_models)
+    against.find_missing(pattern_names() if whole_matrix else None, None if selection.single else own_models)
     run.comparisons = sum(plan.backend != NATIVE for plan in plans)
     here = "the working tree, with uncommitted changes" if revision.dirty else "the working tree"
+    packages = ""
+    if environment is not None:
+        packages = f" ({'; '.join(against.version_changes) or 'the same versions'})"
     return Comparison(
-        title=revision.title,
-        note=f"side by side: {here} against {revision.title}, in the same rounds",
+        title=against.title,
+        note=f"side by side: {here} against {against.title}, in the same rounds{packages}",
         missing=tuple((name,) for name in against.missing),
         asked=tuple(dict.fromkeys((plan.group, plan.backend) for plan in plans if plan.backend != NATIVE)),
         comparisons=run.comparisons,

@@ -15,11 +15,12 @@ from pytest_formfunc.report.saved import render_history, render_saved, render_ve
 from pytest_formfunc.units import parse_fraction
 
 EXIT_REGRESSED = 1
-EXIT_USAGE = 4  # pytest's
+EXIT_INTERRUPTED = 2  # these are pytest's
+EXIT_USAGE = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0, 1 for a regression, 4 for wrong usage."""
+    """Run the command; return its exit code: 0, 1 for a regression, 2 after Ctrl-C, 4 for wrong usage."""
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except BrokenPipeError:  # | head
         return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     return code
 
 
@@ -84,7 +87,12 @@ def _compare(given: argparse.Namespace) -> int:
     missing = [key for key, record in then.records.items() if not record.native and key not in now.records]
     for line in render_verdicts(verdicts, missing):
         print(line)
-    return EXIT_REGRESSED if any(v is not None and v.status == "regressed" for v in verdicts.values()) else 0
+    statuses = {verdict.status for verdict in verdicts.values() if verdict is not None}
+    if statuses <= {"new", "not comparable"}:
+        raise FormfuncError(
+            f"nothing of {given.now} can be compared with {given.then}: name runs of one machine and suite"
+        )
+    return EXIT_REGRESSED if "regressed" in statuses else 0
 
 
 def _show(given: argparse.Namespace) -> int:

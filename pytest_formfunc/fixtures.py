@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from pytest_formfunc.capturing import capture_folder
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.options import marker_options
 
@@ -49,7 +50,6 @@ class Formfunc:
         """
         __tracebackhide__ = True
         from pytest_formfunc.backends import NATIVE
-        from pytest_formfunc.capture import capture_folder
         from pytest_formfunc.cases import Case
         from pytest_formfunc.result import Result
 
@@ -71,12 +71,19 @@ class Formfunc:
             verdict = run.judge(case, plan.backend, float(plan.marker.get("threshold", run.settings.threshold)))
         if key in run.failures:  # a second look can fail where the first did not
             _fail(f"{title}: {run.failures[key]}")
+        if key not in run.records:
+            _fail(f"{title} was not measured: another test measured {case.id} before, without this backend")
         record = run.records[key]
         self._keep(plan, record)
         self._check_verdict(plan, title, verdict, run.settings)
         if not run.once and run.settings.gate == "time":
             self._check_min_speedup(plan, record)
             self._check_max_latency(plan, record)
+        elif run.settings.strict:
+            for rule in {"min_speedup", "max_latency"} & set(plan.marker):
+                _fail(
+                    f"{title}: its {rule} was not judged, for nothing was timed, which --formfunc-strict does not pass"
+                )
         return Result(record, run.records.get((case.id, NATIVE)))
 
     def _keep(self, plan: TestPlan, record: Record) -> None:
@@ -105,16 +112,20 @@ class Formfunc:
             _fail(f"{title} is {status}, which --formfunc-strict does not pass: {verdict.reason}")
 
     def _check_min_speedup(self, plan: TestPlan, record: Record) -> None:
-        """Fail where the speedup is surely below the marker's floor."""
+        """Fail where the speedup, by its launches, is surely below the marker's floor."""
         __tracebackhide__ = True
+        from pytest_formfunc.gate.side_by_side import launch_logs
+        from pytest_formfunc.stats.student import ratio_estimate
         from pytest_formfunc.units import format_estimate, format_ratio
 
         floor = plan.marker.get("min_speedup")
-        if floor is None or record.speedup is None:
+        if floor is None or record.native_samples is None:
             return
-        if record.speedup.high < floor:
+        # Not the record's own interval: with few launches a percentile bootstrap is too narrow to fail a test.
+        speedup = ratio_estimate(launch_logs(record.native_samples.median, record.samples.median))
+        if speedup.high < floor:
             _fail(
-                f"{record.case} on {record.backend} has a speedup of {format_estimate(record.speedup)}, "
+                f"{record.case} on {record.backend} has a speedup of {format_estimate(speedup)}, "
                 f"below the min_speedup of {format_ratio(floor)}"
             )
 
@@ -151,6 +162,11 @@ class Formfunc:
         __tracebackhide__ = True
         from pytest_formfunc.plan import user_case
 
+        if plan.shares_case:
+            _fail(
+                f"{self._item.nodeid}: a test with formfunc_case and parameters of its own measures that case: for a "
+                "model of your own leave formfunc_case out and parametrize what it is made from"
+            )
         try:
             return user_case(folder, plan.group, model, inputs, self._item.module)
         except BadInput as error:
@@ -256,12 +272,13 @@ def plan_test(item: pytest.Function, run: Callable[[], Run]) -> None:
 
     params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     backend = str(params.pop("formfunc_backend"))
-    group = params.get("formfunc_case") if set(params) == {"formfunc_case"} else None
+    group = params.get("formfunc_case")
     if group is None:  # the test's id without its backend
         others = f"-{item.callspec.id}-".replace(f"-{backend}-", "-", 1).strip("-")
         name = f"{item.originalname}[{others}]" if others else item.originalname
         group = item.nodeid.removesuffix(item.name) + name
-    plan = TestPlan(str(group), backend, marker_options(item), run)
+    shares_case = "formfunc_case" in params and len(params) > 1
+    plan = TestPlan(str(group), backend, marker_options(item), run, shares_case=shares_case)
     item.stash[PLAN] = plan
     if item.config.pluginmanager.has_plugin("benchmark"):
         own = item.get_closest_marker("benchmark")

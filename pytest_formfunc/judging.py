@@ -7,7 +7,7 @@ from typing import Protocol
 from pytest_formfunc.against import Absent, Against
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
-from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.decision import VERBS, decide
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.side_by_side import Change, Sides, measure_change, only_native_moved
@@ -64,26 +64,28 @@ class SideBySideJudge:
             reason = f"its input was {other.prepared.input_shapes} there and is {own.prepared.input_shapes} here"
             return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
         digest = own.prepared.program["digest"]
-        same_native = bool(digest) and digest == other.prepared.program["digest"]
-        return self._look(case, backend, threshold, same_native)
+        same_program = bool(digest) and digest == other.prepared.program["digest"] and not self._against.version_changes
+        return self._look(case, backend, threshold, same_program)
 
     def counterpart(self, case: Case, backend: str) -> Counterpart | None:
         """Return the other revision's side of a comparison as it was measured, or None where it was not."""
         measurement = self._run.measurement(case)
         name = base_of(backend)
-        if measurement is None or name not in measurement.series:
+        if measurement is None or any(one not in measurement.series for one in (backend, name, base_of(NATIVE))):
             return None
-        (samples,), (native,) = measurement.together(name), measurement.together(base_of(NATIVE))
+        own, samples = measurement.together(backend, name)
+        native = measurement.together(base_of(NATIVE), name, backend, NATIVE)[0]
         revision = self._against.revision
         return Counterpart(
             revision.name,
             revision.commit,
             measurement.speedup(name),
             tuple(map(tuple, samples)),
+            tuple(map(tuple, own)),
             tuple(map(tuple, native)),
         )
 
-    def _look(self, case: Case, backend: str, threshold: float, same_native: bool) -> Verdict | None:
+    def _look(self, case: Case, backend: str, threshold: float, same_program: bool) -> Verdict | None:
         title = f"{case.id} on {backend}"
         pair = (backend, base_of(backend))
         everyone = (NATIVE, backend, base_of(NATIVE), base_of(backend))
@@ -98,25 +100,25 @@ class SideBySideJudge:
                 reason = measurement.failures.get(gone[0], "it was not measured")
                 return Verdict(
                     "not comparable", threshold, None,
-                    f"{title} is not comparable: at {self._against.revision.title}: {reason}",
+                    f"{title} is not comparable: at {self._against.title}: {reason}",
                 )  # fmt: skip
             here, there = measurement.together(*pair)
             native, accelerated, native_base, accelerated_base = measurement.together(*everyone)
             change = measure_change(
-                Sides((here, there), (native, accelerated, native_base, accelerated_base), same_native)
+                Sides((here, there), (native, accelerated, native_base, accelerated_base), same_program)
             )
             launches = len(change.logs)
             most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
             final = launches >= most or self._pool_s <= 0
-            same_graph = _same_graph(measurement, *pair)
+            same_graph = same_program and _same_graph(measurement, *pair)
             alpha = looks.next_alpha(1.0 if final else launches / most) * (SAME_GRAPH_SHARE if same_graph else 1)
             status = decide(change, threshold, alpha)
             if status != "inconclusive" or final:
                 break
-            only = pair if same_native else everyone
+            only = pair if same_program else everyone
             self._pool_s -= self._run.look_again(case, min(launches * (GROWTH - 1), most - launches), only)
         self._family.settle(looks, status in ("regressed", "improved"))
-        native_note = status == "regressed" and not same_native and only_native_moved(change, threshold)
+        native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
         if native_note:
             status = "unchanged"
         smallest = change.smallest_seen(max(2 * alpha, 1e-9))
@@ -137,17 +139,12 @@ class SideBySideJudge:
         measurement: Measurement,
         native_note: bool,
     ) -> str:
-        verb = {
-            "regressed": "lost speedup",
-            "improved": "gained speedup",
-            "unchanged": "kept its speedup",
-            "inconclusive": "may have changed its speedup",
-        }[status]
+        verb = VERBS[status]
         if native_note:
             verb = "has less speedup only because native got faster, which is no regression"
         then, now = measurement.speedup(base_of(backend)), measurement.speedup(backend)
         text = (
-            f"{case.id} on {backend} {verb} against {self._against.revision.title}: {format_estimate(then)} there, "
+            f"{case.id} on {backend} {verb} against {self._against.title}: {format_estimate(then)} there, "
             f"{format_estimate(now)} here, a change of {format_estimate(change.estimate)} "
             f"(threshold {format_percent(threshold)}); {_sides(backend, change, measurement)}"
         )
@@ -156,14 +153,16 @@ class SideBySideJudge:
         ready, ready_base = measurement.series[backend].ready, measurement.series[base_of(backend)].ready
         assert ready is not None
         assert ready_base is not None
-        clauses = graph_change(ready_base.graph, ready.graph) + program_change(
-            other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost)
-        )
+        clauses = [
+            *self._against.version_changes,
+            *graph_change(ready_base.graph, ready.graph),
+            *program_change(other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost)),
+        ]
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 
 def _same_graph(measurement: Measurement, here: str, there: str) -> bool:
-    """Return whether the engine executes the same kernels in both revisions; versions and machine are the same."""
+    """Return whether the engine executes the same kernels in both revisions, on one machine."""
     graphs = [ready.graph for name in (here, there) if (ready := measurement.series[name].ready) is not None]
     return len(graphs) == 2 and all(graphs) and graphs[0]["hash"] == graphs[1]["hash"]  # type: ignore[index]
 

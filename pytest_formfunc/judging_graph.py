@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_formfunc.against import Absent, Against
@@ -21,6 +22,7 @@ _VERBS = {
     "unchanged": "executes the same graph",
     "inconclusive": "executes another graph, and only timing can tell whether it is worse",
 }
+_VERBS_OF_ANOTHER = "executes the same kernels for another program, and only timing can tell whether it is worse"
 
 
 def judge_against(run: Measuring, against: Against, case: Case, backend: str, threshold: float) -> Verdict:
@@ -32,13 +34,13 @@ def judge_against(run: Measuring, against: Against, case: Case, backend: str, th
     measurement = run.measurement(case)
     if measurement is None or not isinstance(other, Part) or base_of(backend) not in measurement.series:
         reason = measurement.failures.get(base_of(backend), "it was not prepared") if measurement else "it failed"
-        reason = f"at {against.revision.title}: {reason}"
+        reason = f"at {against.title}: {reason}"
         return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
     ready, ready_base = measurement.series[backend].ready, measurement.series[base_of(backend)].ready
     own = run.own_part(case)
     clauses = program_change(other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost))
     graphs = (ready_base.graph if ready_base else None, ready.graph if ready else None)
-    return _verdict(title, f"than {against.revision.title}", graphs, clauses, threshold)
+    return _verdict(title, f"than {against.title}", graphs, clauses, threshold, against.version_changes)
 
 
 def judge_saved(now: Record, baseline: Baseline, threshold: float) -> Verdict:
@@ -59,11 +61,19 @@ def _verdict(
     graphs: tuple[dict[str, Any] | None, dict[str, Any] | None],
     clauses: list[str],
     threshold: float,
+    versions: Sequence[str] = (),
 ) -> Verdict:
+    """Judge two graphs; ``clauses`` say how the programs differ and ``versions`` how the packages do."""
     then, now = graphs
     if then is None or now is None:
         reason = f"{title} is not comparable: its engine tells nothing of what it executes"
         return Verdict("not comparable", threshold, None, reason)
     status, changes = judge_graph(then, now)
+    if status == "unchanged" and clauses:  # a kernel's name does not tell how much it computes
+        return Verdict(
+            "inconclusive", threshold, None, f"{title} {_VERBS_OF_ANOTHER}: {'; '.join([*clauses, *versions])}"
+        )
     than = than.replace("than", "as", 1) if status == "unchanged" else than
-    return Verdict(status, threshold, None, f"{title} {_VERBS[status]} {than}: {'; '.join([*changes, *clauses])}")
+    return Verdict(
+        status, threshold, None, f"{title} {_VERBS[status]} {than}: {'; '.join([*changes, *clauses, *versions])}"
+    )

@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from pytest_formfunc.cases import Case
 from pytest_formfunc.gate.baseline import Baseline
-from pytest_formfunc.gate.compare import describe_verdict, measure_change, pair_of, why_not_comparable
+from pytest_formfunc.gate.compare import (
+    describe_verdict,
+    measure_change,
+    pair_of,
+    why_contended,
+    why_not_comparable,
+    why_not_timed,
+)
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.host import version_changes
@@ -14,7 +21,7 @@ from pytest_formfunc.judging import SAME_GRAPH_SHARE
 from pytest_formfunc.records import BaselineRecord, Record, Verdict
 
 # What is suspicious but not sure gets so many more launches, twice.
-SECOND_LOOKS = (4, 6)
+SECOND_LOOKS = (6, 14)
 
 
 class SavedJudge:
@@ -46,7 +53,7 @@ class SavedJudge:
             if found is None:
                 return None
             now = found
-            reason = why_not_comparable(now, then)
+            reason = why_not_comparable(now, then) or why_not_timed(then)
             if reason is not None:
                 return Verdict("not comparable", threshold, None, reason)
             pool = [record for record in self._baseline.pool[key] if _comparable(now, record)]
@@ -56,6 +63,9 @@ class SavedJudge:
             same_graph = _same_graph(now, then)
             alpha = looks.next_alpha(now.launches / most if launches else 1.0) * (SAME_GRAPH_SHARE if same_graph else 1)
             status = decide(change, threshold, alpha)
+            contended = why_contended(now, pool, change) if status in ("regressed", "improved") else None
+            if contended:
+                status = "inconclusive"
             if status != "inconclusive" or not launches:
                 break
             self._look_again(case, launches)
@@ -64,6 +74,8 @@ class SavedJudge:
         sentence = describe_verdict(now, then, change, threshold, status, smallest)
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_GRAPH_SHARE:.0f} times the evidence"
+        if contended:
+            sentence += f"; {contended}"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
 
 
@@ -75,4 +87,4 @@ def _same_graph(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
 
 
 def _comparable(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
-    return why_not_comparable(now, then) is None
+    return why_not_comparable(now, then) is None and why_not_timed(then) is None

@@ -50,6 +50,8 @@ OPTIONS = (
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
                ini=False),
+    OptionSpec("against-env", "", "FOLDER", "with --formfunc-against (HEAD unless told): give the other side the "
+               "packages of this virtual environment", ini=False),
     OptionSpec("baseline", "", "NAME", "compare with the runs saved by --benchmark-save=NAME, the last five together",
                ini=False),
     OptionSpec("escalation", "20s", "TIME", "time a comparison for more launches while it is unsure, shared by all"),

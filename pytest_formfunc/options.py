@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import OPTIONS
 
 if TYPE_CHECKING:
+    from pytest_formfunc.capture import Selection
     from pytest_formfunc.settings import Settings
 
 _FLAGS = ("strict",)
@@ -53,7 +56,9 @@ def settings_from(config: pytest.Config) -> Settings:
         value = config.getoption(f"formfunc_{spec.key}")
         if value is None:
             value = config.getini(f"formfunc_{spec.key}") if spec.ini else spec.default
-        raw[spec.key] = str(value)
+        elif not str(value).strip():  # as from a variable that is not set: nothing would be compared, in silence
+            raise pytest.UsageError(f"formfunc: --formfunc-{spec.name} is empty: give it a value or leave it out")
+        raw[spec.key] = str(value).strip()
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
     try:
         return read_settings(raw, root=config.rootpath, in_ci=in_ci)
@@ -88,19 +93,45 @@ def any_given(config: pytest.Config) -> bool:
 _PASSED_ON = ("patterns", "depths", "widths", "backends", "architectures", "model", "input", "seed")
 
 
-def for_another_revision(config: pytest.Config) -> list[str]:
-    """Return the options with which another revision's tests are to be collected as these were."""
-    options = ["-q", "-p", "no:cacheprovider", "--color=no"]
+def for_another_revision(config: pytest.Config, there: Callable[[Path], Path]) -> Selection:
+    """Say how another revision's tests are to be collected, as these were.
+
+    The user's own options go along: a model may be built from them. Of single tests that were named their files do.
+
+    Args:
+        config: of this run.
+        there: tells where a path of the user's lies in the other revision.
+    """
+    from pytest_formfunc.capture import Selection, without_left_out
+
+    folder = config.invocation_params.dir
+    named = list(config.args) if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    given = [str(argument) for argument in config.invocation_params.args]
+    chosen = {"-k": config.option.keyword, "-m": config.option.markexpr}
+    options = [one for one in without_left_out(given) if one not in named]
+    moved = [_moved(one, folder, there) for one in options]
     for spec in OPTIONS:
         value = config.getoption(f"formfunc_{spec.key}")
         if spec.key in _PASSED_ON and value is not None:
-            options.append(f"--formfunc-{spec.name}={value}")
-    if config.option.keyword:
-        options += ["-k", config.option.keyword]
-    if config.option.markexpr:
-        options += ["-m", config.option.markexpr]
+            moved.append(f"--formfunc-{spec.name}={value}")
     if config.pluginmanager.has_plugin("benchmark"):
-        options.append("--benchmark-disable")
+        moved.append("--benchmark-disable")
     if config.pluginmanager.has_plugin("xdist"):
-        options += ["-n", "0"]
-    return options
+        moved += ["-n", "0"]
+    moved += [part for name in ("-k", "-m") if (given_there := chosen[name]) for part in (name, given_there)]
+    moved += ["-q", "-p", "no:cacheprovider", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
+    if config.option.pyargs:
+        present = named  # names of packages, or paths
+    else:
+        paths = dict.fromkeys(there(folder / one.partition("::")[0]) for one in named)
+        present = [str(path) for path in paths if path.exists()]
+    moved += ["--rootdir", str(there(config.rootpath))]
+    return Selection((*moved, *present), bool(present or not named), any("::" in one for one in named))
+
+
+def _moved(argument: str, folder: Path, there: Callable[[Path], Path]) -> str:
+    """Return an option, or an option's value, whose path is the other revision's where it is one that exists."""
+    name, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    if value and (folder / value).exists() and there(folder / value).exists():
+        return f"{name}{equals}{there(folder / value)}"
+    return argument

@@ -28,6 +28,7 @@ class TestPlan:
         clock: the timer that pytest-benchmark was given for it.
         siblings: backends of all selected tests of the group; filled in when collection ends.
         run: returns the run that all tests share.
+        shares_case: whether tests with other parameters of their own measure the same case of the matrix.
     """
 
     __test__ = False  # not a test class, whatever its name
@@ -38,6 +39,7 @@ class TestPlan:
     run: Callable[[], Run]
     clock: SeriesClock = field(default_factory=SeriesClock)
     siblings: Sequence[str] = ()
+    shares_case: bool = False
 
 
 def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: Any) -> Case:

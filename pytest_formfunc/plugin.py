@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_formfunc import fixtures, hookspecs, options
+from pytest_formfunc.capturing import capture_folder
 from pytest_formfunc.errors import BadInput, FormfuncError
 from pytest_formfunc.fixtures import CASES, PLAN
 
@@ -128,6 +130,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Mark every measuring test for pytest-benchmark; under xdist leave one test that refuses."""
     state = config.stash[STATE]
     measuring = [item for item in items if "formfunc" in getattr(item, "fixturenames", ())]
+    if capture_folder() is not None:
+        items[:] = measuring  # another run wants the models: what else is tested is not its business
     if not measuring or state.problem:
         return
     if hasattr(config, "workerinput"):
@@ -152,13 +156,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if state.problem:
         raise pytest.UsageError(state.problem)
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
-    if not plans or config.option.collectonly:
+    if config.option.collectonly:
         return
-    from pytest_formfunc import collect
-    from pytest_formfunc.capture import capture_folder
-
     if capture_folder() is not None:
         return  # another run wants the models, not measurements
+    if not plans:
+        with _usage_errors():
+            _refuse_to_compare_nothing(state)
+        return
+    from pytest_formfunc import collect
+
+    if state.settings.report:
+        from pytest_formfunc.report.files import check_report_path
+
+        with _usage_errors():
+            check_report_path(config.invocation_params.dir / state.settings.report)
     run = state.run()
     known = config.stash[CASES]
     run.plan(collect.fill_in_siblings(plans), known)
@@ -167,14 +179,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             state.comparison = collect.find_comparison(config.getoption, state.settings, plans)
             run.baseline = state.comparison.baseline
             run.comparisons = state.comparison.comparisons
+        elif state.settings.baseline:
+            raise BadInput("--formfunc-baseline compares with what pytest-benchmark saved, and it is switched off")
         if not config.getoption("benchmark_skip", False):
             run.check_backends(sorted({plan.backend for plan in plans}))
         if state.settings.against:
-            tests = {item.path: item.stash[PLAN] for item in session.items if PLAN in item.stash}
             state.comparison = collect.begin_side_by_side(
-                run, options.for_another_revision(config), tests, plans, known, config.rootpath
+                run, functools.partial(options.for_another_revision, config), plans, known, config.rootpath
             )
-        if state.settings.gate == "graph" and not (state.comparison and state.comparison.asked):
+        if state.settings.gate == "graph" and not (state.comparison and state.comparison.title):
             raise BadInput(
                 "--formfunc-gate graph judges a comparison: give --formfunc-against REV or --benchmark-compare"
             )
@@ -191,17 +204,42 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.items.append(found)
 
 
+def _refuse_to_compare_nothing(state: State) -> None:
+    """Refuse a comparison for which no measuring test is left, where it must not pass in silence.
+
+    Raises:
+        BadInput: one was asked for, and this is CI or strict.
+    """
+    asked = [name for name in ("against", "against_env", "baseline") if state.config.getoption(f"formfunc_{name}")]
+    if not asked and not (state.config.getoption("benchmark_compare", None) and state.settings.strict):
+        return
+    if state.settings.strict or state.settings.in_ci:
+        left_out = f" ({state.deselected} were deselected)" if state.deselected else ""
+        raise BadInput(f"a comparison was asked for and no test that measures is left to make it{left_out}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Where models are captured for another run, say why one is not."""
     report = yield
     if report.failed and PLAN in item.stash and call.excinfo is not None:
-        from pytest_formfunc.capture import capture_folder, note_failed
-
         folder = capture_folder()
         if folder is not None:
+            from pytest_formfunc.capture import note_failed
+
             note_failed(folder, item.stash[PLAN].group, call.excinfo.exconly(tryshort=True).splitlines()[0])
     return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Where models are captured for another run, say which file does not import."""
+    if report.failed:
+        folder = capture_folder()
+        if folder is not None:
+            from pytest_formfunc.capture import note_failed
+
+            lines = [line for line in report.longreprtext.splitlines() if line.startswith("E  ")]
+            note_failed(folder, report.nodeid, (lines or ["it does not import"])[-1].removeprefix("E").strip())
 
 
 @pytest.hookimpl(optionalhook=True)

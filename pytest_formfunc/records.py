@@ -47,12 +47,14 @@ class Noise:
         page_faults_per_call: minor and major.
         involuntary_switches: in all counted rounds.
         steal_fraction: time that the hypervisor took / wall time, over all cores.
+        native_run_delay_fraction: the first of native's rounds, which took turns with these.
     """
 
     run_delay_fraction: float
     page_faults_per_call: float
     involuntary_switches: int
     steal_fraction: float
+    native_run_delay_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,15 @@ class Counterpart:
         commit: its hash.
         speedup: over its own native.
         samples: its round medians in seconds, by launch.
-        native_samples: its native's.
+        own_samples: this revision's, of the same launches and rounds.
+        native_samples: its native's, from the launches that all four series took part in.
     """
 
     revision: str
     commit: str
     speedup: Estimate
     samples: tuple[tuple[float, ...], ...]
+    own_samples: tuple[tuple[float, ...], ...]
     native_samples: tuple[tuple[float, ...], ...]
 
 
@@ -144,6 +148,11 @@ class Record:
     def launches(self) -> int:
         """Return how many fresh processes were measured."""
         return len(self.samples.median)
+
+    @property
+    def native_run_delay_fraction(self) -> float:
+        """Return the time that native's threads waited for a core / wall time."""
+        return self.noise.native_run_delay_fraction
 
     @property
     def rounds(self) -> int:
@@ -221,6 +230,7 @@ class BaselineRecord:
     host: dict[str, Any]
     fingerprint: str
     graph: dict[str, Any] | None
+    native_run_delay_fraction: float | None
 
     @property
     def launches(self) -> int:
@@ -241,8 +251,16 @@ class BaselineRecord:
             raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
         try:
             native_samples = None
+            samples = _samples(data["samples"], data["samples_low"])
             if "native_samples" in data:
                 native_samples = _samples(data["native_samples"], data["native_samples_low"])
+                if len(native_samples.median) != len(samples.median):
+                    raise ValueError("native has another number of launches")
+            host, graph = dict(data["host"]), data.get("graph")
+            if not isinstance(host.get("versions", {}), dict):
+                raise TypeError("host.versions is no object")
+            if graph is not None and not (isinstance(graph, dict) and isinstance(graph["kernels"], dict)):
+                raise TypeError("graph is none")
             return cls(
                 case=str(data["case"]),
                 backend=str(data["backend"]),
@@ -251,12 +269,13 @@ class BaselineRecord:
                 seed=int(data["seed"]),
                 precision=str(data["precision"]),
                 threads=int(data["threads"]),
-                speedup=Estimate(**data["speedup"]) if "speedup" in data else None,
-                samples=_samples(data["samples"], data["samples_low"]),
+                speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
+                samples=samples,
                 native_samples=native_samples,
-                host=dict(data["host"]),
+                host=host,
                 fingerprint=str(data["fingerprint"]),
-                graph=data.get("graph"),
+                graph=graph,
+                native_run_delay_fraction=data["noise"].get("native_run_delay_fraction"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
@@ -265,11 +284,17 @@ class BaselineRecord:
 def _samples(medians: Any, lows: Any) -> Samples:
     def read(launches: Any) -> tuple[tuple[float, ...], ...]:
         out = tuple(tuple(float(value) for value in launch) for launch in launches)
-        if not out or any(not launch or min(launch) <= 0 for launch in out):
-            raise ValueError("empty or non-positive samples")
+        if not out or not all(launch and all(0 < value < math.inf for value in launch) for launch in out):
+            raise ValueError("samples that are empty or no latencies")
         return out
 
     return Samples(read(medians), read(lows))
+
+
+def _read_estimate(data: dict[str, Any]) -> Estimate:
+    """Read what `_estimate_json` wrote: an end that is null is open."""
+    values = {**data, "low": data["low"] or 0.0, "high": math.inf if data["high"] is None else data["high"]}
+    return Estimate(**values)
 
 
 def _estimate_json(estimate: Estimate) -> dict[str, Any]:

@@ -110,7 +110,9 @@ class Run:
         return answer
 
     def survey(self, against: Against) -> None:
-        """Find out what the other revision has."""
+        """Find out what the other revision and its environment have; raises what `Against.check_environment` raises."""
+        backends = dict.fromkeys(name for planned in self._planned.values() for name in planned)
+        against.check_environment(self._server, [*backends])
         targets = [case.source.target for case in self._known_cases.values() if isinstance(case.source, FactorySource)]
         against.survey(self._server, targets)
 
@@ -257,6 +259,8 @@ class Run:
             if is_base(name):
                 continue
             record = assemble_record(case, name, result, prepared, host, fingerprint(host), self.settings.threads)
+            if before := self.records.get((case.id, name)):  # another backend's second look does not unjudge it
+                record = replace(record, verdict=before.verdict, against=before.against)
             self.records[case.id, name] = record
             self.spent.worker_peak_bytes = max(self.spent.worker_peak_bytes, series.peak_rss_bytes)
 
@@ -286,9 +290,9 @@ class Run:
         source = against.source_of(case)
         if isinstance(source, Absent):
             return source
-        prepared = self._prepare(f"{case.id} of {against.revision.title}", source, backends, against.side)
+        prepared = self._prepare(f"{case.id} of {against.title}", source, backends, against.side)
         if isinstance(prepared, MeasurementError):
-            return Absent("not comparable", f"{prepared} (at {against.revision.title})")
+            return Absent("not comparable", f"{prepared} (at {against.title})")
         return Part(source, prepared, against.side)
 
     def _prepare(self, title: str, source: Source, backends: Sequence[str], side: Side) -> Prepared | MeasurementError:

@@ -41,11 +41,12 @@ class Settings:
     report: str
     slow_down: Mapping[str, float]
     against: str
+    against_env: str
     baseline: str
     escalation_s: float
 
     def cases(self) -> list[cases.Case]:
-        """Return every case in a stable order: patterns by name, depth, width; then the user's model.
+        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's model.
 
         Raises:
             BadInput: a width or an input that one of the patterns cannot take.
@@ -56,6 +57,7 @@ class Settings:
             for depth in self.depths
             for width in self.widths
         ]
+        out += [cases.architecture_case(name, self.input_shape, self.seed) for name in self.architectures]
         if self.model:
             out.append(cases.model_case(self.model, self.input_shape, self.seed))
         return out
@@ -95,8 +97,9 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
         slow_down=_slow_down(raw["plant"]),
-        against=raw["against"].strip(),
-        baseline=raw["baseline"].strip(),
+        against=raw["against"] or ("HEAD" if raw["against_env"] else ""),
+        against_env=raw["against_env"],
+        baseline=raw["baseline"],
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
     settings.cases()  # a width or an input that a pattern cannot take is said now
@@ -121,13 +124,21 @@ def check_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, 
         raise BadInput(f"takes no positional arguments, only {', '.join(MARKER_ARGUMENTS)}")
     checks: dict[str, Callable[[Any], Any]] = {
         "threshold": lambda value: parse_fraction(value, what="threshold"),
-        "backends": lambda value: cases.check_backends([value] if isinstance(value, str) else list(value)),
+        "backends": lambda value: cases.check_backends(_texts(value, "backends")),
         "min_speedup": _min_speedup,
         "max_latency": lambda value: parse_seconds(value, what="max_latency"),
-        "fail_on": lambda value: _fail_on([value] if isinstance(value, str) else list(value)),
+        "fail_on": lambda value: _fail_on(_texts(value, "fail_on")),
     }
     cases.check_names(list(kwargs) or ["threshold"], MARKER_ARGUMENTS, "argument")
     return {name: checks[name](value) for name, value in kwargs.items()}
+
+
+def _texts(value: Any, what: str) -> list[str]:
+    """Return one name, or a list of them, as a list."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"{what} {value!r} is no list of names: write {what}=['one', 'another']")
+    return list(names)
 
 
 def _fail_on(names: Sequence[str]) -> tuple[str, ...]:

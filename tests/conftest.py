@@ -95,3 +95,54 @@ def bench(project):
     """A project whose one file measures the matrix."""
     project.write("test_forms.py", MATRIX)
     return project
+
+
+NET = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, {out}, 3, padding=1))
+
+    def forward(self, x):
+        return self.body(x).mean((2, 3))
+
+
+def build():
+    return Net()
+"""
+OWN_TEST = """
+import torch
+from mynets.net import Net
+
+
+def test_net(formfunc):
+    torch.manual_seed(0)
+    result = formfunc(Net(), torch.randn(1, 3, 32, 32))
+    print("VERDICT", result.record.verdict.reason)
+"""
+
+
+def git(folder, *args):
+    return subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *args],
+        cwd=folder, check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+
+
+@pytest.fixture
+def repository(project):
+    """A user's repository with a network, a test of it, and one commit, tagged v1."""
+    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
+    project.write(".gitignore", "__pycache__\n")
+    project.write("src/mynets/__init__.py", "")
+    project.write("src/mynets/net.py", NET.format(out=8))
+    project.write("test_net.py", OWN_TEST)
+    git(project.folder, "init", "-q", "-b", "main")
+    git(project.folder, "add", "-A")
+    git(project.folder, "commit", "-qm", "one")
+    git(project.folder, "tag", "v1")
+    return project

@@ -14,58 +14,9 @@ from pathlib import Path
 import pytest
 
 import pytest_formfunc
-from conftest import MATRIX, heed_ctrl_c
+from conftest import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 
-NET = """
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, {out}, 3, padding=1))
-
-    def forward(self, x):
-        return self.body(x).mean((2, 3))
-
-
-def build():
-    return Net()
-"""
-OWN_TEST = """
-import torch
-from mynets.net import Net
-
-
-def test_net(formfunc):
-    torch.manual_seed(0)
-    result = formfunc(Net(), torch.randn(1, 3, 32, 32))
-    print("VERDICT", result.record.verdict.reason)
-"""
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
-
-
-def git(folder, *args):
-    return subprocess.run(
-        ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *args],
-        cwd=folder, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-
-
-@pytest.fixture
-def repository(project):
-    """A user's repository with a network, a test of it, and one commit, tagged v1."""
-    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
-    project.write(".gitignore", "__pycache__\n")
-    project.write("src/mynets/__init__.py", "")
-    project.write("src/mynets/net.py", NET.format(out=8))
-    project.write("test_net.py", OWN_TEST)
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", "-A")
-    git(project.folder, "commit", "-qm", "one")
-    git(project.folder, "tag", "v1")
-    return project
 
 
 def left_behind(project):
@@ -133,6 +84,16 @@ def test_what_only_one_revision_has_is_new_or_missing(repository):
     assert strict.code == 1
     assert "2 failed" in strict.text
     assert "test_net.py::test_net is missing: v1" in " ".join(strict.text.split())
+
+
+def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(repository):
+    """Its last test being one of the matrix does not make its own model a new one."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print") + MATRIX)
+    outcome = repository.measure(
+        "test_net.py", "--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-model", "mynets.net:build"
+    )
+    assert outcome.code == 0, outcome.text
+    assert "2 unchanged" in outcome.text
 
 
 def test_a_factory_that_the_other_revision_lacks_is_new(repository):

@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from test_against import NET, OWN_TEST, git
 
-from conftest import MATRIX, Project
+from conftest import MATRIX, NET, OWN_TEST, Project, git
 
 
 def command(folder, *args):

@@ -26,7 +26,7 @@ LAYERS = [
     {"forms", "backends", "function", "parity", "host"},
     {"records"},
     {"stats"},
-    {"units", "errors", "benchmark_bridge", "option_specs"},
+    {"units", "errors", "benchmark_bridge", "option_specs", "capturing"},
 ]
 MAY_IMPORT_PYTEST = {"plugin", "options", "hookspecs", "fixtures"}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -84,3 +84,12 @@ def test_no_output_is_refused():
     """A model that returns no tensor cannot be compared."""
     with pytest.raises(ParityError, match="no tensor"):
         check_native([[], []], "native")
+
+
+def test_outputs_whose_size_depends_on_the_input_are_compared():
+    """The two inputs give outputs of different sizes; an empty one among others is no obstacle."""
+    native = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), SECOND[:, :60]]]
+    assert check_parity(native, native, "f32", "engine").ok
+    wrong = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), -SECOND[:, :60]]]
+    with pytest.raises(ParityError, match="disagrees with native"):
+        check_parity(native, wrong, "f32", "engine")

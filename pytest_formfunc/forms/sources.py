@@ -37,19 +37,11 @@ class Source(Protocol):
         """Make inputs like the example's; each seed has its own."""
 
 
-@dataclass(frozen=True)
-class PatternSource:
-    """A network out of one of the registered patterns, with weights made from the seed."""
+class _BundledSource:
+    """What sources of this package's own forms share: weights made from the seed, images as input."""
 
-    pattern: str
-    depth: int
-    width: int
     input_shape: tuple[int, ...]
-    seed: int = 0
-
-    def describe(self) -> str:
-        """See `Source.describe`."""
-        return f"{self.pattern}-d{self.depth}-w{self.width}"
+    seed: int
 
     def content(self) -> str:
         """See `Source.content`; the code of this package decides, beside the fields."""
@@ -62,7 +54,7 @@ class PatternSource:
         """See `Source.build`.
 
         Raises:
-            BadInput: there is no such pattern, or not at this depth, width or input shape.
+            BadInput: there is no such form, or not at this size or input shape.
         """
         from pytest_formfunc.forms.initialise import initialise
 
@@ -80,6 +72,25 @@ class PatternSource:
         return _seeded_images(self.input_shape, seed)
 
     def _make(self) -> nn.Module:
+        """Make the network, its weights yet to be drawn."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PatternSource(_BundledSource):
+    """A network out of one of the registered patterns, with weights made from the seed."""
+
+    pattern: str
+    depth: int
+    width: int
+    input_shape: tuple[int, ...]
+    seed: int = 0
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return f"{self.pattern}-d{self.depth}-w{self.width}"
+
+    def _make(self) -> nn.Module:
         import torch
 
         from pytest_formfunc.forms.network import PatternNetwork
@@ -88,6 +99,28 @@ class PatternSource:
         check_input_shape(self.input_shape)
         with torch.random.fork_rng(devices=[]):
             network = PatternNetwork(self.pattern, self.depth, self.width, in_channels=self.input_shape[1])
+        return network.eval()
+
+
+@dataclass(frozen=True)
+class ArchitectureSource(_BundledSource):
+    """One of the registered architectures, with weights made from the seed."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    seed: int = 0
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return self.name
+
+    def _make(self) -> nn.Module:
+        import torch
+
+        from pytest_formfunc.forms.architectures import architecture_class
+
+        with torch.random.fork_rng(devices=[]):
+            network = architecture_class(self.name)()
         return network.eval()
 
 

@@ -7,6 +7,14 @@ from typing import Protocol
 
 from pytest_formfunc.stats import Estimate
 
+# What a sentence says of a speedup with each status.
+VERBS = {
+    "regressed": "lost speedup",
+    "improved": "gained speedup",
+    "unchanged": "kept its speedup",
+    "inconclusive": "may have changed its speedup",
+}
+
 
 class ChangeLike(Protocol):
     """A change of speedup, estimated one way or another; above 1 is a gain."""

@@ -35,7 +35,7 @@ def learn_noise(logs: Sequence[float], within: float) -> RunNoise:
 
     Args:
         logs: the log speedup of each run.
-        within: its typical variance by the bootstrap within a run.
+        within: the typical variance of one by the bootstrap within it.
     """
     steps = [(later - earlier) ** 2 / 2 for earlier, later in pairwise(logs)]
     prior = within + PRIOR_SD**2

@@ -107,6 +107,7 @@ def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np
 def only_native_moved(change: Change, threshold: float) -> bool:
     """Return whether a lost speedup is native's gain: the accelerated side did not get slower.
 
-    It did not where the loss it may have had, by its 95% interval, is below the threshold.
+    It did not where the loss it may have had, by its 95% interval, is below the threshold and may be none.
     """
-    return change.accelerated.low > 1 - threshold and change.native.low > 1
+    unharmed = change.accelerated.low > 1 - threshold and change.accelerated.high >= 1
+    return unharmed and change.native.low > 1

@@ -17,6 +17,7 @@ import random
 _FILL_BYTES = (120_000, 30_000, 8_000, 2_000)
 _FILL_CHANCE = 0.7
 _MOST_BLOCKS = 2_000  # of one size: holes of hundreds of MB are left as they are
+_MOST_KEPT = len(_FILL_BYTES) * _MOST_BLOCKS  # from one layout to the next
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -52,7 +53,7 @@ class HeapShaker:
         if not self.active:
             return
         self._random.shuffle(self._held)
-        keep = self._random.randint(0, len(self._held))
+        keep = self._random.randint(0, min(len(self._held), _MOST_KEPT))
         for block in self._held[keep:]:
             self._libc.free(block)
         del self._held[keep:]

@@ -92,8 +92,12 @@ class Measurement:
 
     def together(self, *participants: str) -> list[list[list[float]]]:
         """Return the round medians of some participants from the launches that all of them took part in."""
-        shared = set.intersection(*(set(self.series[name].numbers) for name in participants))
+        shared = self.shared(*participants)
         return [self.series[name].per_round(0.5, shared) for name in participants]
+
+    def shared(self, *participants: str) -> set[int]:
+        """Return the numbers of the launches that all of some participants took part in."""
+        return set.intersection(*(set(self.series[name].numbers) for name in participants))
 
 
 Launch = Callable[[str, str, int], WorkerLike]

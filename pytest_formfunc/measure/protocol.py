@@ -6,18 +6,22 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_formfunc.measure.environment import Environment
+
 
 @dataclass(frozen=True)
 class Job:
     """What a freshly forked worker is for.
 
     Attributes:
-        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe`` or ``survey``.
+        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe``, ``host``, ``survey``.
         sys_path: the parent's import path, so that the user's modules import.
         cwd: the parent's working directory.
         threads: threads that the engine may use.
         packed: arguments of the job's kind, pickled: they are opened when the import path is set.
         forms: folder of another revision's ``forms`` package, to be used in place of the installed one; or None.
+        environment: another environment, whose own import path then comes after ``sys_path``; or None.
+        trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
     """
 
     kind: str
@@ -26,6 +30,8 @@ class Job:
     threads: int
     packed: bytes
     forms: str | None = None
+    environment: Environment | None = None
+    trees: tuple[str, str] | None = None
 
     @property
     def payload(self) -> dict[str, Any]:

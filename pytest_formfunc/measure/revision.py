@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.environment import Environment
 from pytest_formfunc.measure.sides import Side
 
-_SUBMODULE_LIMIT_S = 120
+_CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
+_SUBMODULE_LIMIT_S = 900
 # Set inside a git hook: they would point git at another tree than the folder it runs in.
 _OTHER_REPOSITORY = frozenset(
     ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
@@ -54,33 +56,39 @@ class Revision:
         given = Path(path).absolute()
         resolved = given.resolve()
         for candidate in (given, resolved):
-            if candidate.is_relative_to(self.top) and not _is_installed(candidate):
+            if candidate.is_relative_to(self.top) and not is_installed(candidate, self.top):
                 return self.tree / candidate.relative_to(self.top)
         return given
 
-    def side(self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = ()) -> Side:
-        """Return whose code a worker of this revision runs: its own files, this environment's packages.
+    def side(
+        self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = (), environment: Environment | None = None
+    ) -> Side:
+        """Return whose code a worker of this revision runs: its own files, an environment's packages.
 
         Args:
             sys_path: this process' import path.
             cwd: its working directory.
             modules: names of modules that will be imported, beside those that are.
+            environment: whose packages; None for this process' own.
         """
         folders = [*_folders_of_imported(self.top), *_folders_of(self.top, modules)]
-        there = [str(self.there(entry or cwd)) for entry in [*folders, *sys_path]]
+        there = [self.there(entry or cwd) for entry in [*folders, *sys_path]]
+        if environment is not None:  # it has packages of its own: only the revision's files are added
+            there = [path for path in there if path.is_relative_to(self.tree)]
         own_forms = Path(pytest_formfunc.__file__).resolve().parent / "forms"
         forms = self.there(own_forms)
         cwd_there = self.there(cwd)
         return Side(
-            sys_path=tuple(dict.fromkeys(there)),
+            sys_path=tuple(dict.fromkeys(map(str, there))),
             cwd=str(cwd_there if cwd_there.is_dir() else self.tree),
             forms=str(forms) if forms != own_forms and (forms / "__init__.py").is_file() else None,
+            environment=environment,
+            trees=(str(self.top), str(self.tree)),
         )
 
     def close(self) -> None:
         """Remove the checkout and what git knows of it; harmless to repeat."""
-        _git(self.top, "worktree", "remove", "--force", str(self.tree), check=False)
-        _git(self.top, "worktree", "prune", check=False)
+        _remove_worktree(self.top, self.tree)
 
 
 def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
@@ -102,11 +110,12 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     commit = _commit(top, base)
     if name.endswith("...") or (in_ci and _is_branch(top, base)):
         commit = _merge_base(top, base)
-    _git(top, "worktree", "prune", check=False)
     try:
         # Hooks are the user's: one after a checkout might install things into the environment that both sides share.
-        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit)
+        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit,
+             limit_s=_CHECKOUT_LIMIT_S)  # fmt: skip
     except BadInput as error:
+        _remove_worktree(top, into)
         raise BadInput(f"--formfunc-against {name}: git cannot check it out: {error}") from None
     revision = Revision(name, commit, top, into, dirty)
     try:
@@ -172,6 +181,11 @@ def _shallow_advice(top: Path) -> str:
     return ""
 
 
+def _remove_worktree(top: Path, tree: Path) -> None:
+    """Remove a checkout and what git knows of it, a half-made one too, which git holds locked."""
+    _git(top, "worktree", "remove", "--force", "--force", str(tree), check=False, limit_s=_CHECKOUT_LIMIT_S)
+
+
 def _check_out_submodules(revision: Revision) -> None:
     if not (revision.tree / ".gitmodules").is_file():
         return
@@ -181,11 +195,12 @@ def _check_out_submodules(revision: Revision) -> None:
         raise BadInput(f"--formfunc-against {revision.name}: its submodules cannot be checked out: {error}") from None
 
 
-def _is_installed(path: Path) -> bool:
-    """Return whether a path lies in an environment rather than in the user's sources."""
+def is_installed(path: Path, top: Path) -> bool:
+    """Return whether a path in the user's tree lies in an environment there rather than among the sources."""
     if any(part in ("site-packages", "dist-packages") for part in path.parts):
         return True
-    return any(path.is_relative_to(Path(prefix).resolve()) for prefix in {sys.prefix, sys.base_prefix})
+    prefixes = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
+    return any(path.is_relative_to(prefix) for prefix in prefixes if top in prefix.parents)
 
 
 def _folders_of_imported(top: Path) -> list[str]:
@@ -216,7 +231,7 @@ def _import_folders(top: Path, files: Iterable[str]) -> list[str]:
         dict.fromkeys(
             str(path.parent.parent if path.name == "__init__.py" else path.parent)
             for path in paths
-            if path.is_relative_to(top) and not _is_installed(path)
+            if path.is_relative_to(top) and not is_installed(path, top)
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.measure.environment import Environment
 
 _BASE = "@base"
 
@@ -37,14 +38,15 @@ class Side:
         sys_path: import path; None for this process' own.
         cwd: working directory; None for this process' own.
         forms: folder of the ``forms`` package to use in place of the installed one, or None.
+        environment: whose packages are used, None for this process' own; ``sys_path`` comes before them.
+        trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
     """
 
     sys_path: tuple[str, ...] | None = None
     cwd: str | None = None
     forms: str | None = None
-
-
-HEAD = Side()
+    environment: Environment | None = None
+    trees: tuple[str, str] | None = None
 
 
 HEAD = Side()

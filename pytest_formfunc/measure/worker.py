@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.errors import FormfuncError
-from pytest_formfunc.host import peak_rss_bytes
+from pytest_formfunc.errors import FormfuncError, MeasurementError
+from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
 from pytest_formfunc.measure.layout import HeapShaker
 from pytest_formfunc.measure.parking import wait_until_parked
@@ -33,8 +33,8 @@ def worker_main(connection: Connection) -> None:
     """Receive a job, do it, answer; any exception of the job becomes a `Failure`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
     job: Job = connection.recv()
-    sys.path[:] = job.sys_path
-    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "survey": _survey}[job.kind]
+    sys.path[:] = [*job.sys_path, *(sys.path if job.environment else ())]
+    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "host": _host, "survey": _survey}[job.kind]
     try:
         os.chdir(job.cwd)
         if job.forms is not None:
@@ -70,6 +70,33 @@ def _use_forms(folder: Path) -> None:
     spec.loader.exec_module(module)
 
 
+def _check_whose_code(job: Job) -> None:
+    """Make sure that a worker of another revision imported nothing of the user's own tree.
+
+    An import hook (of some editable installs) or code that extends ``sys.path`` may lead there: the comparison would
+    be of a revision with itself.
+
+    Raises:
+        MeasurementError: it did; the sentence names the module.
+    """
+    if job.trees is None:
+        return
+    from pytest_formfunc.measure.revision import is_installed
+
+    mine, other = map(Path, job.trees)
+    harness = Path(__file__).parents[1]  # this revision's, on both sides
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or not file.startswith(f"{mine}{os.sep}"):  # thousands, at each launch: a path object is too dear
+            continue
+        path = Path(file)
+        if not (path.is_relative_to(harness) or path.is_relative_to(other) or is_installed(path, mine)):
+            raise MeasurementError(
+                f"module {name} was imported from the working tree ({path.relative_to(mine)}) and not from the other "
+                "revision: it is found by an import hook or a path set in code"
+            )
+
+
 def _survey(connection: Connection, job: Job) -> None:
     """Answer what this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is not to be had, or None}``.
 
@@ -80,6 +107,9 @@ def _survey(connection: Connection, job: Job) -> None:
         from pytest_formfunc.forms.patterns import pattern_names
 
         answer |= {f"pattern:{name}": None for name in pattern_names()}
+        from pytest_formfunc.forms.architectures import architecture_names
+
+        answer |= {f"architecture:{name}": None for name in architecture_names()}
     except Exception as error:  # noqa: BLE001 - the other revision's code may raise anything
         answer["pattern:"] = _failure(error).reason
     for target in job.payload["targets"]:
@@ -94,6 +124,7 @@ def _survey(connection: Connection, job: Job) -> None:
             continue
         try:
             if hasattr(importlib.import_module(module_name), attribute):
+                _check_whose_code(job)
                 answer[target] = None
         except BaseException as error:  # noqa: BLE001 - a module may exit as it is imported
             answer[target] = _failure(error).reason
@@ -107,10 +138,17 @@ def _probe(connection: Connection, job: Job) -> None:
     answer: dict[str, str | None] = {}
     for name in job.payload["backends"]:
         try:
-            answer[name] = backend_entry(name).engine_class()(job.threads).why_unavailable()
+            entry = backend_entry(name)
+            answer[name] = entry.why_not_installed() or entry.engine_class()(job.threads).why_unavailable()
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine cannot be used
             answer[name] = f"it does not load here ({_failure(error).reason})"
     connection.send(answer)
+
+
+def _host(connection: Connection, job: Job) -> None:
+    """Answer the machine and the versions as this side sees them."""
+    del job
+    connection.send(describe_host())
 
 
 def _prepare(connection: Connection, job: Job) -> None:
@@ -120,7 +158,9 @@ def _prepare(connection: Connection, job: Job) -> None:
     request: Any = job.payload
     while request is not None:
         try:
-            connection.send(prepare_in_worker(job.threads, **request))
+            prepared = prepare_in_worker(job.threads, **request)
+            _check_whose_code(job)
+            connection.send(prepared)
         except (EOFError, BrokenPipeError, ConnectionError):
             raise
         except BaseException as error:  # noqa: BLE001 - one bad form must not end the others
@@ -140,6 +180,7 @@ def _measure(connection: Connection, job: Job) -> None:
     started = time.perf_counter()
     engine.load(source, Path(payload["artifact"]))
     compile_s = time.perf_counter() - started
+    _check_whose_code(job)
     arrays = [
         tuple(np.ascontiguousarray(tensor.numpy()) for tensor in source.inputs(seed)) for seed in payload["seeds"]
     ]

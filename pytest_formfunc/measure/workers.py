@@ -1,4 +1,4 @@
-"""The parent's side: start the warm server, fork workers, wait for answers with a time limit."""
+"""The parent's side: fork workers from a warm server, wait for answers with a time limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import socket
-import subprocess
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -15,11 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
+from pytest_formfunc.measure.environment import Environment
 from pytest_formfunc.measure.protocol import Failure, Job
+from pytest_formfunc.measure.server_process import ServerProcess
 from pytest_formfunc.measure.sides import HEAD, Side
-
-_STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
-_STILL_RUNNING = 1000
 
 
 class JobFailed(MeasurementError):
@@ -33,7 +31,7 @@ class JobFailed(MeasurementError):
 class Worker:
     """One forked process that does one job. Use as a context manager: it never outlives the block."""
 
-    def __init__(self, server: WorkerServer, what: str, timeout_s: float) -> None:
+    def __init__(self, server: ServerProcess, what: str, timeout_s: float) -> None:
         self.what = what
         self._server = server
         self._timeout_s = timeout_s
@@ -108,96 +106,40 @@ class Worker:
 
 
 class WorkerServer:
-    """The warm server's handle. Started on first use, stopped by `close` or by this process' end."""
+    """Forks workers from warm servers: this environment's, and one more for each other one that a job names."""
 
     def __init__(self, timeout_s: float, threads: int) -> None:
         self.timeout_s = timeout_s
         self.threads = threads
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._exit_codes: dict[int, int] = {}
+        self._processes: dict[Environment | None, ServerProcess] = {}
 
     def start(self) -> None:
-        """Start the server and wait until the engines are imported.
+        """Start this environment's server now; raises what `ServerProcess.start` raises."""
+        self._process_of(None).start()
 
-        Raises:
-            WorkerDied: it ended while starting.
-        """
-        if self._process is not None:
-            return
-        ours, theirs = socket.socketpair()
-        environment = dict(os.environ)
-        # One pool of that many threads for each engine; numpy's own pool would only be in the way of fork.
-        environment |= {"OMP_NUM_THREADS": str(self.threads), "OPENBLAS_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        # Rewritten bytecode and coverage start-up hooks of the parent are of no use in there.
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=None,
-        )
-        theirs.close()
-        self._control = ours
-        ours.settimeout(_STARTUP_LIMIT_S)
-        with contextlib.suppress(TimeoutError):
-            if ours.recv(1) == b"R":
-                return
-        self.close()
-        raise WorkerDied("the measuring server did not start: see the messages above it printed")
-
-    def fork(self, fd: int) -> int:
-        """Fork a worker that talks over ``fd``; return its process id."""
-        self.start()
-        return self._request(b"F", fd)
-
-    def exit_code(self, pid: int) -> int | None:
-        """Return how a worker ended (negative: the signal), or None while it runs."""
-        if pid not in self._exit_codes:
-            try:
-                code = self._request(b"S" + pid.to_bytes(8, "big", signed=True))
-            except WorkerDied:
-                code = -signal.SIGKILL  # workers die with their server
-            if code == _STILL_RUNNING:
-                return None
-            self._exit_codes[pid] = code
-        return self._exit_codes[pid]
+    @property
+    def pids(self) -> list[int]:
+        """Return the process ids of the servers that run."""
+        return [process.pid for process in self._processes.values() if process.pid is not None]
 
     def worker(self, job: Job, what: str) -> Worker:
         """Fork a worker and give it its job; ``what`` begins its error sentences."""
-        worker = Worker(self, what, self.timeout_s)
+        worker = Worker(self._process_of(job.environment), what, self.timeout_s)
         worker.send(job)
         return worker
 
     def job(self, kind: str, side: Side = HEAD, **payload: object) -> Job:
         """Describe a job that runs with a side's code: by default this process' import path and directory."""
-        sys_path = side.sys_path or tuple(sys.path)
-        return Job(kind, sys_path, side.cwd or os.getcwd(), self.threads, pickle.dumps(payload), side.forms)
+        sys_path = tuple(sys.path) if side.sys_path is None else side.sys_path
+        cwd = side.cwd or os.getcwd()
+        packed = pickle.dumps(payload)
+        return Job(kind, sys_path, cwd, self.threads, packed, side.forms, side.environment, side.trees)
 
     def close(self) -> None:
-        """End the server and, with it, every worker; harmless to repeat."""
-        control, self._control = self._control, None
-        process, self._process = self._process, None
-        if control is not None:
-            control.close()
-        if process is not None:
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End the servers and, with them, every worker; harmless to repeat."""
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
 
-    def _request(self, message: bytes, fd: int | None = None) -> int:
-        control = self._control
-        try:
-            if control is None:
-                raise ConnectionError
-            socket.send_fds(control, [message], [] if fd is None else [fd])
-            answer = control.recv(8)
-        except OSError:
-            answer = b""
-        if len(answer) != 8:
-            raise WorkerDied("the measuring server ended unexpectedly")
-        return int.from_bytes(answer, "big", signed=True)
+    def _process_of(self, environment: Environment | None) -> ServerProcess:
+        return self._processes.setdefault(environment, ServerProcess(self.threads, environment))

@@ -6,10 +6,12 @@ import csv
 import html
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import Record
 from pytest_formfunc.units import format_estimate, format_ms, format_shape
 
@@ -26,6 +28,19 @@ def write_report(run: Run, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render(records), encoding="utf-8")
     return path
+
+
+def check_report_path(path: Path) -> None:
+    """Make sure that a report can be written there.
+
+    Raises:
+        BadInput: it is a folder, or it lies where nothing can be written.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir():
+        raise BadInput(f"--formfunc-report {path} is a folder: name a file in it")
+    if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
+        raise BadInput(f"--formfunc-report {path} cannot be written: {above} is no folder that you may write to")
 
 
 def table_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from pytest_formfunc.gate.baseline import Baseline, Key
-from pytest_formfunc.gate.compare import measure_change, pair_of
+from pytest_formfunc.gate.compare import measure_change, pair_of, why_not_timed
 from pytest_formfunc.records import BaselineRecord, Verdict
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -27,8 +27,9 @@ def render_saved(run: Baseline) -> Iterator[str]:
             f"{record.case + ' on ' + record.backend:52} {_typical_ms(native.median):>9} ms "
             f"{_typical_ms(accelerated.median):>9} ms  {format_estimate(speedup)}"
         )
-    if rows:
-        yield f"geometric mean {format_estimate(geometric_mean([speedup for _, speedup in rows]))}"
+    known = [speedup for _, speedup in rows if math.isfinite(speedup.high)]  # not what was called only once
+    if known:
+        yield f"geometric mean {format_estimate(geometric_mean(known))}"
 
 
 def render_verdicts(verdicts: Mapping[Key, Verdict | None], missing: Sequence[Key]) -> Iterator[str]:
@@ -49,6 +50,9 @@ def render_history(runs: Sequence[Baseline]) -> Iterator[str]:
     keys = dict.fromkeys(key for run in runs for key, record in run.records.items() if record.speedup is not None)
     for case, backend in keys:
         series = [run.records[case, backend] for run in runs if (case, backend) in run.records]
+        series = [record for record in series if why_not_timed(record) is None]
+        if not series:
+            continue
         machines = {record.fingerprint for record in series}
         latest = [record for record in series if record.fingerprint == series[-1].fingerprint]
         logs = [math.log(record.speedup.value) for record in latest if record.speedup]

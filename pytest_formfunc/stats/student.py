@@ -14,6 +14,8 @@ from pytest_formfunc.stats.estimate import Estimate
 
 _TINY = 1e-300
 
+_LARGEST_LOG = 500.0  # of a ratio; beyond it there is nothing to tell apart
+
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
     """Evaluate the continued fraction of the incomplete beta function (modified Lentz)."""
@@ -83,4 +85,11 @@ def ratio_estimate(logs: Sequence[float], level: float = 0.95) -> Estimate:
     if len(logs) < 2:
         return Estimate(math.exp(center), 0.0, math.inf, level, len(logs))
     reach = t_quantile(1 - level, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
-    return Estimate(math.exp(center), math.exp(center - reach), math.exp(center + reach), level, len(logs))
+    return log_interval(center, reach, level, len(logs))
+
+
+def log_interval(center: float, reach: float, level: float, n: int) -> Estimate:
+    """Return the estimate of a ratio whose log is ``center`` ± ``reach``; open where a float cannot hold its end."""
+    if reach > _LARGEST_LOG:
+        return Estimate(math.exp(center), 0.0, math.inf, level, n)
+    return Estimate(math.exp(center), math.exp(center - reach), math.exp(center + reach), level, n)

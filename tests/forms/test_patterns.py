@@ -14,10 +14,10 @@ from pytest_formfunc.forms.patterns import (
     PatternEntry,
     block_class,
     check_width,
-    index_by_name,
     pattern_entry,
     pattern_names,
 )
+from pytest_formfunc.forms.registry import index_by_name
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.function.cost import count_cost
 
@@ -195,7 +195,7 @@ def test_order_of_names_is_fixed():
 def test_duplicate_names_are_refused():
     """Two entries of one name are a mistake, which shows as soon as the registry is loaded."""
     with pytest.raises(ValueError, match="'plain' is registered twice: plain:Plain and other:Plain"):
-        index_by_name([*PATTERNS, PatternEntry("plain", "other:Plain", 1)])
+        index_by_name([*PATTERNS, PatternEntry("plain", "other:Plain", 1)], "pattern")
 
 
 def test_registry_and_sources_load_no_torch():

@@ -8,7 +8,7 @@ from pytest_formfunc.gate.compare import measure_change
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.judging_saved import SavedJudge
-from pytest_formfunc.records import Samples
+from pytest_formfunc.records import Noise, Samples
 
 THEN = saved(record(0.0025, draw=1))
 CASE = pattern_case("residual", 8, 64)
@@ -190,3 +190,23 @@ def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
             red[factor] += is_red(run(factor), run(1.0))
     assert red[1.0] == 0
     assert red[1.3] >= 0.55 * trials[1.3]
+
+
+def test_a_loss_beside_other_work_is_not_red():
+    """A neighbour slows engines unequally; the kernel's run-queue delay tells that it was there."""
+    busy = record(0.0050, noise=Noise(0.1, 0, 0, 0, 0.4))
+    verdict = judge(busy, THEN, 0.10, comparisons=1)
+    assert verdict.status == "inconclusive"
+    assert "waited for a core 20% of the time and 0% then" in verdict.reason
+    huge = judge(record(0.0250, noise=Noise(0.1, 0, 0, 0, 0.4)), THEN, 0.10, comparisons=1)
+    assert huge.status == "regressed"  # tenfold, more than waiting a fifth of the time explains
+    assert judge(record(0.0050, noise=Noise(0.9, 0, 0, 0, 0.05)), THEN, 0.10, comparisons=1).status == "regressed"
+
+
+def test_more_launches_now_make_it_surer():
+    """They shrink what this run's launches scatter, not what runs scatter among each other."""
+    then = [(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
+    few = (samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
+    many = (samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))
+    assert measure_change(many, then).variance < 0.8 * measure_change(few, then).variance
+    assert measure_change(many, then).variance > measure_change(few, then).noise.variance / 2

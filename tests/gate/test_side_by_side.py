@@ -102,6 +102,13 @@ def test_native_getting_faster_is_no_regression():
     assert not only_native_moved(measure_change(made_up(12, accelerated=1.2)), 0.03)
 
 
+def test_a_small_loss_beside_a_small_gain_of_native_is_not_native_alone():
+    """Each is below the threshold, together they are not: the accelerated side had its part in it."""
+    change = measure_change(made_up(13, accelerated=1.08, native=0.96, noise=0.005))
+    assert decide(change, 0.10, 0.01) == "regressed"
+    assert not only_native_moved(change, 0.10)
+
+
 def test_the_smallest_loss_it_could_have_seen_is_seen_four_times_in_five():
     """What is printed beside an inconclusive verdict is the truth about the comparison's power."""
     smallest = sorted(measure_change(made_up(seed)).smallest_seen(0.001) for seed in range(200))[100]

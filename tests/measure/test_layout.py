@@ -4,6 +4,7 @@ import ctypes
 
 import pytest
 
+from pytest_formfunc.measure import layout
 from pytest_formfunc.measure.layout import HeapShaker
 
 
@@ -37,7 +38,19 @@ def test_each_shake_draws_another_layout(shaker):
         shaker.shake()
         held.append(tuple(sorted(shaker._held)))
     assert len(set(held)) >= 6
-    assert len(held[-1]) <= 4 * 2000
+    assert max(map(len, held)) <= layout._MOST_KEPT + len(layout._FILL_BYTES) * layout._MOST_BLOCKS
+
+
+def test_what_is_kept_is_bounded_whatever_is_drawn(shaker, monkeypatch):
+    """A heap with holes without end, and a draw that keeps all it may: the rest is let go."""
+    monkeypatch.setattr(layout, "_MOST_KEPT", 10)
+    monkeypatch.setattr(shaker._random, "randint", lambda low, high: high)
+    monkeypatch.setattr(
+        shaker, "_fill_holes", lambda size: shaker._held.extend(shaker._libc.malloc(size) for _ in range(30))
+    )
+    for _ in range(5):
+        shaker.shake()
+        assert len(shaker._held) <= 10 + 4 * 30
 
 
 def test_without_glibc_nothing_is_done(monkeypatch):

@@ -157,3 +157,13 @@ def test_import_paths_inside_the_tree_move_and_environments_stay(repository, tmp
     assert side.sys_path == (other, f"{other}/src", str(packages), "/usr/lib/python3")
     assert side.cwd == other
     assert side.forms is None
+
+
+@pytest.mark.parametrize("levels", [0, 1])
+def test_an_environment_around_the_tree_does_not_make_its_sources_installed(repository, tmp_path, monkeypatch, levels):
+    """A repository below the interpreter's prefix (/usr/src), or one that is an environment itself."""
+    monkeypatch.setattr(sys, "prefix", str([repository, *repository.parents][levels]))
+    revision = check_out("main", repository, tmp_path / "other", in_ci=False)
+    packages = repository / "lib" / "site-packages"
+    side = revision.side([str(repository / "src"), str(packages)], repository)
+    assert side.sys_path == (str(tmp_path / "other" / "src"), str(packages))

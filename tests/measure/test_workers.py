@@ -96,7 +96,7 @@ def test_a_parked_worker_uses_no_processor_time(server, tmp_path):
 def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
     """The server has no thread pool to inherit, and each worker starts only its engine's."""
     prepared = prepare(server, tmp_path)
-    assert len(os.listdir(f"/proc/{server._process.pid}/task")) == 1
+    assert len(os.listdir(f"/proc/{server.pids[0]}/task")) == 1
     with measuring(server, prepared, "native") as worker:
         worker.receive()
         names = {Path(task, "comm").read_text() for task in Path(f"/proc/{worker.pid}/task").iterdir()}
@@ -215,7 +215,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
         worker = measuring(server, prepared, "native")
         worker.receive()
         worker.send((1, 10**9))  # busy for hours
-        print(server._process.pid, worker.pid, flush=True)
+        print(server.pids[0], worker.pid, flush=True)
         time.sleep(600)
         """
     )

@@ -55,3 +55,10 @@ def test_a_level_that_cannot_be_is_refused(alpha, df):
     """A chance of 0 or 1 has no quantile."""
     with pytest.raises(ValueError, match="alpha"):
         t_quantile(alpha, df)
+
+
+def test_two_launches_that_differ_wildly_have_an_interval():
+    """Student's t at one degree of freedom and a tiny level reaches beyond what a float can hold."""
+    wide = ratio_estimate([0.0, 0.9], 1 - 1e-9)
+    assert wide.low == 0.0
+    assert math.isinf(wide.high)

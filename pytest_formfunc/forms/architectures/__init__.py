@@ -1,10 +1,100 @@
-"""Which named architectures there are. Names only; one file a family, one line here each."""
+"""Every named architecture, without loading torch.
+
+Add one in two steps: a class in its family's file and one line in `ARCHITECTURES`. Its option, its test and its row in
+the report come from here.
+"""
 
 from __future__ import annotations
 
-ARCHITECTURES: tuple[str, ...] = ()
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.forms.registry import import_target, index_by_name, look_up
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class ArchitectureEntry:
+    """One architecture.
+
+    Attributes:
+        name: as the user types it.
+        target: ``module:ClassName``, the module seen from this package; the class takes no arguments.
+        params: parameters, for a thousand classes.
+        macs: multiply-adds of convolutions and linear layers for one image, in millions, or None where no source has
+            them.
+        side: pixels on a side of the image that it is made for.
+        fixed: whether it takes no other size.
+    """
+
+    name: str
+    target: str
+    params: int
+    macs: float | None
+    side: int = 224
+    fixed: bool = False
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Return the shape of one image."""
+        return (1, 3, self.side, self.side)
+
+
+# Hand-crafted ones first, then those that a search found.
+ARCHITECTURES: tuple[ArchitectureEntry, ...] = (
+    ArchitectureEntry("vgg16", "vgg:VGG16", 138_357_544, 15_470),
+    ArchitectureEntry("resnet18", "resnet:ResNet18", 11_689_512, 1_814),
+    ArchitectureEntry("resnet50", "resnet:ResNet50", 25_557_032, 4_089.2),
+    ArchitectureEntry("wide_resnet50_2", "resnet:WideResNet50", 68_883_240, 11_398),
+    ArchitectureEntry("resnext50", "resnet:ResNeXt50", 25_028_904, 4_230),
+    ArchitectureEntry("densenet121", "densenet:DenseNet121", 7_978_856, 2_834),
+    ArchitectureEntry("googlenet", "googlenet:GoogLeNet", 7_005_832, None),
+    ArchitectureEntry("inception_v3", "inception:InceptionV3", 23_834_568, 5_713, side=299),
+    ArchitectureEntry("squeezenet1_1", "squeezenet:SqueezeNet", 1_235_496, 349),
+    ArchitectureEntry("mobilenet_v1", "mobile:MobileNetV1", 4_231_976, None),
+    ArchitectureEntry("mobilenet_v2", "mobile:MobileNetV2", 3_504_872, 300.8),
+    ArchitectureEntry("shufflenet_v2", "shufflenet:ShuffleNetV2", 2_278_604, 144.9),
+    ArchitectureEntry("ghostnet", "ghostnet:GhostNet", 5_182_508, None),
+    ArchitectureEntry("repvgg_a0", "repvgg:RepVGGA0", 8_309_384, None),
+    ArchitectureEntry("convnext_tiny", "convnext:ConvNeXtTiny", 28_589_128, None),
+    ArchitectureEntry("vit_small_16", "vit:ViTSmall16", 22_050_664, None, fixed=True),
+    ArchitectureEntry("mobilenet_v3_large", "mobile:MobileNetV3Large", 5_483_032, 216.6),
+    ArchitectureEntry("mnasnet_a1", "mobile:MnasNetA1", 3_887_038, 311.6),
+    ArchitectureEntry("mnasnet_b1", "mobile:MnasNetB1", 4_383_312, 314.4),
+    ArchitectureEntry("efficientnet_b0", "mobile:EfficientNetB0", 5_288_548, 385.8),
+    ArchitectureEntry("fbnet_c", "mobile:FBNetC", 5_570_664, 378.14),
+    ArchitectureEntry("proxylessnas_cpu", "mobile:ProxylessNASCPU", 4_361_648, 439.24),
+    ArchitectureEntry("proxylessnas_gpu", "mobile:ProxylessNASGPU", 7_119_848, 465.26),
+    ArchitectureEntry("proxylessnas_mobile", "mobile:ProxylessNASMobile", 4_080_512, 320.43),
+    ArchitectureEntry("nasnet_a_mobile", "nasnet:NASNetAMobile", 5_289_978, 563.6),
+    ArchitectureEntry("pnasnet5_mobile", "nasnet:PNASNet5Mobile", 5_064_487, 587.3),
+    ArchitectureEntry("amoebanet_a", "nasnet:AmoebaNetA", 5_086_930, 554.7),
+    ArchitectureEntry("darts", "darts:Darts", 4_718_752, 529.9),
+)
+_BY_NAME = index_by_name(ARCHITECTURES, "architecture")
 
 
 def architecture_names() -> tuple[str, ...]:
-    """Return every known architecture's name."""
-    return ARCHITECTURES
+    """List all names in their fixed order."""
+    return tuple(_BY_NAME)
+
+
+def architecture_entry(name: str) -> ArchitectureEntry:
+    """Look an architecture up.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    return look_up(_BY_NAME, name, "architecture")
+
+
+def architecture_class(name: str) -> type[nn.Module]:
+    """Import an architecture's class; this is where torch gets loaded.
+
+    Raises:
+        BadInput: there is no architecture of that name.
+    """
+    found: type[nn.Module] = import_target(__name__, architecture_entry(name))
+    return found

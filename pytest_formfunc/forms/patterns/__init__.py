@@ -6,12 +6,11 @@ its options and its row in the report come from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.registry import import_target, index_by_name, look_up
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.block import Block
@@ -48,23 +47,7 @@ PATTERNS: tuple[PatternEntry, ...] = (
 )
 
 
-def index_by_name(entries: Iterable[PatternEntry]) -> dict[str, PatternEntry]:
-    """Map names to entries, in order.
-
-    Raises:
-        ValueError: two entries bear one name; a programming mistake, so not a `BadInput`.
-    """
-    by_name: dict[str, PatternEntry] = {}
-    for entry in entries:
-        if entry.name in by_name:
-            raise ValueError(
-                f"pattern {entry.name!r} is registered twice: {by_name[entry.name].target} and {entry.target}"
-            )
-        by_name[entry.name] = entry
-    return by_name
-
-
-_BY_NAME = index_by_name(PATTERNS)
+_BY_NAME = index_by_name(PATTERNS, "pattern")
 
 
 def pattern_names() -> tuple[str, ...]:
@@ -82,9 +65,7 @@ def pattern_entry(name: str) -> PatternEntry:
     Raises:
         BadInput: there is none of that name.
     """
-    if name not in _BY_NAME:
-        raise BadInput(f"no pattern is called {name!r}; there are {', '.join(_BY_NAME)}")
-    return _BY_NAME[name]
+    return look_up(_BY_NAME, name, "pattern")
 
 
 def check_width(name: str, width: int) -> None:
@@ -105,6 +86,5 @@ def block_class(name: str) -> type[Block]:
     Raises:
         BadInput: there is no pattern of that name.
     """
-    module_name, class_name = pattern_entry(name).target.split(":")
-    found: type[Block] = getattr(import_module(f"{__name__}.{module_name}"), class_name)
+    found: type[Block] = import_target(__name__, pattern_entry(name))
     return found

@@ -36,6 +36,27 @@ class SelfAttention(nn.Module):
         return out
 
 
+class EncoderLayer(nn.Module):
+    """Attention and a perceptron, each after a norm and added to its input; tokens ``(batch, tokens, width)``."""
+
+    def __init__(self, width: int, *, head_dim: int = HEAD_DIM, expansion: int = EXPANSION, eps: float = 1e-5) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attention = SelfAttention(width, head_dim)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
+        self.expand = nn.Linear(width, expansion * width)
+        self.act = nn.GELU()
+        self.project = nn.Linear(expansion * width, width)
+        mark_branch_end(self.project)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Run the layer."""
+        tokens = tokens + self.attention(self.norm1(tokens))
+        out: Tensor = tokens + self.project(self.act(self.expand(self.norm2(tokens))))
+        return out
+
+
 class Attention(Block):
     """A ViT encoder block whose tokens are the positions of the feature map; there is no position embedding.
 
@@ -46,19 +67,11 @@ class Attention(Block):
         """Build the layers."""
         require_equal("an attention block", channels, width)
         super().__init__(channels, width)
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, head_dim)
-        self.norm2 = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, expansion * width)
-        self.act = nn.GELU()
-        self.project = nn.Linear(expansion * width, width)
-        mark_branch_end(self.project)
+        self.layer = EncoderLayer(width, head_dim=head_dim, expansion=expansion)
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the block."""
-        tokens: Tensor = x.flatten(2).transpose(1, 2)
-        tokens = tokens + self.attention(self.norm1(tokens))
-        tokens = tokens + self.project(self.act(self.expand(self.norm2(tokens))))
+        tokens = self.layer(x.flatten(2).transpose(1, 2))
         out: Tensor = tokens.transpose(1, 2).reshape(x.shape)
         return out
 

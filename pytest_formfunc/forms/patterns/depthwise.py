@@ -6,6 +6,8 @@ MobileNet-V2: Inverted Residuals and Linear Bottlenecks, https://arxiv.org/abs/1
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from pytest_formfunc.forms.block import Activation, Block, conv_bn, relu, relu6
@@ -57,6 +59,8 @@ class DepthwiseBottleneck(Block):
         stride: of the depthwise convolution.
         activation: after the first two convolutions.
         residual: whether the input is added where the shape allows it.
+        inner: channels inside, where that is no multiple.
+        attend: makes what comes between depthwise convolution and projection, given the channels inside.
     """
 
     def __init__(
@@ -69,20 +73,23 @@ class DepthwiseBottleneck(Block):
         stride: int = 1,
         activation: Activation = relu6,
         residual: bool = False,
+        inner: int | None = None,
+        attend: Callable[[int], nn.Module] | None = None,
     ) -> None:
         """Build the layers."""
         super().__init__(channels, width)
-        inner = expansion * channels
+        inner = expansion * channels if inner is None else inner
         self.adds = residual and stride == 1 and channels == width
         self.expand: nn.Module = nn.Identity()
-        if expansion != 1:
+        if inner != channels:
             self.expand = conv_bn(channels, inner, activation=activation)
         self.depthwise = conv_bn(inner, inner, kernel_size, stride=stride, groups=inner, activation=activation)
+        self.attend: nn.Module = nn.Identity() if attend is None else attend(inner)
         self.project = conv_bn(inner, width, activation=None, ends_branch=self.adds)
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the block."""
-        out: Tensor = self.project(self.depthwise(self.expand(x)))
+        out: Tensor = self.project(self.attend(self.depthwise(self.expand(x))))
         return x + out if self.adds else out
 
     @staticmethod
@@ -110,6 +117,8 @@ class ResidualDepthwiseBottleneck(DepthwiseBottleneck):
         kernel_size: int = 3,
         stride: int = 1,
         activation: Activation = relu6,
+        inner: int | None = None,
+        attend: Callable[[int], nn.Module] | None = None,
     ) -> None:
         """Build the layers."""
         super().__init__(
@@ -120,4 +129,6 @@ class ResidualDepthwiseBottleneck(DepthwiseBottleneck):
             stride=stride,
             activation=activation,
             residual=True,
+            inner=inner,
+            attend=attend,
         )

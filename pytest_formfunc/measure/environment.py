@@ -1,0 +1,63 @@
+"""Another virtual environment: the packages that the other side of a comparison runs with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_formfunc
+from pytest_formfunc.errors import BadInput
+
+_LIMIT_S = 60
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that workers can be started in.
+
+    Attributes:
+        folder: where it is, as the user gave it.
+        python: its interpreter.
+        harness: a folder that holds this harness and nothing else, for its import path.
+    """
+
+    folder: str
+    python: str
+    harness: str
+
+
+def open_environment(folder: Path, harness: Path) -> Environment:
+    """Check a virtual environment and make the folder that brings this harness into it.
+
+    Raises:
+        BadInput: there is none, its Python does not run, or it is of another version: then more than packages differ.
+    """
+    option = f"--formfunc-against-env {folder}"
+    python = folder / "bin" / "python"
+    if not python.is_file():
+        raise BadInput(
+            f"{option}: there is no virtual environment: make one with python -m venv {folder} and install "
+            "pytest-formfunc with its extras in it"
+        )
+    try:
+        done = subprocess.run(
+            [python, "-c", "import sys; print(*sys.version_info[:2], sep='.')"],
+            capture_output=True, text=True, check=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BadInput(f"{option}: its Python does not run ({type(error).__name__}): make it anew") from None
+    version, own = done.stdout.strip(), f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if version != own:
+        raise BadInput(f"{option}: its Python is {version} and this one is {own}: make it with python{own}")
+    link_harness(harness)
+    # Not resolved: a link to the base interpreter is what makes it a virtual environment.
+    return Environment(str(folder), str(python.absolute()), str(harness))
+
+
+def link_harness(folder: Path) -> Path:
+    """Make and return a folder that holds this harness and nothing else of where it is installed."""
+    folder.mkdir()
+    (folder / "pytest_formfunc").symlink_to(Path(pytest_formfunc.__file__).parent, target_is_directory=True)
+    return folder

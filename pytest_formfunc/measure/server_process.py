@@ -1,0 +1,110 @@
+"""The handle of one warm server process: start it, ask it to fork, ask how a fork ended, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.environment import Environment
+
+_STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
+_STILL_RUNNING = 1000
+
+
+class ServerProcess:
+    """Started on first use, stopped by `close` or by this process' end."""
+
+    def __init__(self, threads: int, environment: Environment | None = None) -> None:
+        """Take the environment whose packages it imports; None is this process' own."""
+        self._threads = threads
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._exit_codes: dict[int, int] = {}
+
+    def start(self) -> None:
+        """Start the server and wait until the engines are imported.
+
+        Raises:
+            WorkerDied: it ended while starting.
+        """
+        if self._process is not None:
+            return
+        ours, theirs = socket.socketpair()
+        python, path = sys.executable, [entry or os.getcwd() for entry in sys.path]
+        if self._environment is not None:
+            python, path = self._environment.python, [self._environment.harness]
+        variables = dict(os.environ)
+        # One pool of that many threads for each engine; numpy's own pool would only be in the way of fork.
+        variables |= {"OMP_NUM_THREADS": str(self._threads), "OPENBLAS_NUM_THREADS": "1"}
+        variables["PYTHONPATH"] = os.pathsep.join(path)
+        # Rewritten bytecode and coverage start-up hooks of the parent are of no use in there.
+        self._process = subprocess.Popen(
+            [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None,
+        )
+        theirs.close()
+        self._control = ours
+        ours.settimeout(_STARTUP_LIMIT_S)
+        with contextlib.suppress(TimeoutError):
+            if ours.recv(1) == b"R":
+                return
+        self.close()
+        raise WorkerDied("the measuring server did not start: see the messages above it printed")
+
+    @property
+    def pid(self) -> int | None:
+        """Return its process id, or None before it is started."""
+        return self._process.pid if self._process else None
+
+    def fork(self, fd: int) -> int:
+        """Fork a worker that talks over ``fd``; return its process id."""
+        self.start()
+        return self._request(b"F", fd)
+
+    def exit_code(self, pid: int) -> int | None:
+        """Return how a worker ended (negative: the signal), or None while it runs."""
+        if pid not in self._exit_codes:
+            try:
+                code = self._request(b"S" + pid.to_bytes(8, "big", signed=True))
+            except WorkerDied:
+                code = -signal.SIGKILL  # workers die with their server
+            if code == _STILL_RUNNING:
+                return None
+            self._exit_codes[pid] = code
+        return self._exit_codes[pid]
+
+    def close(self) -> None:
+        """End the server and, with it, every worker; harmless to repeat."""
+        control, self._control = self._control, None
+        process, self._process = self._process, None
+        if control is not None:
+            control.close()
+        if process is not None:
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _request(self, message: bytes, fd: int | None = None) -> int:
+        control = self._control
+        try:
+            if control is None:
+                raise ConnectionError
+            socket.send_fds(control, [message], [] if fd is None else [fd])
+            answer = control.recv(8)
+        except OSError:
+            answer = b""
+        if len(answer) != 8:
+            raise WorkerDied("the measuring server ended unexpectedly")
+        return int.from_bytes(answer, "big", signed=True)
