@@ -1,8 +1,9 @@
 """Is the gate to be trusted? False alarms and power, side by side, for as long as it is given (FORMFUNC_SECONDS).
 
-Each pass judges every form twice unchanged and once with a loss, as runs of the suite would: one family, one pool of
-time each. Once of those twice, and every other loss, native is taken for another program, so that all four series
-are judged. The loss is real: the accelerated engine's call is lengthened by a busy loop of a fraction of its own time.
+Each pass judges every form unchanged and with a loss, as runs of the suite would: one family, one pool of time each;
+then once more unchanged, and every other loss, with native taken for another program, so that all four series are
+judged (FORMFUNC_SERIES=two leaves those out). The loss is real: the accelerated engine's call is lengthened by a busy
+loop of a fraction of its own time.
 Beside the verdicts: what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule say of the same
 engine's samples of this pass and of the pass before.
 
@@ -38,6 +39,7 @@ from pytest_formfunc.measure.sides import base_of
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
 ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "20"))
+ALL_FOUR = os.environ.get("FORMFUNC_SERIES", "four") == "four"
 UNDER_LOAD = bool(os.environ.get("FORMFUNC_LOAD"))
 THRESHOLD = 0.03
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
@@ -154,13 +156,12 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     verdicts, changes, seconds, looks = defaultdict(Counter), defaultdict(list), defaultdict(list), defaultdict(list)
     others, launch_s, last = Counter(), [], {}
     generator = random.Random(0)
-    losses = itertools.cycle(
-        [scenario + series for series in ("", DOUBLE) for scenario in LOSSES if scenario != "unchanged"]
-    )
+    series = ("", DOUBLE) if ALL_FOUR else ("",)
+    losses = itertools.cycle([scenario + which for which in series for scenario in LOSSES if scenario != "unchanged"])
     end = time.monotonic() + SECONDS
     try:
         while time.monotonic() < end:
-            scenarios = ["unchanged", f"unchanged{DOUBLE}", next(losses)]
+            scenarios = [*(f"unchanged{which}" for which in series), next(losses)]
             generator.shuffle(scenarios)
             laboratory.server.close()  # each pass has a server of its own, as two runs have
             laboratory = Laboratory(tmp_path)
