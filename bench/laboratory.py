@@ -28,7 +28,9 @@ class Laboratory:
         self.server = WorkerServer(timeout_s=120, threads=self.threads)
 
     def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:
-        job = self.server.job("prepare", source=case.source, backends=backends, cache=str(self.scratch / "cache"))
+        job = self.server.job(
+            "prepare", source=case.source, engines={name: name for name in backends}, cache=str(self.scratch / "cache")
+        )
         with self.server.worker(job, f"preparing {case.id}") as worker:
             prepared: Prepared = worker.receive()
         return prepared

@@ -33,7 +33,7 @@ from pytest_formfunc.measure.parking import wait_until_parked
 source, artifact, threads = pickle.loads(bytes.fromhex(sys.argv[1]))
 torch.set_num_threads(threads)
 network = source.restore(Path(artifact))
-inputs = source.inputs(source.seed)
+inputs = source.inputs(source.seed).args
 with torch.inference_mode():
     timer = Timer("network(*inputs)", globals={"network": network, "inputs": inputs}, num_threads=threads)
     timer.timeit(20)

@@ -13,6 +13,10 @@ class MeasurementError(FormfuncError):
     """One case could not be measured; the other cases go on."""
 
 
+class Unsupported(MeasurementError):
+    """An engine cannot run a network: a property of the two, not a fault."""
+
+
 class WorkerDied(MeasurementError):
     """A worker process ended while it was expected to answer."""
 

@@ -42,7 +42,8 @@ class Formfunc:
 
         Args:
             model: a `Case` (``formfunc_case``), or a ``torch.nn.Module``.
-            inputs: for a module, its example input: a tensor or a tuple of tensors.
+            inputs: for a module, the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and
+                dicts within it), or a dict of named arguments.
 
         Raises:
             pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the

@@ -33,6 +33,7 @@ OPTIONS = (
     OptionSpec("depths", "2,8", "NUMBERS", "numbers of blocks"),
     OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
     OptionSpec("backends", "openvino", "NAMES", "accelerated backends; native is always measured with them"),
+    OptionSpec("native", "native", "NAME", "the backend that stands for native, where it is not PyTorch as written"),
     OptionSpec("architectures", "", "NAMES", "named architectures"),
     OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function that returns a torch.nn.Module"),
     OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),

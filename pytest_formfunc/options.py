@@ -90,7 +90,7 @@ def any_given(config: pytest.Config) -> bool:
 
 
 # What a run passes on to another revision's tests: what they measure, not how it is judged or reported.
-_PASSED_ON = ("patterns", "depths", "widths", "backends", "architectures", "model", "input", "seed")
+_PASSED_ON = ("patterns", "depths", "widths", "backends", "native", "architectures", "model", "input", "seed")
 
 
 def for_another_revision(config: pytest.Config, there: Callable[[Path], Path]) -> Selection:

@@ -14,6 +14,7 @@ from pytest_formfunc.errors import BadInput
 
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
+    from pytest_formfunc.forms.built import Inputs
     from pytest_formfunc.run import Run
 
 
@@ -51,17 +52,24 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
     import torch
 
     from pytest_formfunc.cases import Case
+    from pytest_formfunc.forms.built import Inputs
     from pytest_formfunc.forms.sources import ModuleSource
 
     if not isinstance(model, torch.nn.Module):
         raise BadInput(f"formfunc measures a torch.nn.Module or a case, not {type(model).__name__}")
-    given = inputs if isinstance(inputs, tuple) else (inputs,)
-    if not given or not all(isinstance(tensor, torch.Tensor) for tensor in given):
-        raise BadInput("formfunc needs the model's example input: a tensor, or a tuple of tensors")
+    if isinstance(inputs, dict) and all(isinstance(name, str) for name in inputs):
+        given = Inputs((), dict(inputs))
+    else:
+        given = Inputs(inputs if isinstance(inputs, tuple) else (inputs,))
+    if not given.tensors:
+        raise BadInput(
+            "formfunc needs the model's example input: a tensor, a tuple of arguments with tensors among them, "
+            "or a dict of named ones"
+        )
     path = folder / f"model-{len(list(folder.glob('model-*')))}.pickle"
     inputs_path = path.with_suffix(".inputs")
-    _pickle((model, tuple(tensor.detach().cpu() for tensor in given)), path, inputs_path, test_module)
-    shape = tuple(given[0].shape)
+    _pickle((model, given.map(lambda _, tensor: tensor.detach().cpu())), path, inputs_path, test_module)
+    shape = tuple(given.tensors[0].shape)
     return Case(
         id=group,
         form={"kind": "model", "name": type(model).__name__},
@@ -71,7 +79,7 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
     )
 
 
-def _pickle(pair: tuple[Any, tuple[Any, ...]], path: Path, inputs_path: Path, test_module: Any) -> None:
+def _pickle(pair: tuple[Any, Inputs], path: Path, inputs_path: Path, test_module: Any) -> None:
     """Write module and inputs; classes that a worker could not import travel by value."""
     import cloudpickle
 

@@ -14,6 +14,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.stats import Estimate
 
 SCHEMA = 1
+NATIVE_ENGINE = "native"  # what stands for native unless told
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,14 @@ class Counterpart:
 
 @dataclass(frozen=True)
 class Record:
-    """One case on one backend: all that is known of it after a run."""
+    """One case on one backend: all that is known of it after a run.
+
+    Attributes beside those of the contract:
+        native_engine: the engine that native's latency is of.
+        inferences: batches that one call computes; latencies are of one batch.
+        settings: what was chosen for the engine beyond its defaults.
+        facts: what the engine says of its artifact, as ``{"accuracy": {...}}``.
+    """
 
     case: str
     form: dict[str, Any]
@@ -137,6 +145,10 @@ class Record:
     host: dict[str, Any]
     fingerprint: str
     stopped: str
+    native_engine: str = NATIVE_ENGINE
+    inferences: int = 1
+    settings: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     speedup: Estimate | None = None
     native_samples: Samples | None = None
     parity: Parity | None = None
@@ -187,6 +199,11 @@ class Record:
             "stopped": self.stopped,
             "host": self.host,
             "fingerprint": self.fingerprint,
+            "native_engine": self.native_engine,
+            "inferences": self.inferences,
+            "throughput_per_s": self.batch / self.latency_s.median,
+            "settings": self.settings,
+            **self.facts,
         }
         if self.speedup is not None:
             out["speedup"] = _estimate_json(self.speedup)
@@ -231,6 +248,7 @@ class BaselineRecord:
     fingerprint: str
     graph: dict[str, Any] | None
     native_run_delay_fraction: float | None
+    native_engine: str
 
     @property
     def launches(self) -> int:
@@ -276,6 +294,7 @@ class BaselineRecord:
                 fingerprint=str(data["fingerprint"]),
                 graph=graph,
                 native_run_delay_fraction=data["noise"].get("native_run_delay_fraction"),
+                native_engine=str(data.get("native_engine", NATIVE_ENGINE)),  # absent in runs of a first version
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None

@@ -111,8 +111,8 @@ class Run:
 
     def survey(self, against: Against) -> None:
         """Find out what the other revision and its environment have; raises what `Against.check_environment` raises."""
-        backends = dict.fromkeys(name for planned in self._planned.values() for name in planned)
-        against.check_environment(self._server, [*backends])
+        backends = {name for planned in self._planned.values() for name in planned if name != NATIVE}
+        against.check_environment(self._server, sorted(backends | {self.settings.native}))
         targets = [case.source.target for case in self._known_cases.values() if isinstance(case.source, FactorySource)]
         against.survey(self._server, targets)
 
@@ -122,7 +122,8 @@ class Run:
         Raises:
             BadInput: one cannot; the sentence says why and which extra installs it.
         """
-        for name, reason in self.probe([NATIVE, *(name for name in backends if name != NATIVE)]).items():
+        native = self.settings.native
+        for name, reason in self.probe([native, *(name for name in backends if name not in (NATIVE, native))]).items():
             if reason is not None:
                 raise BadInput(f"backend {name!r} cannot be used here: {reason}")
 
@@ -133,12 +134,14 @@ class Run:
         ordered = [NATIVE, *(name for name in backends if name != NATIVE)]
         try:
             parts = {False: Part(case.source, self._prepared_artifacts(case, ordered))}
-            participants = list(ordered)
+            refused = dict(parts[False].prepared.refused)
+            participants = [name for name in ordered if name not in refused]
             budget_s = self.settings.budget_s
             other = self._other_parts.get(case.id)
             if isinstance(other, Part):
                 parts[True] = other
-                participants += [base_of(name) for name in ordered]
+                refused |= {base_of(name): reason for name, reason in other.prepared.refused.items()}
+                participants += [base_of(name) for name in participants if base_of(name) not in refused]
                 budget_s *= 2  # two revisions take twice the time
             effort = Effort(self.settings.precision, budget_s, once=self.once or self.settings.gate == "graph")
             measurer = CaseMeasurer(
@@ -149,6 +152,7 @@ class Run:
                     case, f"launch {launch}, round {turn + 1} of {turns}{_so_far(result, ordered)}"
                 ),
             )
+            measurer.result.failures |= refused
             began = time.monotonic()
             measurer.measure(effort)
             self.spent.measuring_s += time.monotonic() - began
@@ -297,10 +301,11 @@ class Run:
 
     def _prepare(self, title: str, source: Source, backends: Sequence[str], side: Side) -> Prepared | MeasurementError:
         cache = str(self.settings.cache_dir)
+        engines = {name: self.settings.native if name == NATIVE else name for name in backends}
         # Only this revision's code is at hand here to tell what the artifacts hang on.
-        prepared = find_prepared(source, tuple(backends), cache) if side == HEAD else None
+        prepared = find_prepared(source, engines, cache) if side == HEAD else None
         if prepared is None:
-            request = {"source": source, "backends": tuple(backends), "cache": cache}
+            request = {"source": source, "engines": engines, "cache": cache}
             try:
                 preparer = self._preparers.get(side)
                 if preparer is None:

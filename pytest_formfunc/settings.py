@@ -24,6 +24,7 @@ class Settings:
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     backends: tuple[str, ...]
+    native: str
     architectures: tuple[str, ...]
     model: str
     input_shape: tuple[int, ...]
@@ -81,6 +82,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         depths=_numbers(raw["depths"], "depth"),
         widths=_numbers(raw["widths"], "width"),
         backends=cases.check_backends(_names(raw["backends"])),
+        native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         model=_model(raw["model"]),
         input_shape=parse_shape(raw["input"]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput
@@ -24,12 +24,14 @@ class BackendEntry:
 
     Attributes:
         name: what the user types.
-        target: ``module:class`` below this package.
+        target: ``module:class``.
         distributions: what must be installed; their versions are part of an artifact's key.
         preload: modules that the warm server imports, so that a worker does not have to.
         extra: the extra of pytest-formfunc that installs it.
-        precision: the precision that outputs are compared in: ``f32`` or ``bf16``.
+        precision: the precision that outputs are compared in: ``f32``, ``bf16`` or ``int8``.
         summary: one clause for ``--formfunc-list``.
+        devices: whether a device can be named, as in ``openvino@GPU``.
+        device: the one that was named; empty where none was.
     """
 
     name: str
@@ -39,6 +41,8 @@ class BackendEntry:
     extra: str
     precision: str
     summary: str
+    devices: bool = False
+    device: str = ""
 
     def why_not_installed(self) -> str | None:
         """Return a clause that names what is missing and the extra to install, or None."""
@@ -57,8 +61,12 @@ class BackendEntry:
     def engine_class(self) -> type[Engine]:
         """Import the engine's module and return its class."""
         module, _, name = self.target.partition(":")
-        loaded: type[Engine] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        loaded: type[Engine] = getattr(importlib.import_module(module), name)
         return loaded
+
+    def make(self, threads: int) -> Engine:
+        """Return the engine, nothing loaded yet."""
+        return self.engine_class()(threads, self.device)
 
 
 _TORCH_MODULES = ("torch", "torch.export", "torch._export.utils", "torch._inductor.config")
@@ -71,7 +79,7 @@ _OPENVINO_MODULES = (
 BACKENDS = (
     BackendEntry(
         name=NATIVE,
-        target="native:NativeEngine",
+        target="pytest_formfunc.backends.native:NativeEngine",
         distributions=("torch",),
         preload=_TORCH_MODULES,
         extra="torch",
@@ -80,16 +88,17 @@ BACKENDS = (
     ),
     BackendEntry(
         name="openvino",
-        target="openvino:OpenVinoEngine",
+        target="pytest_formfunc.backends.openvino:OpenVinoEngine",
         distributions=("torch", "openvino"),
         preload=_OPENVINO_MODULES,
         extra="openvino",
         precision="f32",
         summary="OpenVINO, float32",
+        devices=True,
     ),
     BackendEntry(
         name="openvino-bf16",
-        target="openvino:OpenVinoBf16Engine",
+        target="pytest_formfunc.backends.openvino:OpenVinoBf16Engine",
         distributions=("torch", "openvino"),
         preload=_OPENVINO_MODULES,
         extra="openvino",
@@ -115,12 +124,18 @@ def backend_names() -> tuple[str, ...]:
 
 
 def backend_entry(name: str) -> BackendEntry:
-    """Return the registry's line for a name.
+    """Return the registry's line for a name, which may name a device: ``openvino@GPU``.
 
     Raises:
-        BadInput: no such backend.
+        BadInput: no such backend, or a device where none can be named.
     """
+    base, at, device = name.partition("@")
     for entry in BACKENDS:
-        if entry.name == name:
-            return entry
+        if entry.name == base:
+            if not at:
+                return entry
+            if not entry.devices or not device:
+                named = " or ".join(f"{one.name}@DEVICE" for one in BACKENDS if one.devices)
+                raise BadInput(f"unknown backend {name!r}: a device is named as in {named}")
+            return replace(entry, name=name, device=device)
     raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
-
-
-@dataclass(frozen=True)
-class Network:
-    """What engines prepare: a ``torch.nn.Module`` in evaluation mode with example inputs, exported at most once."""
-
-    module: Any
-    inputs: tuple[Any, ...]
-
-    @functools.cached_property
-    def program(self) -> Any:
-        """Return its ``torch.export.ExportedProgram``; raises whatever the exporter raises."""
-        import torch
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside the exporter, none of the user's
-            return torch.export.export(self.module, self.inputs)
 
 
 class Engine(ABC):
@@ -38,21 +20,33 @@ class Engine(ABC):
     Attributes:
         artifact: name of the file that `prepare` leaves in the case's folder; engines that read the
             same file share the name, and it is made once.
+        inferences: batches that one call computes; a latency is a call's time divided by it.
+        target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
 
     artifact: ClassVar[str]
+    inferences: int = 1
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, target: str = "") -> None:
         self.threads = threads
+        self.target = target
 
     @abstractmethod
     def why_unavailable(self) -> str | None:
         """Return one clause that says why this machine cannot run the engine, or None where it can."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def prepare(network: Network, artifact: Path) -> None:
-        """Write the artifact of a network for its example inputs."""
+    def prepare(cls, network: Network, artifact: Path) -> dict[str, Any] | None:
+        """Write the artifact of a network for its example inputs.
+
+        Returns:
+            What is worth saying of it in the record (an ``accuracy`` that was paid), or None.
+
+        Raises:
+            Unsupported: the engine cannot take the network; the sentence says what it lacks.
+            Exception: whatever the engine's converter raises; its first line becomes the reason.
+        """
 
     @abstractmethod
     def load(self, source: Source, artifact: Path) -> None:
@@ -66,6 +60,12 @@ class Engine(ABC):
     def call(self) -> Any:
         """Run the model once and wait for its outputs. This, and nothing else, is timed."""
 
+    def time_call(self) -> int:
+        """Call once and return the nanoseconds that it took; an engine with a clock of its own asks that one."""
+        started = time.perf_counter_ns()
+        self.call()
+        return time.perf_counter_ns() - started
+
     @abstractmethod
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as arrays of their own."""
@@ -73,6 +73,10 @@ class Engine(ABC):
     def graph(self) -> dict[str, Any] | None:
         """Return ``{"hash": ..., "kernels": {name: count}}`` where the engine tells, else None."""
         return None
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was chosen for the engine beyond its defaults, as a user would set it again."""
+        return {}
 
     @property
     @abstractmethod

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine, Network
+from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
 
@@ -22,11 +24,17 @@ class NativeEngine(Engine):
         """PyTorch runs on every CPU that it installs on; see `Engine.why_unavailable`."""
         return None
 
-    @staticmethod
-    def prepare(network: Network, artifact: Path) -> None:
-        """Save the weights, so that each launch loads what every other one loads."""
+    @classmethod
+    def prepare(cls, network: Network, artifact: Path) -> None:
+        """Save the weights, so that each launch loads what every other one loads.
+
+        Raises:
+            Unsupported: the model is a file that has no PyTorch form.
+        """
         import torch
 
+        if network.module is None:
+            raise Unsupported("it is a file with no PyTorch form: name what stands for native, --formfunc-native NAME")
         torch.save(network.module.state_dict(), artifact)
 
     def load(self, source: Source, artifact: Path) -> None:
@@ -36,15 +44,16 @@ class NativeEngine(Engine):
         torch.set_num_threads(self.threads)
         self._torch = torch
         self._network = source.restore(artifact)
+        self._arguments = source.inputs(0)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """See `Engine.set_inputs`."""
-        self._inputs = tuple(self._torch.from_numpy(array) for array in inputs)
+        self._arguments = self._arguments.with_tensors([self._torch.from_numpy(array) for array in inputs])
 
     def call(self) -> Any:
         """See `Engine.call`."""
         with self._torch.inference_mode():
-            return self._network(*self._inputs)
+            return self._network(*self._arguments.args, **self._arguments.kwargs)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """See `Engine.outputs`."""

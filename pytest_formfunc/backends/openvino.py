@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine, Network
+from pytest_formfunc.backends.base import Engine
 
 if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
 
@@ -30,17 +31,16 @@ class OpenVinoEngine(Engine):
             return "OpenVINO finds no CPU device here"
         return None
 
-    @staticmethod
-    def prepare(network: Network, artifact: Path) -> None:
+    @classmethod
+    def prepare(cls, network: Network, artifact: Path) -> None:
         """Convert the exported program without compression (``torch.jit.trace`` is deprecated)."""
         import openvino
-        import torch
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
             model = openvino.convert_model(network.program)
             # The converter leaves every dimension open; a deployment that knows its shape says so, and runs faster.
-            shapes = [list(tensor.shape) for tensor in network.inputs if isinstance(tensor, torch.Tensor)]
+            shapes = [list(tensor.shape) for tensor in network.inputs.tensors]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
 

@@ -37,6 +37,25 @@ def seeded_input(shape: Sequence[int], dtype: torch.dtype, seed: int) -> Tensor:
     return _image_like(shape, generator).to(dtype)
 
 
+def vary(example: Tensor, seed: int) -> Tensor:
+    """Make a tensor that looks like an example.
+
+    Floats are drawn anew with the example's mean and spread. Integers are the example's own in another order, for a
+    made-up index might lie outside of an embedding.
+    """
+    if example.numel() == 0:
+        return example
+    if example.dtype.is_floating_point:
+        drawn = seeded_input(example.shape, torch.float32, seed)
+        like = example.float()
+        if example.numel() > 1:
+            drawn = (drawn - drawn.mean()) / drawn.std()
+            return (like.mean() + like.std() * drawn).to(example.dtype)
+        return (like + drawn * like.abs()).to(example.dtype)
+    order = torch.randperm(example.numel(), generator=torch.Generator().manual_seed(seed))
+    return example.flatten()[order].reshape(example.shape)
+
+
 def _image_like(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     batch, channels, height, width_px = shape
     image = NOISE * torch.randn(batch, channels, height, width_px, generator=generator)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_formfunc.errors import BadInput
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
+
+    from pytest_formfunc.forms.built import Inputs, Network
 
 
 class Source(Protocol):
@@ -27,14 +29,14 @@ class Source(Protocol):
     def content(self) -> str | None:
         """Return a text that changes with the built network, or None if only building can tell."""
 
-    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """Make the network, in evaluation mode, and an example of its inputs."""
+    def build(self) -> Network:
+        """Make the network, in evaluation mode, with an example of its inputs."""
 
     def restore(self, artifact: Path) -> nn.Module:
         """Make the network with the weights of a saved ``state_dict``, in evaluation mode."""
 
-    def inputs(self, seed: int) -> tuple[Tensor, ...]:
-        """Make inputs like the example's; each seed has its own."""
+    def inputs(self, seed: int) -> Inputs:
+        """Make arguments like the example's; each seed has its own."""
 
 
 class _BundledSource:
@@ -50,24 +52,25 @@ class _BundledSource:
             digest.update(file.name.encode() + file.read_bytes())
         return digest.hexdigest()
 
-    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    def build(self) -> Network:
         """See `Source.build`.
 
         Raises:
             BadInput: there is no such form, or not at this size or input shape.
         """
+        from pytest_formfunc.forms.built import Network
         from pytest_formfunc.forms.initialise import initialise
 
-        network = self._make()
+        module = self._make()
         inputs = self.inputs(self.seed)
-        initialise(network, inputs, self.seed)
-        return network, inputs
+        initialise(module, inputs.args, self.seed)
+        return Network(inputs, self.inputs, module)
 
     def restore(self, artifact: Path) -> nn.Module:
         """See `Source.restore`."""
         return _load_weights(self._make(), artifact)
 
-    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+    def inputs(self, seed: int) -> Inputs:
         """See `Source.inputs`."""
         return _seeded_images(self.input_shape, seed)
 
@@ -126,7 +129,7 @@ class ArchitectureSource(_BundledSource):
 
 @dataclass(frozen=True)
 class ModuleSource:
-    """A user's module and the tuple of its example inputs, pickled (by cloudpickle) into a file each.
+    """A user's module and the arguments of an example call, pickled (by cloudpickle) into a file each.
 
     Reading a pickle runs code, so the files must be ones that this run wrote itself.
     """
@@ -141,30 +144,30 @@ class ModuleSource:
     def content(self) -> None:
         """See `Source.content`; equal modules may pickle differently, so building must tell."""
 
-    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    def build(self) -> Network:
         """See `Source.build`.
 
         Raises:
             BadInput: a file can't be read or holds something else.
         """
-        return self._module(), self.inputs(0)
+        from pytest_formfunc.forms.built import Network
+
+        module = self._module()
+        return Network(self.inputs(0), self.inputs, module)
 
     def restore(self, artifact: Path) -> nn.Module:
         """See `Source.restore`."""
         return _load_weights(self._module(), artifact)
 
-    def inputs(self, seed: int) -> tuple[Tensor, ...]:
-        """Return the example for seed 0, else inputs that look like it.
+    def inputs(self, seed: int) -> Inputs:
+        """Return the example for seed 0, else inputs that look like it; see `vary`."""
+        from pytest_formfunc.forms.built import Inputs
+        from pytest_formfunc.forms.inputs import vary
 
-        Floats are drawn anew with the example's mean and spread. Integers are the example's own in another
-        order, for a made-up index might lie outside of an embedding.
-        """
         examples = _unpickle(self.inputs_path)
-        if not isinstance(examples, tuple):
-            raise BadInput(f"{self.inputs_path} must hold a tuple of inputs")
-        if seed == 0:
-            return examples
-        return tuple(_vary(example, seed + index) for index, example in enumerate(examples))
+        if not isinstance(examples, Inputs):
+            raise BadInput(f"{self.inputs_path} must hold the arguments of a call")
+        return examples if seed == 0 else examples.map(lambda place, tensor: vary(tensor, seed + place))
 
     def _module(self) -> nn.Module:
         from torch import nn
@@ -197,19 +200,21 @@ class FactorySource:
     def content(self) -> None:
         """See `Source.content`; only calling the factory can tell."""
 
-    def build(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    def build(self) -> Network:
         """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
 
         Raises:
             BadInput: the target can't be imported or called, or what it returns is no module.
         """
-        return self._make(), self.inputs(self.seed)
+        from pytest_formfunc.forms.built import Network
+
+        return Network(self.inputs(self.seed), self.inputs, self._make())
 
     def restore(self, artifact: Path) -> nn.Module:
         """See `Source.restore`."""
         return _load_weights(self._make(), artifact)
 
-    def inputs(self, seed: int) -> tuple[Tensor, ...]:
+    def inputs(self, seed: int) -> Inputs:
         """See `Source.inputs`."""
         return _seeded_images(self.input_shape, seed)
 
@@ -242,12 +247,13 @@ class FactorySource:
         return getattr(module, attribute)
 
 
-def _seeded_images(shape: tuple[int, ...], seed: int) -> tuple[Tensor, ...]:
+def _seeded_images(shape: tuple[int, ...], seed: int) -> Inputs:
     import torch
 
+    from pytest_formfunc.forms.built import Inputs
     from pytest_formfunc.forms.inputs import seeded_input
 
-    return (seeded_input(shape, torch.float32, seed),)
+    return Inputs((seeded_input(shape, torch.float32, seed),))
 
 
 def _load_weights(network: nn.Module, artifact: Path) -> nn.Module:
@@ -255,24 +261,6 @@ def _load_weights(network: nn.Module, artifact: Path) -> nn.Module:
 
     network.load_state_dict(torch.load(artifact, map_location="cpu", weights_only=True))
     return network.eval()
-
-
-def _vary(example: Any, seed: int) -> Any:
-    import torch
-
-    from pytest_formfunc.forms.inputs import seeded_input
-
-    if not isinstance(example, torch.Tensor) or example.numel() == 0:
-        return example
-    if example.dtype.is_floating_point:
-        drawn = seeded_input(example.shape, torch.float32, seed)
-        like = example.float()
-        if example.numel() > 1:
-            drawn = (drawn - drawn.mean()) / drawn.std()
-            return (like.mean() + like.std() * drawn).to(example.dtype)
-        return (like + drawn * like.abs()).to(example.dtype)
-    order = torch.randperm(example.numel(), generator=torch.Generator().manual_seed(seed))
-    return example.flatten()[order].reshape(example.shape)
 
 
 def _one_line(error: BaseException) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor, nn
 
@@ -40,8 +41,8 @@ class Cost:
         return 2 * self.macs
 
 
-def count_cost(network: nn.Module, inputs: tuple[Any, ...]) -> Cost:
-    """Run the network once on ``inputs`` and count.
+def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] = MappingProxyType({})) -> Cost:
+    """Run the network once on the arguments of a call and count.
 
     Not counted, because the flop counter does not know them: recurrent layers that run as one kernel, and
     quantised layers.
@@ -63,7 +64,7 @@ def count_cost(network: nn.Module, inputs: tuple[Any, ...]) -> Cost:
     torch.backends.mha.set_fastpath_enabled(False)  # it is one operator, unknown to the counter
     try:
         with torch.no_grad(), counter:
-            network(*inputs)
+            network(*args, **kwargs)
     finally:
         torch.backends.mha.set_fastpath_enabled(had_fast_path)
         for handle in handles:

@@ -121,7 +121,7 @@ def why_not_comparable(now: Record | BaselineRecord, then: BaselineRecord) -> st
     if now.fingerprint != then.fingerprint:
         changed = "; ".join(differences(then.host, now.host)) or "its fingerprint differs"
         return f"the baseline is from another machine ({changed})"
-    for what in ("threads", "input_shape", "seed", "precision"):
+    for what in ("threads", "input_shape", "seed", "precision", "native_engine"):
         old, new = getattr(then, what), getattr(now, what)
         if old != new:
             return f"{what.replace('_', ' ')} was {old}, is {new}"

@@ -40,7 +40,7 @@ def launcher(
         job = server.job(
             "measure",
             part.side,
-            backend=backend,
+            engine=part.prepared.engines[backend],
             source=part.source,
             artifact=str(Path(part.prepared.folder) / part.prepared.artifacts[backend]),
             seeds=(seed, seed + 1),

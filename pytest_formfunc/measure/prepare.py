@@ -16,16 +16,20 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_formfunc.backends import backend_entry, distributions
-from pytest_formfunc.backends.base import Network
-from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.backends import NATIVE, backend_entry, distributions
+from pytest_formfunc.errors import FormfuncError, MeasurementError
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
 
 _META = "case.json"
-_LAYOUT = "3"  # raise when the folder's layout changes
+_FACTS = ".json"  # after an artifact's name
+_LAYOUT = "4"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class Prepared:
 
     Attributes:
         folder: where they are.
+        engines: name of the engine that executes each backend; another than the backend's own only for native.
         artifacts: file name of each backend's artifact.
+        refused: why an engine cannot take the network, by backend; such a backend has no artifact.
+        facts: what an engine has to say of its artifact, by backend.
         cost: macs, params, weight_bytes, activation_bytes.
         input_shapes: one shape an input.
         program: what the network computes; see `describe_program`.
@@ -43,7 +50,10 @@ class Prepared:
     """
 
     folder: str
+    engines: dict[str, str]
     artifacts: dict[str, str]
+    refused: dict[str, str]
+    facts: dict[str, dict[str, Any]]
     cost: dict[str, int]
     input_shapes: list[list[int]]
     program: dict[str, Any]
@@ -51,11 +61,18 @@ class Prepared:
     seconds: float
 
 
-def prepare_in_worker(threads: int, *, source: Any, backends: tuple[str, ...], cache: str) -> Prepared:
+def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cache: str) -> Prepared:
     """Make what is missing of a source's artifacts. Runs in a worker: it imports torch.
 
+    Args:
+        threads: that torch may use.
+        source: of the network.
+        engines: engine by backend.
+        cache: folder of all artifacts.
+
     Raises:
-        Exception: whatever building or exporting the user's model raises.
+        MeasurementError: native cannot take the model.
+        Exception: whatever building the user's model raises.
     """
     import torch
 
@@ -64,28 +81,38 @@ def prepare_in_worker(threads: int, *, source: Any, backends: tuple[str, ...], c
     network = None
     known = source.content()
     if known is None:
-        network = Network(*source.build())
+        network = source.build()
         _try_once(network)
         known = _content_of(network)
-    engines = {name: backend_entry(name).engine_class() for name in backends}
-    wanted = {engine.artifact: engine for engine in engines.values()}
+    wanted: dict[str, str] = {}
+    for engine in engines.values():
+        wanted.setdefault(_artifact_of(engine), engine)
     folder = Path(cache) / cache_key(known, source.describe())
-    missing = [name for name in wanted if not (folder / name).is_file()]
+    missing = {name: engine for name, engine in wanted.items() if not (folder / name).is_file()}
+    refused: dict[str, str] = {}
     if missing or not (folder / _META).is_file():
         if network is None:
-            network = Network(*source.build())
-        _write(folder, network, wanted)  # all of them, so that they hold the same weights
-    artifacts = {name: engine.artifact for name, engine in engines.items()}
-    return _read(folder, artifacts, tuple(missing), time.perf_counter() - started)
+            network = source.build()
+        refused = _write(folder, network, missing)
+    if (reason := refused.get(_artifact_of(engines[NATIVE]))) is not None:
+        raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
+    converted = tuple(name for name in missing if name not in refused)
+    return _read(folder, engines, refused, converted, time.perf_counter() - started)
+
+
+def _artifact_of(engine: str) -> str:
+    return backend_entry(engine).engine_class().artifact
 
 
 def _try_once(network: Network) -> None:
     """Run the user's model as it stands: what it raises is said in its own words, not in the exporter's."""
     import torch
 
+    if network.module is None:
+        return
     with torch.inference_mode():
         try:
-            network.module(*network.inputs)
+            network.module(*network.inputs.args, **network.inputs.kwargs)
         except Exception as error:  # the user's code may raise anything
             raise MeasurementError(f"the model raises {_one_line(error)}") from error
 
@@ -95,21 +122,40 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
-def find_prepared(source: Any, backends: tuple[str, ...], cache: str) -> Prepared | None:
+def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared | None:
     """Return a case's artifacts if all are there and its content is known without building it. Needs no torch."""
     known = source.content()
     if known is None:
         return None
-    artifacts = {name: backend_entry(name).engine_class().artifact for name in backends}
     folder = Path(cache) / cache_key(known, source.describe())
-    if not all((folder / name).is_file() for name in (*artifacts.values(), _META)):
+    names = {_artifact_of(engine) for engine in engines.values()}
+    if not all((folder / name).is_file() for name in (*names, _META)):
         return None
-    return _read(folder, artifacts, (), 0.0)
+    return _read(folder, engines, {}, (), 0.0)
 
 
-def _read(folder: Path, artifacts: dict[str, str], converted: tuple[str, ...], seconds: float) -> Prepared:
+def _read(
+    folder: Path, engines: dict[str, str], refused: Mapping[str, str], converted: tuple[str, ...], seconds: float
+) -> Prepared:
     meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-    return Prepared(str(folder), artifacts, meta["cost"], meta["input_shapes"], meta["program"], converted, seconds)
+    artifacts = {backend: _artifact_of(engine) for backend, engine in engines.items()}
+    facts = {
+        backend: json.loads((folder / f"{name}{_FACTS}").read_text(encoding="utf-8"))
+        for backend, name in artifacts.items()
+        if (folder / f"{name}{_FACTS}").is_file()
+    }
+    return Prepared(
+        folder=str(folder),
+        engines=engines,
+        artifacts={backend: name for backend, name in artifacts.items() if name not in refused},
+        refused={backend: refused[name] for backend, name in artifacts.items() if name in refused},
+        facts=facts,
+        cost=meta["cost"],
+        input_shapes=meta["input_shapes"],
+        program=meta["program"],
+        converted=converted,
+        seconds=seconds,
+    )
 
 
 def cache_key(content: str, description: str) -> str:
@@ -144,7 +190,7 @@ def _content_of(network: Network) -> str:
             flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
             digest.update(flat.numpy().data)
-    for tensor in network.inputs:
+    for tensor in network.inputs.tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
@@ -160,29 +206,48 @@ def _describe(network: Network) -> dict[str, Any]:
         return {"digest": "", "operators": {}}
 
 
-def _write(folder: Path, network: Network, engines: dict[str, Any]) -> None:
-    from pytest_formfunc.function.cost import count_cost
-
+def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[str, str]:
+    """Make artifacts; return why those that could not be made were refused."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    refused: dict[str, str] = {}
     try:
-        for name, engine in engines.items():
-            engine.prepare(network, scratch / name)
-        cost = count_cost(network.module, network.inputs)
-        meta = {
-            "cost": {
-                "macs": cost.macs,
-                "params": cost.params,
-                "weight_bytes": cost.weight_bytes,
-                "activation_bytes": cost.activation_bytes,
-            },
-            "input_shapes": [list(tensor.shape) for tensor in network.inputs],
-            "program": _describe(network),
-        }
-        (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        # The artifacts' parts first, the file that says "complete" last.
-        for file in sorted(scratch.iterdir(), key=lambda path: (path.name == _META, path.suffix == ".xml")):
-            os.replace(file, folder / file.name)
+        for name, engine in missing.items():
+            part = scratch / f"part-{len(refused)}-{name}"
+            part.mkdir()
+            try:
+                facts = backend_entry(engine).engine_class().prepare(network, part / name)
+            except FormfuncError as error:
+                refused[name] = str(error)
+                shutil.rmtree(part)
+                continue
+            except Exception as error:  # noqa: BLE001 - converters raise many kinds
+                refused[name] = f"its converter raises {_one_line(error)}"
+                shutil.rmtree(part)
+                continue
+            if facts:
+                (part / f"{name}{_FACTS}").write_text(json.dumps(facts), encoding="utf-8")
+            # The artifact's parts first, the file that says "complete" last.
+            for file in sorted(part.iterdir(), key=lambda path: path.name == name):
+                folder.mkdir(exist_ok=True)
+                os.replace(file, folder / file.name)
+        if not (folder / _META).is_file():
+            folder.mkdir(exist_ok=True)
+            meta = {
+                "cost": _cost_of(network),
+                "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
+                "program": _describe(network),
+            }
+            (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
+            os.replace(scratch / _META, folder / _META)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return refused
+
+
+def _cost_of(network: Network) -> dict[str, int]:
+    from pytest_formfunc.function.cost import count_cost
+
+    if network.module is None:
+        raise MeasurementError("what a model file costs cannot be counted yet")
+    return asdict(count_cost(network.module, network.inputs.args, network.inputs.kwargs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_formfunc.measure.environment import Environment
@@ -73,6 +73,8 @@ class Ready:
         graph: the engine's own account of what it runs (kernels), or None.
         precision: the precision that the engine says it runs in.
         device: the device's short name.
+        inferences: batches that one call computes.
+        settings: what was chosen for the engine beyond its defaults.
     """
 
     compile_s: float
@@ -82,6 +84,8 @@ class Ready:
     graph: dict[str, Any] | None
     precision: str
     device: str
+    inferences: int = 1
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

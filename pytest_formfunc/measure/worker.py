@@ -175,14 +175,15 @@ def _measure(connection: Connection, job: Job) -> None:
     from pytest_formfunc.backends import backend_entry
 
     payload = job.payload
-    engine = backend_entry(payload["backend"]).engine_class()(job.threads)
+    engine = backend_entry(payload["engine"]).make(job.threads)
     source = payload["source"]
     started = time.perf_counter()
     engine.load(source, Path(payload["artifact"]))
     compile_s = time.perf_counter() - started
     _check_whose_code(job)
     arrays = [
-        tuple(np.ascontiguousarray(tensor.numpy()) for tensor in source.inputs(seed)) for seed in payload["seeds"]
+        tuple(np.ascontiguousarray(tensor.numpy()) for tensor in source.inputs(seed).tensors)
+        for seed in payload["seeds"]
     ]
     engine.set_inputs(arrays[0])
     started = time.perf_counter()
@@ -194,64 +195,70 @@ def _measure(connection: Connection, job: Job) -> None:
         files.append(f"{payload['outputs_to']}-{index}.npz")
         np.savez(files[-1], *engine.outputs())
     engine.set_inputs(arrays[0])
-    call = _slowed(engine.call, payload["slow_down"]) if payload["slow_down"] else engine.call
-    settled_s = _warm_up(call)
-    graph = engine.graph()
-    connection.send(Ready(compile_s, first_call_s, settled_s, tuple(files), graph, engine.precision, engine.device))
+    timer = _slowed(engine.time_call, payload["slow_down"]) if payload["slow_down"] else engine.time_call
+    settled_s = _warm_up(timer)
+    connection.send(
+        Ready(
+            compile_s,
+            first_call_s,
+            settled_s,
+            tuple(files),
+            engine.graph(),
+            engine.precision,
+            engine.device,
+            engine.inferences,
+            engine.settings(),
+        )
+    )
     shaker = HeapShaker(payload["layout"]) if payload["layout"] is not None else None
     request: Turn | None
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
             if shaker is not None and request.shake:
                 shaker.shake()
-            turn = _run_round(call, request.discard, request.calls)
+            turn = _run_round(timer, request.discard, request.calls, engine.inferences)
             connection.send(replace(turn, disturbance=replace(turn.disturbance, spin_s=wait_until_parked())))
         connection.send(peak_rss_bytes())
 
 
-def _warm_up(call: Callable[[], Any]) -> float:
+def _warm_up(timer: Callable[[], int]) -> float:
     """Call until it has had its warm-up; return the seconds of the last call."""
     end = time.perf_counter() + WARM_UP_S
     calls = 0
     while True:
-        started = time.perf_counter()
-        call()
-        now = time.perf_counter()
+        nanoseconds = timer()
         calls += 1
-        if calls >= WARM_UP_CALLS and now >= end:
-            return now - started
+        if calls >= WARM_UP_CALLS and time.perf_counter() >= end:
+            return nanoseconds / 1e9
 
 
-def _run_round(call: Callable[[], Any], discard: int, calls: int) -> Round:
+def _run_round(timer: Callable[[], int], discard: int, calls: int, inferences: int) -> Round:
     for _ in range(discard):
-        call()
+        timer()
     latencies_ns = [0] * calls
-    clock = time.perf_counter_ns
     gc_was_on = gc.isenabled()
     gc.disable()
     try:
         before = read_counters()
         for index in range(calls):
-            started = clock()
-            call()
-            latencies_ns[index] = clock() - started
+            latencies_ns[index] = timer()
         after = read_counters()
     finally:
         if gc_was_on:
             gc.enable()
-    return Round(tuple(ns / 1e9 for ns in latencies_ns), disturbance_between(before, after))
+    return Round(tuple(ns / 1e9 / inferences for ns in latencies_ns), disturbance_between(before, after))
 
 
-def _slowed(call: Callable[[], Any], fraction: float) -> Callable[[], Any]:
+def _slowed(timer: Callable[[], int], fraction: float) -> Callable[[], int]:
     """Lengthen each call by real work of this core: the gate's own test needs a known loss."""
+    clock = time.perf_counter_ns
 
-    def slowed_call() -> Any:
-        started = time.perf_counter()
-        result = call()
-        now = time.perf_counter()
-        end = now + (now - started) * fraction
-        while time.perf_counter() < end:
+    def slowed_timer() -> int:
+        called_ns = timer()
+        started = clock()
+        end = started + called_ns * fraction
+        while clock() < end:
             pass
-        return result
+        return called_ns + clock() - started
 
-    return slowed_call
+    return slowed_timer

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from pytest_formfunc.backends import backend_entry
-from pytest_formfunc.backends.base import Network
 from pytest_formfunc.forms.sources import PatternSource
 
 SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
@@ -14,8 +13,7 @@ SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
     path = tmp_path_factory.mktemp("openvino") / "model.xml"
-    network, inputs = SOURCE.build()
-    backend_entry("openvino").engine_class().prepare(Network(network, inputs), path)
+    backend_entry("openvino").engine_class().prepare(SOURCE.build(), path)
     return path
 
 
@@ -49,9 +47,9 @@ def test_outputs_are_those_of_the_network(artifact):
     """Through the engine's own calls, with inputs set afterwards."""
     engine = backend_entry("openvino").engine_class()(1)
     engine.load(SOURCE, artifact)
-    network, _ = SOURCE.build()
+    network = SOURCE.build().module
     for seed in (0, 1):
-        inputs = SOURCE.inputs(seed)
+        inputs = SOURCE.inputs(seed).args
         engine.set_inputs(tuple(tensor.numpy() for tensor in inputs))
         with torch.inference_mode():
             expected = network(*inputs)

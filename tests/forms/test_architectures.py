@@ -37,8 +37,9 @@ def test_fbnet_c_has_the_weights_that_its_authors_count():
 def test_the_signal_lives_to_the_output_and_depends_on_the_input(name):
     """Or any engine would agree with any other."""
     source = ArchitectureSource(name, architecture_entry(name).input_shape)
-    network, inputs = source.build()
+    built = source.build()
+    network, inputs = built.module, built.inputs.args
     with torch.inference_mode():
-        first, second = network(*inputs), network(*source.inputs(1))
+        first, second = network(*inputs), network(*source.inputs(1).args)
     assert 0.1 < float(first.std()) < 10
     assert float((first - second).square().mean().sqrt()) > 0.01 * float(first.std())

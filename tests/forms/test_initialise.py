@@ -20,7 +20,7 @@ def build(seed=0, threads=1, pattern="residual_bottleneck"):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        return PatternSource(pattern, 4, 32, IMAGE, seed).build()[0]
+        return PatternSource(pattern, 4, 32, IMAGE, seed).build().module
     finally:
         torch.set_num_threads(before)
 
@@ -59,7 +59,8 @@ def test_batch_norm_statistics_are_not_trivial():
 
 def test_batch_norms_put_out_unit_size_and_branch_ends_less():
     """A batch norm's output on the example has a size near 1, and its gain where a branch ends."""
-    network, inputs = PatternSource("residual_bottleneck", 4, 32, IMAGE).build()
+    built = PatternSource("residual_bottleneck", 4, 32, IMAGE).build()
+    network, inputs = built.module, built.inputs.args
     for module in network.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False

@@ -84,8 +84,9 @@ def test_blocks_keep_the_resolution_and_tell_their_channels(name):
 def test_output_has_spread_and_depends_on_the_input(name, depth):
     """At any depth logits spread by 0.1 to 10, and another input moves them by a hundredth at least."""
     source = PatternSource(name, depth, 64, IMAGE)
-    network, (first,) = source.build()
-    (second,) = source.inputs(1)
+    built = source.build()
+    network, (first,) = built.module, built.inputs.args
+    (second,) = source.inputs(1).args
     with torch.inference_mode():
         one, two = network(first), network(second)
     for logits in (one, two):
@@ -97,7 +98,8 @@ def test_output_has_spread_and_depends_on_the_input(name, depth):
 @pytest.mark.parametrize("name", NAMES)
 def test_rounding_is_not_amplified(name):
     """At depth 64 the float32 output agrees with float64 to 80 dB and more."""
-    network, (image,) = PatternSource(name, 64, 64, (1, 3, 32, 32)).build()
+    built = PatternSource(name, 64, 64, (1, 3, 32, 32)).build()
+    network, (image,) = built.module, built.inputs.args
     with torch.inference_mode():
         single = network(image).double()
         double = network.double()(image.double())
@@ -107,7 +109,8 @@ def test_rounding_is_not_amplified(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_any_batch_resolution_and_number_of_channels(name):
     """One network takes two images of one channel that are not square."""
-    network, inputs = PatternSource(name, 2, 32, (2, 1, 40, 56)).build()
+    built = PatternSource(name, 2, 32, (2, 1, 40, 56)).build()
+    network, inputs = built.module, built.inputs.args
     with torch.inference_mode():
         assert network(*inputs).shape == (2, 1000)
 
@@ -115,7 +118,8 @@ def test_any_batch_resolution_and_number_of_channels(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_export(name):
     """torch.export takes every pattern, so that engines can be given its graph."""
-    network, inputs = PatternSource(name, 1, 32, (1, 3, 16, 16)).build()
+    built = PatternSource(name, 1, 32, (1, 3, 16, 16)).build()
+    network, inputs = built.module, built.inputs.args
     exported = torch.export.export(network, inputs).module()
     with torch.no_grad():
         torch.testing.assert_close(exported(*inputs), network(*inputs))

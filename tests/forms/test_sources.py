@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.built import Inputs
 from pytest_formfunc.forms.sources import FactorySource, ModuleSource, PatternSource
 
 FACTORIES = """
@@ -34,7 +35,7 @@ def saved(tmp_path):
     def save(module, *inputs):
         path, inputs_path = tmp_path / "mine.pkl", tmp_path / "inputs.pkl"
         path.write_bytes(pickle.dumps(module))
-        inputs_path.write_bytes(pickle.dumps(inputs))
+        inputs_path.write_bytes(pickle.dumps(Inputs(inputs)))
         return ModuleSource(str(path), str(inputs_path))
 
     return save
@@ -52,7 +53,8 @@ def all_sources(factories, saved):
 def test_sources_build_in_evaluation_mode(factories, saved):
     """Whatever the source, the network is in evaluation mode and takes the inputs it comes with."""
     for source in all_sources(factories, saved):
-        network, inputs = source.build()
+        built = source.build()
+        network, inputs = built.module, built.inputs.args
         assert not any(module.training for module in network.modules())
         assert isinstance(network(*inputs), torch.Tensor)
         assert pickle.loads(pickle.dumps(source)) == source
@@ -62,7 +64,8 @@ def test_sources_build_in_evaluation_mode(factories, saved):
 def test_sources_restore_saved_weights(factories, saved, tmp_path):
     """A network restored from its state gives what the first one gave."""
     for source in all_sources(factories, saved):
-        network, inputs = source.build()
+        built = source.build()
+        network, inputs = built.module, built.inputs.args
         torch.save(network.state_dict(), tmp_path / "state.pt")
         restored = source.restore(tmp_path / "state.pt")
         assert not restored.training
@@ -82,7 +85,7 @@ def test_only_patterns_know_their_content_beforehand(factories, saved):
 def test_module_inputs_of_seed_0_are_the_example(saved):
     """Seed 0 stands for what the user gave."""
     example = torch.randn(2, 3)
-    (given,) = saved(nn.Linear(3, 1), example).inputs(0)
+    (given,) = saved(nn.Linear(3, 1), example).inputs(0).args
     assert torch.equal(given, example)
 
 
@@ -91,7 +94,7 @@ def test_other_module_inputs_look_like_the_example(saved, shape):
     """Floats keep shape, type, mean and spread, and differ from seed to seed."""
     example = 100 + 5 * torch.randn(shape)
     source = saved(nn.Identity(), example)
-    one, two = source.inputs(1)[0], source.inputs(2)[0]
+    one, two = source.inputs(1).args[0], source.inputs(2).args[0]
     assert one.shape == example.shape
     assert one.dtype == example.dtype
     assert float(one.mean()) == pytest.approx(float(example.mean()), rel=0.01)
@@ -102,7 +105,7 @@ def test_other_module_inputs_look_like_the_example(saved, shape):
 def test_other_integer_inputs_are_the_example_in_another_order(saved):
     """An index never leaves the range of those that the user gave."""
     example = torch.arange(40, dtype=torch.int32).reshape(4, 10)
-    (other,) = saved(nn.Identity(), example).inputs(1)
+    (other,) = saved(nn.Identity(), example).inputs(1).args
     assert other.shape == example.shape
     assert other.dtype == example.dtype
     assert not torch.equal(other, example)
@@ -112,7 +115,7 @@ def test_other_integer_inputs_are_the_example_in_another_order(saved):
 def test_inputs_that_are_no_tensors_or_tiny_pass(saved):
     """None, numbers, empty tensors and single values make no trouble."""
     source = saved(nn.Identity(), None, 3, torch.empty(0), torch.tensor(2.0))
-    nothing, three, empty, single = source.inputs(1)
+    nothing, three, empty, single = source.inputs(1).args
     assert nothing is None
     assert three == 3
     assert empty.numel() == 0
@@ -124,7 +127,7 @@ def test_inputs_that_are_no_tensors_or_tiny_pass(saved):
     [
         (b"no pickle", pickle.dumps((1,)), "does not load in a worker process: UnpicklingError: "),
         (pickle.dumps(3), pickle.dumps((1,)), r"module\.pkl must hold a torch\.nn\.Module$"),
-        (pickle.dumps(nn.Identity()), pickle.dumps(3), r"inputs\.pkl must hold a tuple of inputs$"),
+        (pickle.dumps(nn.Identity()), pickle.dumps(3), r"inputs\.pkl must hold the arguments of a call$"),
         (pickle.dumps(nn.Identity()), None, "does not load in a worker process: FileNotFoundError: "),
     ],
     ids=["no pickle", "no module", "no tuple", "no file"],
@@ -141,7 +144,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path, module, inputs, se
 def test_factory_is_seeded_and_leaves_the_global_generator_alone(factories):
     """The same seed gives the same weights, and the caller's random numbers go on as they would have."""
     before = torch.get_rng_state()
-    built = [FactorySource(f"{factories}:make", (1, 3, 8, 8), seed).build()[0] for seed in (0, 0, 1)]
+    built = [FactorySource(f"{factories}:make", (1, 3, 8, 8), seed).build().module for seed in (0, 0, 1)]
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(built[0][0].weight, built[1][0].weight)
     assert not torch.equal(built[0][0].weight, built[2][0].weight)

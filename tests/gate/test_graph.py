@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pytest_formfunc.backends import backend_entry
-from pytest_formfunc.backends.base import Network
+from pytest_formfunc.forms.built import Inputs, Network
 from pytest_formfunc.function.program import describe_program
 from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.graph import judge_graph
@@ -41,7 +41,8 @@ def graph_of(tmp_path_factory):
     def compile_one(network: nn.Module):
         torch.manual_seed(0)
         path = Path(tmp_path_factory.mktemp("graph")) / "model.xml"
-        made = Network(network.eval(), (torch.randn(1, 3, 32, 32),))
+        inputs = Inputs((torch.randn(1, 3, 32, 32),))
+        made = Network(inputs, lambda seed: inputs, network.eval())
         engine = backend_entry("openvino").engine_class()(1)
         engine.prepare(made, path)
         engine.load(None, path)
