@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
+from pytest_formfunc.function.program import count_operators
 from pytest_formfunc.measure.measure import Measurement, Series
 from pytest_formfunc.measure.prepare import Prepared
 from pytest_formfunc.measure.protocol import Disturbance
@@ -58,7 +59,7 @@ def assemble_record(
         compile_s=median(series.compile_s),
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
-        cost={**prepared.cost, "flops": 2 * prepared.cost["macs"]},
+        cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
         noise=_noise(series, len(calls), host["cores"], measurement.series[NATIVE]),
         samples=_samples(series, shared),
         host=host,

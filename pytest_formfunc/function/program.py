@@ -31,6 +31,26 @@ def describe_program(program: Any) -> dict[str, Any]:
     return {"digest": digest.hexdigest()[:20], "operators": counted}
 
 
+_PRODUCTS = ("conv", "linear", "matmul", "addmm", ".mm.", ".bmm.", "baddbmm", "einsum", "scaled_dot_product_attention")
+
+
+def count_operators(program: dict[str, Any]) -> dict[str, int]:
+    """Count what a program of `describe_program` calls; empty where it could not be exported.
+
+    Returns:
+        ``operators``: calls that compute or move data, so no access to a tuple's items. ``products``: those of them
+        that multiply matrices or convolve.
+
+    >>> count_operators({"operators": {"aten.conv2d.default": 2, "aten.relu.default": 1}})
+    {'operators': 3, 'products': 2}
+    """
+    counts = {name: count for name, count in program["operators"].items() if "getitem" not in name}
+    if not counts:
+        return {}
+    products = sum(count for name, count in counts.items() if any(part in name for part in _PRODUCTS))
+    return {"operators": sum(counts.values()), "products": products}
+
+
 def _number(numbers: dict[Any, int], node: Any) -> str:
     return f"#{numbers[node]}"
 

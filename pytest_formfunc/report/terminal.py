@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.records import Record
+from pytest_formfunc.report.study import study_lines
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
@@ -90,6 +91,9 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         (worst, worst_name), (best, best_name) = means[0], means[-1]
         yield Line(f"best  {best_name} {format_estimate(best)}")
         yield Line(f"worst {worst_name} {format_estimate(worst)}")
+    for line in study_lines(known):
+        for part in textwrap.wrap(line, COLUMNS, subsequent_indent="    ", drop_whitespace=True):
+            yield Line(part)
 
 
 def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:

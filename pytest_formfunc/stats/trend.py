@@ -1,0 +1,92 @@
+"""Does one positive quantity grow with another? An exponent and a rank correlation, each with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_formfunc.stats.estimate import Estimate
+from pytest_formfunc.stats.student import t_quantile
+
+DRAWS = 2000
+_SEED = 20107144144  # any fixed number: the same figures always give the same interval
+FEWEST = 5
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How ``y`` goes with ``x`` over ``n`` things.
+
+    Attributes:
+        exponent: ``b`` of ``y = a x**b``.
+        correlation: Spearman's rank correlation; between -1 and 1.
+    """
+
+    exponent: Estimate
+    correlation: Estimate
+
+    @property
+    def answer(self) -> str:
+        """Say what both intervals allow: ``it grows``, ``it falls``, or that they do not tell.
+
+        Both must lie on one side of 0, since a single far point can make either of them alone.
+        """
+        intervals = (self.exponent, self.correlation)
+        if all(one.low > 0 for one in intervals):
+            return "it grows"
+        if all(one.high < 0 for one in intervals):
+            return "it falls"
+        return "these do not tell"
+
+
+def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> Trend:
+    """Fit ``log y`` on ``log x`` by least squares, with Student's interval of the slope, and correlate the ranks.
+
+    The interval of Spearman's correlation (The American Journal of Psychology 15, 1904) is the percentile bootstrap's
+    over the things.
+
+    Args:
+        x: positive, at least `FEWEST` of them, not all equal.
+        y: positive, as many.
+        level: coverage of both intervals.
+
+    Raises:
+        ValueError: fewer, or of unequal numbers, or ``x`` does not vary.
+    """
+    count = len(x)
+    if count < FEWEST or len(y) != count or len(set(x)) < 2:
+        raise ValueError(f"a trend needs at least {FEWEST} pairs whose first parts differ")
+    log_x, log_y = np.log(np.asarray(x, dtype=float)), np.log(np.asarray(y, dtype=float))
+    from_mean = log_x - fmean(log_x)
+    spread = float(from_mean @ from_mean)
+    slope = float(from_mean @ log_y) / spread
+    rest = log_y - fmean(log_y) - slope * from_mean
+    reach = t_quantile(1 - level, count - 2) * math.sqrt(float(rest @ rest) / (count - 2) / spread)
+    generator = np.random.default_rng(_SEED)
+    drawn = generator.integers(0, count, size=(DRAWS, count))
+    correlations = [one for rows in drawn if (one := _spearman(log_x[rows], log_y[rows])) is not None]
+    low, high = np.quantile(correlations, [(1 - level) / 2, (1 + level) / 2])
+    return Trend(
+        Estimate(slope, slope - reach, slope + reach, level, count),
+        Estimate(_spearman(log_x, log_y) or 0.0, float(low), float(high), level, count),
+    )
+
+
+def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
+    """Return the correlation of the ranks, or None where one side does not vary."""
+    first, second = _ranks(x), _ranks(y)
+    first, second = first - first.mean(), second - second.mean()
+    size = math.sqrt(float(first @ first) * float(second @ second))
+    return float(first @ second) / size if size else None
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ranks; equal values share the mean of theirs."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[group], dtype=float)
