@@ -129,8 +129,8 @@ def check_patterns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_architectures(names: Sequence[str]) -> tuple[str, ...]:
-    """Check architecture names; see `check_names`."""
-    return check_names(names, architecture_names(), "architecture")
+    """Check architecture names, ``all`` for every one; see `check_names`."""
+    return architecture_names() if list(names) == ["all"] else check_names(names, architecture_names(), "architecture")
 
 
 def check_backends(names: Sequence[str]) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class Formfunc:
         verdict = None
         if key not in run.failures:
             verdict = run.judge(case, plan.backend, float(plan.marker.get("threshold", run.settings.threshold)))
+        if key in run.failures and run.settings.best and plan.backend != NATIVE:
+            pytest.skip(f"{plan.backend} is not the best: {run.failures[key]}")
         if key in run.failures:  # a second look can fail where the first did not
             _fail(f"{title}: {run.failures[key]}")
         if key not in run.records:
@@ -245,6 +247,9 @@ def parametrize_matrix(metafunc: pytest.Metafunc, settings: Settings) -> None:
         BadInput: a width that a pattern cannot take.
         pytest.UsageError: a marker that says what cannot be.
     """
+    marker = marker_options(metafunc.definition)
+    if "architectures" in marker:
+        settings = settings.for_architectures(marker["architectures"])
     own = {
         name.strip()
         for marker in metafunc.definition.iter_markers("parametrize")
@@ -260,7 +265,7 @@ def parametrize_matrix(metafunc: pytest.Metafunc, settings: Settings) -> None:
             if f"formfunc_{axis}" in wanted:
                 metafunc.parametrize(f"formfunc_{axis}", getattr(settings, f"{axis}s"), indirect=True)
     if "formfunc_backend" in wanted:
-        accelerated = list(marker_options(metafunc.definition).get("backends", settings.backends))
+        accelerated = list(marker.get("backends", settings.backends))
         # A test that asks for the backend has a row for native too; one that does not compares with it.
         asks = "formfunc_backend" in inspect.signature(metafunc.function).parameters
         names = ["native", *accelerated] if asks else accelerated

@@ -32,15 +32,16 @@ OPTIONS = (
     OptionSpec("patterns", "all", "NAMES", "macro-architecture patterns, joined by commas"),
     OptionSpec("depths", "2,8", "NUMBERS", "numbers of blocks"),
     OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
-    OptionSpec("backends", "openvino", "NAMES", "accelerated backends; native is always measured with them"),
+    OptionSpec("backends", "openvino", "NAMES", "accelerated backends, joined by commas; native is always measured "
+               "with them. best tries every one that is to be had and names the fastest"),
     OptionSpec("native", "native", "NAME", "the backend that stands for native, where it is not PyTorch as written"),
-    OptionSpec("architectures", "", "NAMES", "named architectures"),
+    OptionSpec("architectures", "", "NAMES", "named architectures, joined by commas; or all"),
     OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function that returns a torch.nn.Module"),
     OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
     OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
-    OptionSpec("budget", "7s", "TIME", "... or a case has taken this long"),
+    OptionSpec("budget", "7s", "TIME", "... or a case has taken this long; each further backend adds half of it"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
@@ -59,5 +60,5 @@ OPTIONS = (
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip
 
-MARKER_ARGUMENTS = ("backends", "threshold", "min_speedup", "max_latency", "fail_on")
+MARKER_ARGUMENTS = ("architectures", "backends", "threshold", "min_speedup", "max_latency", "fail_on")
 FAIL_ON = ("loss", "gain", "no-gain", "inconclusive")

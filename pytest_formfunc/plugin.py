@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,7 +44,30 @@ class State:
         """Return the settings, read and checked on first use."""
         if self._settings is None:
             self._settings = options.settings_from(self.config)
+            if self._settings.best:
+                self._settings = self._with_what_is_available(self._settings)
         return self._settings
+
+    @staticmethod
+    def _with_what_is_available(settings: Settings) -> Settings:
+        """Fill in every backend that this machine has.
+
+        Raises:
+            pytest.UsageError: it has none.
+        """
+        from pytest_formfunc.backends import NATIVE, backend_names
+        from pytest_formfunc.run import Run
+
+        run = Run(settings, lambda text: None)
+        try:
+            reasons = run.probe([name for name in backend_names() if name != NATIVE])
+        finally:
+            run.close()
+        available = tuple(name for name, reason in reasons.items() if reason is None)
+        if not available:
+            raise pytest.UsageError("formfunc: --formfunc-backends best finds no backend but native here; see "
+                                    "--formfunc-list")  # fmt: skip
+        return replace(settings, backends=available)
 
     def run(self) -> Run:
         """Return the run that all tests share."""
@@ -78,8 +102,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register marker and fixtures; check what the command line says."""
     config.addinivalue_line(
         "markers",
-        "formfunc(backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', fail_on=['loss']): settings of "
-        "a test that measures with the formfunc fixture",
+        "formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
+        "fail_on=['loss']): settings of a test that measures with the formfunc fixture",
     )
     state = config.stash[STATE] = State(config)
     config.stash[CASES] = {}

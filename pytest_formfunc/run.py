@@ -136,13 +136,12 @@ class Run:
             parts = {False: Part(case.source, self._prepared_artifacts(case, ordered))}
             refused = dict(parts[False].prepared.refused)
             participants = [name for name in ordered if name not in refused]
-            budget_s = self.settings.budget_s
             other = self._other_parts.get(case.id)
             if isinstance(other, Part):
                 parts[True] = other
                 refused |= {base_of(name): reason for name, reason in other.prepared.refused.items()}
                 participants += [base_of(name) for name in participants if base_of(name) not in refused]
-                budget_s *= 2  # two revisions take twice the time
+            budget_s = self.settings.budget_s * max(2, len(participants)) / 2
             effort = Effort(self.settings.precision, budget_s, once=self.once or self.settings.gate == "graph")
             measurer = CaseMeasurer(
                 participants,

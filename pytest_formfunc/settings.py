@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,22 @@ from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
 
+BEST = "best"  # in place of backends: every one that is to be had here
+
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run was asked to do. Times in seconds, percents as fractions."""
+    """What one run was asked to do. Times in seconds, percents as fractions.
+
+    Attributes that do not speak for themselves:
+        best: whether every backend that is to be had was asked for; ``backends`` is then filled in once that is known.
+    """
 
     patterns: tuple[str, ...]
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     backends: tuple[str, ...]
+    best: bool
     native: str
     architectures: tuple[str, ...]
     model: str
@@ -45,6 +52,11 @@ class Settings:
     against_env: str
     baseline: str
     escalation_s: float
+
+    def for_architectures(self, names: tuple[str, ...]) -> Settings:
+        """Return settings whose cases are these architectures, or those of them that the user asked for."""
+        chosen = tuple(name for name in names if name in self.architectures) if self.architectures else names
+        return replace(self, patterns=(), model="", architectures=chosen)
 
     def cases(self) -> list[cases.Case]:
         """Return every case in a stable order: patterns by name, depth, width; architectures; the user's model.
@@ -77,11 +89,13 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
     """
     core_limit = allowed_cores()
     threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
+    best = raw["backends"].strip() == BEST
     settings = Settings(
         patterns=_patterns(raw),
         depths=_numbers(raw["depths"], "depth"),
         widths=_numbers(raw["widths"], "width"),
-        backends=cases.check_backends(_names(raw["backends"])),
+        backends=() if best else cases.check_backends(_names(raw["backends"])),
+        best=best,
         native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         model=_model(raw["model"]),
@@ -125,6 +139,7 @@ def check_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, 
     if args:
         raise BadInput(f"takes no positional arguments, only {', '.join(MARKER_ARGUMENTS)}")
     checks: dict[str, Callable[[Any], Any]] = {
+        "architectures": lambda value: cases.check_architectures(_texts(value, "architectures")),
         "threshold": lambda value: parse_fraction(value, what="threshold"),
         "backends": lambda value: cases.check_backends(_texts(value, "backends")),
         "min_speedup": _min_speedup,

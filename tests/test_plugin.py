@@ -54,7 +54,10 @@ def test_every_option_is_in_the_help(project):
 def test_the_marker_is_documented(project):
     """pytest --markers explains its arguments."""
     text = project.pytest("--markers").text
-    assert "@pytest.mark.formfunc(backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', " in text
+    assert (
+        "@pytest.mark.formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
+        in text
+    )
 
 
 def test_the_fixtures_are_documented(project):

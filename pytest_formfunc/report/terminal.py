@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = 100
 _CASE = 36
 _WIDE = 0.07
+BUSY = 0.10  # share of the time that each of native's threads waits for a core; a quiet machine has 1 to 3%
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ def render_report(run: Run, comparison: Comparison | None) -> Iterator[Line]:
     for backend in dict.fromkeys(record.backend for record in records if not record.native):
         yield from render_backend(backend, records)
     yield from _failures(run.failures)
+    if run.settings.best:
+        yield from _best(records)
+    yield from _busy(records)
     if comparison is not None:
         yield from _comparison(comparison, records)
         yield from _wrapped("not judged: ", comparison.unjudged(run))
@@ -94,6 +98,31 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
     for line in study_lines(known):
         for part in textwrap.wrap(line, COLUMNS, subsequent_indent="    ", drop_whitespace=True):
             yield Line(part)
+
+
+def _best(records: Sequence[Record]) -> Iterator[Line]:
+    """Name the fastest engine of each case; what is left here keeps parity."""
+    yield Line("fastest that keeps parity:", {"bold": True})
+    for case in dict.fromkeys(record.case for record in records):
+        fastest = min((record for record in records if record.case == case), key=lambda one: one.latency_s.median)
+        speedup = f", {format_estimate(fastest.speedup)}" if fastest.speedup else ": nothing beats it"
+        chosen = ", ".join(f"{name}={value}" for name, value in fastest.settings.items())
+        text = f"{case}: {fastest.backend} {format_ms(fastest.latency_s.median)} ms{speedup}"
+        yield from _wrapped("  ", [text, *([chosen] if chosen else [])])
+
+
+def _busy(records: Sequence[Record]) -> Iterator[Line]:
+    """Warn where other work on the machine took native's cores: such speedups are of the moment."""
+    waited = [record.native_run_delay_fraction / record.threads for record in records if record.native]
+    busy = [one for one in waited if one > BUSY]
+    if busy:
+        text = (
+            f"busy machine: in {len(busy)} of {len(waited)} cases native's threads each waited for a core more than "
+            f"{BUSY:.0%} of the time (up to {max(busy):.0%}); the speedups are of that moment, measure again when it "
+            "is quiet"
+        )
+        for line in textwrap.wrap(text, COLUMNS):
+            yield Line(line, {"yellow": True})
 
 
 def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
