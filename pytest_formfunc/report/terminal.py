@@ -132,7 +132,7 @@ def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
     if comparison.note:
-        yield from _wrapped("", [comparison.note])
+        yield from (Line(line) for line in textwrap.wrap(comparison.note, COLUMNS))
     if not comparison.title:
         return
     if comparison.baseline is not None:
@@ -154,7 +154,9 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
     yield Line(f"verdicts: {', '.join(texts) or 'none'}")
     unlike = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.status == "not comparable")
     for reason in unlike:
-        yield from _wrapped("not comparable: ", [reason])
+        yield from (
+            Line(line) for line in textwrap.wrap(f"not comparable: {reason}", COLUMNS, subsequent_indent="    ")
+        )
     unsure = [record for record in records if record.verdict and record.verdict.status == "inconclusive"]
     for record in unsure:
         if record.verdict and record.verdict.change:
