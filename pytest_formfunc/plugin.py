@@ -35,15 +35,40 @@ class State:
         self.problem: str | None = None
         self.comparison: Comparison | None = None
         self.deselected = 0
+        self._early = config.pluginmanager.get_plugins()  # whose hooks may add names: those that came before options
         self._settings: Settings | None = None
         self._run: Run | None = None
 
     @property
     def settings(self) -> Settings:
-        """Return the settings, read and checked on first use."""
+        """Return the settings, read and checked on first use; the names that others add are known from then on."""
         if self._settings is None:
+            self._add_names()
             self._settings = options.settings_from(self.config)
         return self._settings
+
+    def _add_names(self) -> None:
+        """Put the patterns, architectures and backends that others add into the tables.
+
+        Raises:
+            pytest.UsageError: one of them cannot be.
+        """
+        from pytest_formfunc import extensions, hooked
+
+        with _usage_errors():
+            offers = [*extensions.entry_point_offers(), *hooked.hook_offers(self.config, self._early)]
+            extensions.use(extensions.gather(offers))
+
+    def refuse_late_hooks(self) -> None:
+        """Refuse hooks that add names too late.
+
+        Raises:
+            pytest.UsageError: there is one.
+        """
+        from pytest_formfunc.hooked import refuse_late_hooks
+
+        with _usage_errors():
+            refuse_late_hooks(self.config, self._early)
 
     def run(self) -> Run:
         """Return the run that all tests share."""
@@ -153,6 +178,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what cannot be measured or compared, before anything is."""
     config = session.config
     state = config.stash[STATE]
+    if state.problem or any(PLAN in item.stash for item in session.items):
+        state.refuse_late_hooks()
     if state.problem:
         raise pytest.UsageError(state.problem)
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
