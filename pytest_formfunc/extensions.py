@@ -82,6 +82,12 @@ class Extensions:
     architectures: tuple[ArchitectureEntry, ...] = ()
     backends: tuple[BackendEntry, ...] = ()
 
+    @property
+    def modules(self) -> list[str]:
+        """Return the modules that the entries name."""
+        entries = (*self.patterns, *self.architectures, *self.backends)
+        return [entry.target.partition(":")[0] for entry in entries]
+
 
 def gather(offers: Iterable[Offer]) -> Extensions:
     """Check what was offered and return it as entries, in the order of the offers.

@@ -55,6 +55,12 @@ class State:
         """
         from pytest_formfunc import extensions, hooked
 
+        folder = capture_folder()
+        if folder is not None:
+            from pytest_formfunc.capture import entries_of_run
+
+            extensions.use(entries_of_run(folder))
+            return
         with _usage_errors():
             offers = [*extensions.entry_point_offers(), *hooked.hook_offers(self.config, self._early)]
             extensions.use(extensions.gather(offers))
@@ -178,7 +184,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what cannot be measured or compared, before anything is."""
     config = session.config
     state = config.stash[STATE]
-    if state.problem or any(PLAN in item.stash for item in session.items):
+    if capture_folder() is None and (state.problem or any(PLAN in item.stash for item in session.items)):
         state.refuse_late_hooks()
     if state.problem:
         raise pytest.UsageError(state.problem)

@@ -65,7 +65,7 @@ class BackendEntry:
         """Import the engine's module and return its class.
 
         Raises:
-            MeasurementError: an added engine does not import, or is no `Engine`.
+            MeasurementError: an added engine does not import, is no `Engine`, or does not name its artifact.
         """
         if self.added:
             what = f"backend {self.name!r}"
@@ -75,6 +75,11 @@ class BackendEntry:
             if not (isinstance(loaded, type) and issubclass(loaded, Engine)):
                 raise MeasurementError(
                     f"{what} ({self.target}) must be a subclass of pytest_formfunc.backends.base.Engine"
+                )
+            artifact = getattr(loaded, "artifact", None)
+            if not isinstance(artifact, str) or not artifact or "/" in artifact:
+                raise MeasurementError(
+                    f"{what} ({self.target}): its artifact is {artifact!r} and must be a file's name"
                 )
             return loaded
         module, _, name = self.target.partition(":")

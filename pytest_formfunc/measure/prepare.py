@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.errors import FormfuncError, MeasurementError
-from pytest_formfunc.forms.sources import uses_added_code
 from pytest_formfunc.targets import digest_code
 
 if TYPE_CHECKING:
@@ -171,6 +170,8 @@ def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared 
 
     Where others added the form or an engine, only a worker can tell: their modules are not imported here.
     """
+    from pytest_formfunc.forms.sources import uses_added_code  # here, for another revision's forms may know of none
+
     if uses_added_code(source) or any(backend_entry(engine).added for engine in engines.values()):
         return None
     known = source.content()

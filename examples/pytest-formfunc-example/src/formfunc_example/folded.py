@@ -14,7 +14,7 @@ from pytest_formfunc.errors import Unsupported
 class FoldedEngine(Engine):
     """The module traced by ``torch.fx``, its batch norms folded into convolutions and linear layers, channels last."""
 
-    artifact = "folded.pt"
+    artifact = "folded.pt2"
 
     def why_unavailable(self) -> str | None:
         """PyTorch runs on every CPU that it installs on."""
@@ -22,7 +22,7 @@ class FoldedEngine(Engine):
 
     @classmethod
     def prepare(cls, network: Any, artifact: Path) -> dict[str, Any]:
-        """Trace, fold and save.
+        """Trace, fold, export and save: what is saved needs none of the user's classes to be read.
 
         Raises:
             Unsupported: the model is a file, or what it does hangs on values, which ``torch.fx`` does not trace.
@@ -36,18 +36,18 @@ class FoldedEngine(Engine):
             folded = fuse(network.module)
         except Exception as error:  # tracing runs the user's code, which may raise anything
             raise Unsupported(f"torch.fx does not trace it ({type(error).__name__})") from error
-        torch.save(folded, artifact)
+        torch.export.save(torch.export.export(folded, network.inputs.args, network.inputs.kwargs), artifact)
         norms = torch.nn.modules.batchnorm._BatchNorm
         before, after = (sum(isinstance(one, norms) for one in net.modules()) for net in (network.module, folded))
         return {"folded": before - after}
 
     def load(self, source: Any, artifact: Path) -> None:
-        """Read the folded module, which this run wrote itself, and lay its weights out channels last."""
+        """Read the folded module and lay its weights out channels last."""
         import torch
 
         torch.set_num_threads(self.threads)
         self._torch = torch
-        self._module = torch.load(artifact, weights_only=False).to(memory_format=torch.channels_last)
+        self._module = torch.export.load(artifact).module().to(memory_format=torch.channels_last)
         self._arguments = source.inputs(0)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
