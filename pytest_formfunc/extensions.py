@@ -85,7 +85,7 @@ class Extensions:
     @property
     def modules(self) -> list[str]:
         """Return the modules that the entries name."""
-        entries = (*self.patterns, *self.architectures, *self.backends)
+        entries: tuple[Any, ...] = (*self.patterns, *self.architectures, *self.backends)
         return [entry.target.partition(":")[0] for entry in entries]
 
 
@@ -171,7 +171,7 @@ def _check_fields(entry: Any, offer: Offer) -> None:
     who = f"{offer.kind.what} {entry.name!r} of {offer.who}"
     for field in fields(entry):
         value = getattr(entry, field.name)
-        types, words = _TYPES[str(field.type)]
+        types, words = _TYPES.get(str(field.type), ((object,), ""))
         fits = isinstance(value, types)
         if isinstance(value, tuple):
             fits = fits and all(isinstance(one, str) for one in value)

@@ -17,6 +17,7 @@ from pytest_formfunc.fixtures import CASES, PLAN
 
 if TYPE_CHECKING:
     from pytest_formfunc.collect import Comparison
+    from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.run import Run
     from pytest_formfunc.settings import Settings
 
@@ -36,6 +37,7 @@ class State:
         self.comparison: Comparison | None = None
         self.deselected = 0
         self._early = config.pluginmanager.get_plugins()  # whose hooks may add names: those that came before options
+        self._added_before: Extensions | None = None
         self._settings: Settings | None = None
         self._run: Run | None = None
 
@@ -55,6 +57,7 @@ class State:
         """
         from pytest_formfunc import extensions, hooked
 
+        self._added_before = extensions.current()  # of a session around this one, in the same process
         folder = capture_folder()
         if folder is not None:
             from pytest_formfunc.capture import entries_of_run
@@ -64,6 +67,13 @@ class State:
         with _usage_errors():
             offers = [*extensions.entry_point_offers(), *hooked.hook_offers(self.config, self._early)]
             extensions.use(extensions.gather(offers))
+
+    def take_names_back(self) -> None:
+        """Put what was there before this session back into the tables; harmless to repeat."""
+        if self._added_before is not None:
+            from pytest_formfunc import extensions
+
+            extensions.use(self._added_before)
 
     def refuse_late_hooks(self) -> None:
         """Refuse hooks that add names too late.
@@ -317,8 +327,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End every worker where no session finished."""
+    """End every worker where no session finished; forget the names that this session's hooks added."""
     _close(config)
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.take_names_back()
 
 
 def _close(config: pytest.Config) -> None:

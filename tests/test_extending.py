@@ -6,6 +6,7 @@ import pytest
 from made_extensions import CONFTEST, write_extensions
 
 from conftest import MATRIX, git
+from pytest_formfunc.forms.patterns import pattern_names
 
 CASE = "shifted-d1-w8-1x3x32x32"
 
@@ -122,6 +123,15 @@ def test_hooks_are_not_asked_where_nothing_is_measured(project):
     project.write("test_other.py", "def test_one():\n    pass\n")
     outcome = project.pytest()
     assert outcome.code == 0, outcome.text
+
+
+def test_a_session_within_a_session_leaves_its_names(pytester):
+    """Plugin authors test with pytester in one process: what an inner session adds is gone after it."""
+    before = pattern_names()
+    pytester.makeconftest(CONFTEST)
+    inner = pytester.runpytest_inprocess("--collect-only", "--formfunc-patterns", "shifted", "-p", "no:cacheprovider")
+    assert inner.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert pattern_names() == before
 
 
 def test_an_entry_point_that_does_not_load_is_named_with_its_distribution(bench):

@@ -89,7 +89,7 @@ class BackendEntry:
     @property
     def added(self) -> bool:
         """Return whether others added it."""
-        return any(entry.target == self.target for entry in _added)
+        return self.name.partition("@")[0] in [entry.name for entry in _added]
 
     def make(self, threads: int) -> Engine:
         """Return the engine, nothing loaded yet."""
