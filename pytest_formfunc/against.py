@@ -111,7 +111,7 @@ class Against:
             if self._captured.problem:
                 return Absent("not comparable", f"the tests of {title} do not run: {self._captured.problem}")
             return Absent("new", f"{title} has no such test")
-        key = _key(case.source)
+        key = survey_key(case.source)
         bundled = not isinstance(case.source, FactorySource)
         broken = self._survey.get(key) or (self._survey.get("pattern:") if bundled else None)
         if broken:
@@ -121,7 +121,7 @@ class Against:
         return case.source
 
 
-def _key(source: Source) -> str:
+def survey_key(source: Source) -> str:
     """Return a source's key in a survey."""
     if isinstance(source, PatternSource):
         return f"pattern:{source.pattern}"

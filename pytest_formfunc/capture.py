@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shlex
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc import extensions
 from pytest_formfunc.capturing import CAPTURE_VARIABLE
 from pytest_formfunc.forms.sources import ModuleSource
 from pytest_formfunc.measure.environment import link_harness
 from pytest_formfunc.measure.sides import Side
 
 _LIST = "captured.jsonl"
+_EXTENSIONS = "extensions.pickle"
 
 
 # Left out of what is passed on: what would write files of the user's, end the run early, or spread it over processes.
@@ -86,6 +89,12 @@ def _note(folder: Path, entry: dict[str, str]) -> None:
         file.write(json.dumps(entry) + "\n")
 
 
+def entries_of_run(folder: Path) -> extensions.Extensions:
+    """Return the added entries of the run that compares, which are used in place of those of the other revision."""
+    entries: extensions.Extensions = pickle.loads((folder / _EXTENSIONS).read_bytes())
+    return entries
+
+
 @dataclass(frozen=True)
 class Captured:
     """What the other revision's tests measure.
@@ -110,6 +119,7 @@ def capture_models(side: Side, arguments: Sequence[str], folder: Path, limit_s: 
         folder: where to write models; must exist.
         limit_s: how long all of it may take.
     """
+    (folder / _EXTENSIONS).write_bytes(pickle.dumps(extensions.current()))
     harness = link_harness(folder / "harness")  # this revision's plugin, whatever the other revision's import path has
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
     if "PYTEST_DISABLE_PLUGIN_AUTOLOAD" in os.environ:

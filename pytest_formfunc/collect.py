@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.benchmark_bridge import compared_files
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.extensions import current
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.gate.baseline import Baseline, Key, parse_baseline
 from pytest_formfunc.plan import TestPlan
@@ -197,8 +198,8 @@ def begin_side_by_side(
     if settings.against_env:
         environment = open_environment(Path(settings.against_env), run.scratch / "harness")
     revision = check_out(settings.against, root, run.scratch / "other", in_ci=settings.in_ci)
-    own_module = settings.model.partition(":")[0]
-    against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), [own_module], environment))
+    own_modules = [settings.model.partition(":")[0], *current().modules]
+    against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), own_modules, environment))
     run.survey(against)
     own_models = [plan.group for plan in plans if plan.group not in known]
     selection = select(revision.there)

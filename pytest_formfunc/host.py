@@ -92,12 +92,16 @@ def llc_bytes() -> int:
     return best[1]
 
 
-@functools.cache
 def describe_host() -> dict[str, Any]:
     """Return the machine and the versions, as JSON."""
+    return _describe_host(distributions())
+
+
+@functools.cache
+def _describe_host(engines: tuple[str, ...]) -> dict[str, Any]:
     name, isa, generation = _cpu()
     versions = {"python": platform.python_version()}
-    for package in (*distributions(), "pytest-formfunc", "pytest-benchmark", "numpy"):
+    for package in (*engines, "pytest-formfunc", "pytest-benchmark", "numpy"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {

@@ -18,6 +18,7 @@ from pytest_formfunc.fixtures import CASES, PLAN
 
 if TYPE_CHECKING:
     from pytest_formfunc.collect import Comparison
+    from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.run import Run
     from pytest_formfunc.settings import Settings
 
@@ -36,13 +37,16 @@ class State:
         self.problem: str | None = None
         self.comparison: Comparison | None = None
         self.deselected = 0
+        self._early = config.pluginmanager.get_plugins()  # whose hooks may add names: those that came before options
+        self._added_before: Extensions | None = None
         self._settings: Settings | None = None
         self._run: Run | None = None
 
     @property
     def settings(self) -> Settings:
-        """Return the settings, read and checked on first use."""
+        """Return the settings, read and checked on first use; the names that others add are known from then on."""
         if self._settings is None:
+            self._add_names()
             self._settings = options.settings_from(self.config)
             if self._settings.best:
                 self._settings = self._with_what_is_available(self._settings)
@@ -68,6 +72,43 @@ class State:
             raise pytest.UsageError("formfunc: --formfunc-backends best finds no backend but native here; see "
                                     "--formfunc-list")  # fmt: skip
         return replace(settings, backends=available)
+
+    def _add_names(self) -> None:
+        """Put the patterns, architectures and backends that others add into the tables.
+
+        Raises:
+            pytest.UsageError: one of them cannot be.
+        """
+        from pytest_formfunc import extensions, hooked
+
+        self._added_before = extensions.current()  # of a session around this one, in the same process
+        folder = capture_folder()
+        if folder is not None:
+            from pytest_formfunc.capture import entries_of_run
+
+            extensions.use(entries_of_run(folder))
+            return
+        with _usage_errors():
+            offers = [*extensions.entry_point_offers(), *hooked.hook_offers(self.config, self._early)]
+            extensions.use(extensions.gather(offers))
+
+    def take_names_back(self) -> None:
+        """Put what was there before this session back into the tables; harmless to repeat."""
+        if self._added_before is not None:
+            from pytest_formfunc import extensions
+
+            extensions.use(self._added_before)
+
+    def refuse_late_hooks(self) -> None:
+        """Refuse hooks that add names too late.
+
+        Raises:
+            pytest.UsageError: there is one.
+        """
+        from pytest_formfunc.hooked import refuse_late_hooks
+
+        with _usage_errors():
+            refuse_late_hooks(self.config, self._early)
 
     def run(self) -> Run:
         """Return the run that all tests share."""
@@ -177,6 +218,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what cannot be measured or compared, before anything is."""
     config = session.config
     state = config.stash[STATE]
+    if capture_folder() is None and (state.problem or any(PLAN in item.stash for item in session.items)):
+        state.refuse_late_hooks()
     if state.problem:
         raise pytest.UsageError(state.problem)
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
@@ -308,8 +351,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End every worker where no session finished."""
+    """End every worker where no session finished; forget the names that this session's hooks added."""
     _close(config)
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.take_names_back()
 
 
 def _close(config: pytest.Config) -> None:

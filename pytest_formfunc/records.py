@@ -174,6 +174,7 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Return the contract's object; every figure finite, or null."""
         out: dict[str, Any] = {
+            **self.facts,  # first: what the contract names is not an engine's to say
             "schema": SCHEMA,
             "case": self.case,
             "form": self.form,
@@ -203,7 +204,6 @@ class Record:
             "inferences": self.inferences,
             "throughput_per_s": self.batch / self.latency_s.median,
             "settings": self.settings,
-            **self.facts,
         }
         if self.speedup is not None:
             out["speedup"] = _estimate_json(self.speedup)

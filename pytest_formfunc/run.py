@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import judging_graph
-from pytest_formfunc.against import Absent, Against
+from pytest_formfunc.against import Absent, Against, survey_key
 from pytest_formfunc.assemble import assemble_record
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
-from pytest_formfunc.forms.sources import FactorySource, Source
+from pytest_formfunc.forms.sources import FactorySource, Source, uses_added_code
 from pytest_formfunc.gate.baseline import Baseline, Key
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
 from pytest_formfunc.judging import SideBySideJudge
@@ -113,7 +113,8 @@ class Run:
         """Find out what the other revision and its environment have; raises what `Against.check_environment` raises."""
         backends = {name for planned in self._planned.values() for name in planned if name != NATIVE}
         against.check_environment(self._server, sorted(backends | {self.settings.native}))
-        targets = [case.source.target for case in self._known_cases.values() if isinstance(case.source, FactorySource)]
+        sources = [case.source for case in self._known_cases.values()]
+        targets = [survey_key(one) for one in sources if isinstance(one, FactorySource) or uses_added_code(one)]
         against.survey(self._server, targets)
 
     def check_backends(self, backends: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(pytest_formfunc.__file__).parent
 LAYERS = [
     {"plugin", "command"},
     {"fixtures"},
-    {"options", "hookspecs"},
+    {"options", "hookspecs", "hooked"},
     {"collect"},
     {"report"},
     {"plan"},
@@ -23,10 +23,11 @@ LAYERS = [
     {"assemble", "settings", "result", "capture"},
     {"gate"},
     {"cases", "measure"},
+    {"extensions"},
     {"forms", "backends", "function", "parity", "host"},
     {"records"},
     {"stats"},
-    {"units", "errors", "benchmark_bridge", "option_specs", "capturing"},
+    {"units", "errors", "benchmark_bridge", "option_specs", "capturing", "targets"},
 ]
 MAY_IMPORT_PYTEST = {"plugin", "options", "hookspecs", "fixtures"}
 MODULES = sorted(ROOT.rglob("*.py"))

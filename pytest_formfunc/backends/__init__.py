@@ -1,16 +1,19 @@
 """Which engines there are. Names only: an engine's module is loaded on first use, in a worker.
 
-A new backend is one file and one line here (and one extra in ``pyproject.toml``).
+A new backend is one file and one line here (and one extra in ``pyproject.toml``). Others add theirs without touching
+this file: docs/extending.md.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_formfunc.errors import BadInput
+from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.targets import load_target
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
@@ -27,7 +30,7 @@ class BackendEntry:
         target: ``module:class``.
         distributions: what must be installed; their versions are part of an artifact's key.
         preload: modules that the warm server imports, so that a worker does not have to.
-        extra: the extra of pytest-formfunc that installs it.
+        extra: the extra of pytest-formfunc that installs it; empty where others add it.
         precision: the precision that outputs are compared in: ``f32``, ``bf16`` or ``int8``.
         summary: one clause for ``--formfunc-list``.
         devices: whether a device can be named, as in ``openvino@GPU``.
@@ -36,11 +39,11 @@ class BackendEntry:
 
     name: str
     target: str
-    distributions: tuple[str, ...]
-    preload: tuple[str, ...]
-    extra: str
-    precision: str
-    summary: str
+    distributions: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+    extra: str = ""
+    precision: str = "f32"
+    summary: str = ""
     devices: bool = False
     device: str = ""
 
@@ -55,14 +58,38 @@ class BackendEntry:
         if not missing:
             return None
         verb = "is" if len(missing) == 1 else "are"
-        advice = f'pip install "pytest-formfunc[{self.extra}]"'
+        advice = f'pip install "pytest-formfunc[{self.extra}]"' if self.extra else f"pip install {' '.join(missing)}"
         return f"{' and '.join(missing)} {verb} not installed ({advice})"
 
     def engine_class(self) -> type[Engine]:
-        """Import the engine's module and return its class."""
+        """Import the engine's module and return its class.
+
+        Raises:
+            MeasurementError: an added engine does not import, is no `Engine`, or does not name its artifact.
+        """
+        if self.added:
+            what = f"backend {self.name!r}"
+            loaded: type[Engine] = load_target(self.target, what)
+            from pytest_formfunc.backends.base import Engine
+
+            if not (isinstance(loaded, type) and issubclass(loaded, Engine)):
+                raise MeasurementError(
+                    f"{what} ({self.target}) must be a subclass of pytest_formfunc.backends.base.Engine"
+                )
+            artifact = getattr(loaded, "artifact", None)
+            if not isinstance(artifact, str) or not artifact or "/" in artifact:
+                raise MeasurementError(
+                    f"{what} ({self.target}): its artifact is {artifact!r} and must be a file's name"
+                )
+            return loaded
         module, _, name = self.target.partition(":")
-        loaded: type[Engine] = getattr(importlib.import_module(module), name)
+        loaded = getattr(importlib.import_module(module), name)
         return loaded
+
+    @property
+    def added(self) -> bool:
+        """Return whether others added it."""
+        return self.name.partition("@")[0] in [entry.name for entry in _added]
 
     def make(self, threads: int) -> Engine:
         """Return the engine, nothing loaded yet."""
@@ -108,19 +135,40 @@ BACKENDS = (
 )
 
 
+_added: tuple[
+    BackendEntry, ...
+] = ()  # this process' state: the parent asks hooks for it, a worker takes it from its job
+
+
+def use_added(entries: Iterable[BackendEntry]) -> None:
+    """Replace the backends that others added by these, whose names were checked."""
+    global _added  # noqa: PLW0603 - one run a process
+    _added = tuple(entries)
+
+
+def added_backends() -> tuple[BackendEntry, ...]:
+    """Return the backends that others added."""
+    return _added
+
+
+def all_backends() -> tuple[BackendEntry, ...]:
+    """Return every known backend's line, native first, added ones last."""
+    return (*BACKENDS, *_added)
+
+
 def distributions() -> tuple[str, ...]:
     """Return every distribution that some backend needs, without repeats."""
-    return tuple(dict.fromkeys(name for entry in BACKENDS for name in entry.distributions))
+    return tuple(dict.fromkeys(name for entry in all_backends() for name in entry.distributions))
 
 
 def preload_modules() -> tuple[str, ...]:
     """Return every module that the warm server imports, without repeats."""
-    return tuple(dict.fromkeys(name for entry in BACKENDS for name in entry.preload))
+    return tuple(dict.fromkeys(name for entry in all_backends() for name in entry.preload))
 
 
 def backend_names() -> tuple[str, ...]:
     """Return every known backend's name, native first."""
-    return tuple(entry.name for entry in BACKENDS)
+    return tuple(entry.name for entry in all_backends())
 
 
 def backend_entry(name: str) -> BackendEntry:
@@ -130,12 +178,12 @@ def backend_entry(name: str) -> BackendEntry:
         BadInput: no such backend, or a device where none can be named.
     """
     base, at, device = name.partition("@")
-    for entry in BACKENDS:
+    for entry in all_backends():
         if entry.name == base:
             if not at:
                 return entry
             if not entry.devices or not device:
-                named = " or ".join(f"{one.name}@DEVICE" for one in BACKENDS if one.devices)
+                named = " or ".join(f"{one.name}@DEVICE" for one in all_backends() if one.devices)
                 raise BadInput(f"unknown backend {name!r}: a device is named as in {named}")
             return replace(entry, name=name, device=device)
     raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.targets import load_target
 
 
 class Entry(Protocol):
@@ -18,7 +19,7 @@ class Entry(Protocol):
 
     @property
     def target(self) -> str:
-        """Return ``module:ClassName``, the module seen from the table's package."""
+        """Return ``module:ClassName``: the module seen from the table's package, or, of an added entry, absolute."""
 
 
 E = TypeVar("E", bound=Entry)
@@ -55,3 +56,64 @@ def import_target(package: str, entry: Entry) -> Any:
     """Import an entry's class; this is where torch gets loaded."""
     module_name, class_name = entry.target.split(":")
     return getattr(import_module(f"{package}.{module_name}"), class_name)
+
+
+class Table(Generic[E]):
+    """The entries of this package, and those that others add for a run.
+
+    Added ones are this process' state: the parent takes them from hooks and entry points, a worker from its job.
+
+    Attributes:
+        what: what an entry is called in sentences.
+        bundled: this package's own entries, in order.
+        added: the others, in the order in which they were added.
+    """
+
+    def __init__(self, what: str, package: str, bundled: Iterable[E]) -> None:
+        """Take this package's entries; ``package`` is what their modules are seen from."""
+        self.what = what
+        self._package = package
+        self._bundled = index_by_name(bundled, what)
+        self._added: dict[str, E] = {}
+
+    @property
+    def bundled(self) -> tuple[E, ...]:
+        """Return this package's entries."""
+        return tuple(self._bundled.values())
+
+    @property
+    def added(self) -> tuple[E, ...]:
+        """Return the entries that others added."""
+        return tuple(self._added.values())
+
+    def use_added(self, entries: Iterable[E]) -> None:
+        """Replace the added entries by these, whose names were checked."""
+        self._added = {entry.name: entry for entry in entries}
+
+    def is_added(self, name: str) -> bool:
+        """Return whether a name is one that others added."""
+        return name in self._added
+
+    def names(self) -> tuple[str, ...]:
+        """List all names, added ones last."""
+        return (*self._bundled, *self._added)
+
+    def entry(self, name: str) -> E:
+        """Return the entry of a name.
+
+        Raises:
+            BadInput: there is none.
+        """
+        return look_up({**self._bundled, **self._added}, name, self.what)
+
+    def load(self, name: str) -> Any:
+        """Import what an entry names; this is where torch gets loaded.
+
+        Raises:
+            BadInput: there is no such entry.
+            MeasurementError: an added entry's module does not import, or lacks what the entry names.
+        """
+        entry = self.entry(name)
+        if name in self._added:
+            return load_target(entry.target, f"{self.what} {name!r}")
+        return import_target(self._package, entry)

@@ -12,7 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_formfunc.errors import BadInput
+from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.forms import architectures, patterns
+from pytest_formfunc.forms.registry import Table
+from pytest_formfunc.targets import digest_code
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,10 +49,18 @@ class _BundledSource:
     seed: int
 
     def content(self) -> str:
-        """See `Source.content`; the code of this package decides, beside the fields."""
+        """See `Source.content`; the code of this package decides, beside the fields, and that of an added form.
+
+        Raises:
+            MeasurementError: an added form does not import.
+        """
         digest = hashlib.sha256(repr(self).encode())
         for file in sorted(Path(__file__).parent.rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
+        table, name = self._entry
+        if table.is_added(name):
+            table.load(name)
+            digest.update(digest_code(table.entry(name).target).encode())
         return digest.hexdigest()
 
     def build(self) -> Network:
@@ -57,12 +68,15 @@ class _BundledSource:
 
         Raises:
             BadInput: there is no such form, or not at this size or input shape.
+            MeasurementError: an added form is not what its entry says.
         """
         from pytest_formfunc.forms.built import Network
         from pytest_formfunc.forms.initialise import initialise
 
         module = self._make()
         inputs = self.inputs(self.seed)
+        if self.is_added:
+            self._check_figures(module, inputs)
         initialise(module, inputs.args, self.seed)
         return Network(inputs, self.inputs, module)
 
@@ -74,9 +88,46 @@ class _BundledSource:
         """See `Source.inputs`."""
         return _seeded_images(self.input_shape, seed)
 
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        raise NotImplementedError
+
+    @property
+    def is_added(self) -> bool:
+        """Return whether others added this form: then only a worker, which imports its module, knows its content."""
+        table, name = self._entry
+        return table.is_added(name)
+
+    @property
+    def _entry(self) -> tuple[Table[Any], str]:
+        """Return the table that the form is in, and its name there."""
+        raise NotImplementedError
+
     def _make(self) -> nn.Module:
         """Make the network, its weights yet to be drawn."""
         raise NotImplementedError
+
+    def _promised(self) -> dict[str, tuple[float | None, float]]:
+        """Return what is said of parameters and multiply-accumulates, and how far off each may be."""
+        raise NotImplementedError
+
+    def _check_figures(self, module: nn.Module, inputs: Inputs) -> None:
+        """Hold an added form to what is said of it, as tests hold the bundled ones.
+
+        Raises:
+            MeasurementError: a figure is wrong.
+        """
+        from pytest_formfunc.function.cost import count_cost
+
+        table, name = self._entry
+        cost = count_cost(module, inputs.args, inputs.kwargs)
+        for key, (said, tolerance) in self._promised().items():
+            counted = getattr(cost, key)
+            if said is not None and abs(counted - said) > tolerance:
+                raise MeasurementError(
+                    f"{table.what} {name!r} ({table.entry(name).target}) says {said:,.0f} {key} of {self.describe()}, "
+                    f"and it has {counted:,}"
+                )
 
 
 @dataclass(frozen=True)
@@ -92,6 +143,19 @@ class PatternSource(_BundledSource):
     def describe(self) -> str:
         """See `Source.describe`."""
         return f"{self.pattern}-d{self.depth}-w{self.width}"
+
+    @property
+    def _entry(self) -> tuple[Table[Any], str]:
+        return patterns.TABLE, self.pattern
+
+    def _promised(self) -> dict[str, tuple[float | None, float]]:
+        from pytest_formfunc.forms.network import CLASSES, count_network_macs, count_network_params
+
+        sizes = (self.pattern, self.depth, self.width)
+        return {
+            "params": (count_network_params(*sizes, self.input_shape[1], CLASSES), 0),
+            "macs": (count_network_macs(*sizes, self.input_shape, CLASSES), 0),
+        }
 
     def _make(self) -> nn.Module:
         import torch
@@ -117,14 +181,37 @@ class ArchitectureSource(_BundledSource):
         """See `Source.describe`."""
         return self.name
 
+    @property
+    def _entry(self) -> tuple[Table[Any], str]:
+        return architectures.TABLE, self.name
+
+    def _promised(self) -> dict[str, tuple[float | None, float]]:
+        entry = architectures.architecture_entry(self.name)
+        ours = (self.input_shape[0], *entry.input_shape[1:])  # the figure is for one image of the size it is made for
+        macs = None if entry.macs is None or self.input_shape != ours else entry.macs * 1e6 * self.input_shape[0]
+        digits = len(str(entry.macs).partition(".")[2])
+        return {"params": (entry.params, 0), "macs": (macs, 0.51e6 * 10**-digits * self.input_shape[0])}
+
     def _make(self) -> nn.Module:
         import torch
+        from torch import nn
 
-        from pytest_formfunc.forms.architectures import architecture_class
-
+        make = architectures.architecture_class(self.name)
         with torch.random.fork_rng(devices=[]):
-            network = architecture_class(self.name)()
+            try:
+                network = make()
+            except Exception as error:  # an added one may raise anything
+                raise MeasurementError(f"architecture {self.name!r} raises {_one_line(error)}") from error
+        if not isinstance(network, nn.Module):
+            raise MeasurementError(
+                f"architecture {self.name!r} must make a torch.nn.Module, not {type(network).__name__}"
+            )
         return network.eval()
+
+
+def uses_added_code(source: Source) -> bool:
+    """Return whether a source is a pattern or an architecture that others added."""
+    return isinstance(source, _BundledSource) and source.is_added
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 The key of a case's folder is a digest of everything that shapes the artifacts: for the bundled patterns the
 source code of ``forms/``, name, sizes, seed and versions; for a user's module the exported program and
-its weights. A folder appears under its key in one rename, complete or not at all.
+its weights; for added forms and engines their source code too. A folder appears under its key in one rename, complete
+or not at all.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.errors import FormfuncError, MeasurementError
+from pytest_formfunc.targets import digest_code
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -71,7 +73,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
         cache: folder of all artifacts.
 
     Raises:
-        MeasurementError: native cannot take the model.
+        MeasurementError: native cannot take the model; or an added form does not import.
         Exception: whatever building the user's model raises.
     """
     import torch
@@ -79,11 +81,17 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     torch.set_num_threads(threads)
     started = time.perf_counter()
     network = None
+    unusable = _load_added(engines)
+    if NATIVE in unusable:
+        raise MeasurementError(unusable[NATIVE])
+    engines = {backend: engine for backend, engine in engines.items() if backend not in unusable}
+    _check_shared_artifacts(engines)
     known = source.content()
     if known is None:
         network = source.build()
         _try_once(network)
         known = _content_of(network)
+    known += _code_of(engines)
     wanted: dict[str, str] = {}
     for engine in engines.values():
         wanted.setdefault(_artifact_of(engine), engine)
@@ -97,7 +105,42 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     if (reason := refused.get(_artifact_of(engines[NATIVE]))) is not None:
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
     converted = tuple(name for name in missing if name not in refused)
-    return _read(folder, engines, refused, converted, time.perf_counter() - started)
+    prepared = _read(folder, engines, refused, converted, time.perf_counter() - started)
+    return replace(prepared, refused=prepared.refused | unusable)
+
+
+def _load_added(engines: Mapping[str, str]) -> dict[str, str]:
+    """Import the engines that others added; return why some cannot be used, by backend."""
+    unusable = {}
+    for backend, engine in engines.items():
+        try:
+            backend_entry(engine).engine_class()
+        except MeasurementError as error:
+            unusable[backend] = str(error)
+    return unusable
+
+
+def _check_shared_artifacts(engines: Mapping[str, str]) -> None:
+    """Make sure that engines whose artifacts bear one name make them in one way, for only one of them does.
+
+    Raises:
+        MeasurementError: two of them do not; the sentence names both.
+    """
+    makers: dict[str, tuple[str, Any]] = {}
+    for engine in engines.values():
+        loaded = backend_entry(engine).engine_class()
+        other, function = makers.setdefault(loaded.artifact, (engine, loaded.prepare.__func__))  # type: ignore[attr-defined]
+        if function is not loaded.prepare.__func__:  # type: ignore[attr-defined]
+            raise MeasurementError(
+                f"backends {other!r} and {engine!r} both call their artifact {loaded.artifact} and make it "
+                "differently: one of them must call it something else"
+            )
+
+
+def _code_of(engines: Mapping[str, str]) -> str:
+    """Return a text that changes with the code of the added engines among these."""
+    entries = {engine: backend_entry(engine) for engine in sorted(engines.values())}
+    return "".join(f"|{name}:{digest_code(entry.target)}" for name, entry in entries.items() if entry.added)
 
 
 def _artifact_of(engine: str) -> str:
@@ -123,7 +166,14 @@ def _one_line(error: BaseException) -> str:
 
 
 def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared | None:
-    """Return a case's artifacts if all are there and its content is known without building it. Needs no torch."""
+    """Return a case's artifacts if all are there and its content is known without building it. Needs no torch.
+
+    Where others added the form or an engine, only a worker can tell: their modules are not imported here.
+    """
+    from pytest_formfunc.forms.sources import uses_added_code  # here, for another revision's forms may know of none
+
+    if uses_added_code(source) or any(backend_entry(engine).added for engine in engines.values()):
+        return None
     known = source.content()
     if known is None:
         return None
@@ -160,15 +210,15 @@ def _read(
 
 def cache_key(content: str, description: str) -> str:
     """Return the folder's name: readable start, then a digest of content and versions."""
-    digest = hashlib.sha256(f"{_LAYOUT}|{content}|{_versions()}".encode()).hexdigest()[:20]
+    digest = hashlib.sha256(f"{_LAYOUT}|{content}|{_versions(distributions())}".encode()).hexdigest()[:20]
     readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in description)[:60]
     return f"{readable}-{digest}"
 
 
 @functools.cache
-def _versions() -> str:
+def _versions(engines: tuple[str, ...]) -> str:
     versions = {}
-    for name in (*distributions(), "pytest-formfunc"):
+    for name in (*engines, "pytest-formfunc"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return json.dumps(versions, sort_keys=True)

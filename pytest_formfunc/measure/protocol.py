@@ -6,6 +6,7 @@ import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_formfunc.extensions import Extensions
 from pytest_formfunc.measure.environment import Environment
 
 
@@ -22,6 +23,7 @@ class Job:
         forms: folder of another revision's ``forms`` package, to be used in place of the installed one; or None.
         environment: another environment, whose own import path then comes after ``sys_path``; or None.
         trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
+        extensions: the patterns, architectures and backends that others added to the parent.
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Job:
     forms: str | None = None
     environment: Environment | None = None
     trees: tuple[str, str] | None = None
+    extensions: Extensions = field(default_factory=Extensions)
 
     @property
     def payload(self) -> dict[str, Any]:

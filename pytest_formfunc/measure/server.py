@@ -1,8 +1,9 @@
 """The warm server: a process that has imported the engines and forks a worker for each job.
 
-Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that a fork of it is
-safe, and it never runs a model. It exits when the parent's end of the control socket closes, and the
-workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one included.
+Run as ``python -m pytest_formfunc.measure.server FD MODULE...``, the modules to import first. It stays
+single-threaded, so that a fork of it is safe, and it never runs a model. It exits when the parent's end of the control
+socket closes, and the workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one
+included.
 
 The standard library's forkserver is not used because it re-runs the parent's ``__main__`` in each child
 (here: pytest), shares one preload list with the user's own code, and cannot tell how a child ended.
@@ -16,19 +17,18 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-
-from pytest_formfunc.backends import preload_modules
 
 _PR_SET_PDEATHSIG = 1
 
 
-def preload() -> None:
+def preload(modules: Sequence[str]) -> None:
     """Import what the workers will need; what does not import is said by the worker that needs it."""
     # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
     # would not be alone. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    for name in ("numpy", "cloudpickle", *preload_modules()):
+    for name in ("numpy", "cloudpickle", "pytest_formfunc.extensions", *modules):
         with contextlib.suppress(Exception):  # a broken engine must not stop the others
             __import__(name)
 
@@ -102,7 +102,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it then closes us
     die_with_parent(os.getppid())
     control = socket.socket(fileno=int(sys.argv[1]))
-    preload()
+    preload(sys.argv[2:])
     control.sendall(b"R")
     serve(control)
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from pytest_formfunc.backends import preload_modules
 from pytest_formfunc.errors import WorkerDied
 from pytest_formfunc.measure.environment import Environment
 
@@ -45,7 +46,7 @@ class ServerProcess:
         variables["PYTHONPATH"] = os.pathsep.join(path)
         # Rewritten bytecode and coverage start-up hooks of the parent are of no use in there.
         self._process = subprocess.Popen(
-            [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno())],
+            [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno()), *preload_modules()],
             pass_fds=[theirs.fileno()],
             env=variables,
             stdin=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc import extensions
 from pytest_formfunc.errors import FormfuncError, MeasurementError
 from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
@@ -39,6 +40,7 @@ def worker_main(connection: Connection) -> None:
         os.chdir(job.cwd)
         if job.forms is not None:
             _use_forms(Path(job.forms))
+        _add_names(job)
         handler(connection, job)
     except (EOFError, BrokenPipeError, ConnectionError):
         raise
@@ -68,6 +70,17 @@ def _use_forms(folder: Path) -> None:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     sys.modules["pytest_formfunc"].forms = module  # type: ignore[attr-defined]
     spec.loader.exec_module(module)
+
+
+def _add_names(job: Job) -> None:
+    """Make the names that others added known in this process."""
+    extensions.use(job.extensions)
+    if job.forms is None:
+        return
+    for name, entries in (("patterns", job.extensions.patterns), ("architectures", job.extensions.architectures)):
+        # Another revision's package may not import, which the job itself will say, or know nothing of added names.
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"pytest_formfunc.forms.{name}").TABLE.use_added(entries)
 
 
 def _check_whose_code(job: Job) -> None:
@@ -112,22 +125,26 @@ def _survey(connection: Connection, job: Job) -> None:
         answer |= {f"architecture:{name}": None for name in architecture_names()}
     except Exception as error:  # noqa: BLE001 - the other revision's code may raise anything
         answer["pattern:"] = _failure(error).reason
-    for target in job.payload["targets"]:
-        module_name, _, attribute = target.partition(":")
+    # Added entries are those of the run; whether what they name is there is another question, asked of those in use.
+    added = {f"pattern:{entry.name}": entry.target for entry in job.extensions.patterns}
+    added |= {f"architecture:{entry.name}": entry.target for entry in job.extensions.architectures}
+    answer = {key: reason for key, reason in answer.items() if key not in added}
+    for key in job.payload["targets"]:
+        module_name, _, attribute = added.get(key, key).partition(":")
         try:
             if importlib.util.find_spec(module_name) is None:
                 continue
         except ModuleNotFoundError:
             continue  # of a package above it
         except Exception as error:  # noqa: BLE001
-            answer[target] = _failure(error).reason
+            answer[key] = _failure(error).reason
             continue
         try:
             if hasattr(importlib.import_module(module_name), attribute):
                 _check_whose_code(job)
-                answer[target] = None
+                answer[key] = None
         except BaseException as error:  # noqa: BLE001 - a module may exit as it is imported
-            answer[target] = _failure(error).reason
+            answer[key] = _failure(error).reason
     connection.send(answer)
 
 

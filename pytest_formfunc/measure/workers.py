@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from pytest_formfunc import extensions
 from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
 from pytest_formfunc.measure.environment import Environment
 from pytest_formfunc.measure.protocol import Failure, Job
@@ -133,7 +134,9 @@ class WorkerServer:
         sys_path = tuple(sys.path) if side.sys_path is None else side.sys_path
         cwd = side.cwd or os.getcwd()
         packed = pickle.dumps(payload)
-        return Job(kind, sys_path, cwd, self.threads, packed, side.forms, side.environment, side.trees)
+        return Job(
+            kind, sys_path, cwd, self.threads, packed, side.forms, side.environment, side.trees, extensions.current()
+        )
 
     def close(self) -> None:
         """End the servers and, with them, every worker; harmless to repeat."""

@@ -1,15 +1,16 @@
 """Every named architecture, without loading torch.
 
 Add one in two steps: a class in its family's file and one line in `ARCHITECTURES`. Its option, its test and its row in
-the report come from here.
+the report come from here. Others add theirs without touching this file: docs/extending.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_formfunc.forms.registry import import_target, index_by_name, look_up
+from pytest_formfunc.forms.registry import Table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,8 +22,9 @@ class ArchitectureEntry:
 
     Attributes:
         name: as the user types it.
-        target: ``module:ClassName``, the module seen from this package; the class takes no arguments.
-        params: parameters, for a thousand classes.
+        target: ``module:ClassName``, the module seen from this package, or absolute where others add it; it takes no
+            arguments.
+        params: parameters, for a thousand classes, or None where an added one leaves them open.
         macs: multiply-adds of convolutions and linear layers for one image, in millions, or None where no source has
             them.
         side: pixels on a side of the image that it is made for.
@@ -31,8 +33,8 @@ class ArchitectureEntry:
 
     name: str
     target: str
-    params: int
-    macs: float | None
+    params: int | None = None
+    macs: float | None = None
     side: int = 224
     fixed: bool = False
 
@@ -73,12 +75,12 @@ ARCHITECTURES: tuple[ArchitectureEntry, ...] = (
     ArchitectureEntry("amoebanet_a", "nasnet:AmoebaNetA", 5_086_930, 554.7),
     ArchitectureEntry("darts", "darts:Darts", 4_718_752, 529.9),
 )
-_BY_NAME = index_by_name(ARCHITECTURES, "architecture")
+TABLE = Table("architecture", __name__, ARCHITECTURES)
 
 
 def architecture_names() -> tuple[str, ...]:
-    """List all names in their fixed order."""
-    return tuple(_BY_NAME)
+    """List all names in their fixed order, added ones last."""
+    return TABLE.names()
 
 
 def architecture_entry(name: str) -> ArchitectureEntry:
@@ -87,14 +89,15 @@ def architecture_entry(name: str) -> ArchitectureEntry:
     Raises:
         BadInput: there is none of that name.
     """
-    return look_up(_BY_NAME, name, "architecture")
+    return TABLE.entry(name)
 
 
-def architecture_class(name: str) -> type[nn.Module]:
+def architecture_class(name: str) -> Callable[[], nn.Module]:
     """Import an architecture's class; this is where torch gets loaded.
 
     Raises:
         BadInput: there is no architecture of that name.
+        MeasurementError: an added one's target does not import.
     """
-    found: type[nn.Module] = import_target(__name__, architecture_entry(name))
+    found: Callable[[], nn.Module] = TABLE.load(name)
     return found

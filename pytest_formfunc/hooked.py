@@ -1,0 +1,58 @@
+"""Ask the hooks of conftest files and plugins for patterns, architectures and backends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.extensions import KINDS, Kind, Offer, one_line
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def hook_offers(config: pytest.Config, early: Collection[Any]) -> Iterator[Offer]:
+    """Yield what each hook returns, in the order in which the plugins were registered.
+
+    Args:
+        config: of this run.
+        early: the plugins that are asked: those that were there before options were checked.
+
+    Raises:
+        BadInput: a hook raises; the sentence names its file or plugin.
+    """
+    manager = config.pluginmanager
+    for kind in KINDS:
+        plugins = [impl.plugin for impl in getattr(config.hook, kind.hook).get_hookimpls()]
+        for plugin in plugins:
+            if not any(plugin is one for one in early):
+                continue
+            others = [other for other in plugins if other is not plugin]
+            who = _name(config, kind, plugin)
+            try:
+                (given,) = manager.subset_hook_caller(kind.hook, others)(config=config) or [()]
+            except Exception as error:  # the author's code may raise anything
+                raise BadInput(f"{who} raises {one_line(error)}") from error
+            yield Offer(kind, who, given)
+
+
+def refuse_late_hooks(config: pytest.Config, early: Collection[Any]) -> None:
+    """Refuse hooks that came when options were already checked.
+
+    Raises:
+        BadInput: there is one, in a conftest.py below the folders that were named.
+    """
+    for kind in KINDS:
+        for impl in getattr(config.hook, kind.hook).get_hookimpls():
+            if not any(impl.plugin is one for one in early):
+                raise BadInput(
+                    f"{_name(config, kind, impl.plugin)} comes too late, when options were already checked: name its "
+                    "folder on the command line, or move it to the conftest.py of the root folder"
+                )
+
+
+def _name(config: pytest.Config, kind: Kind, plugin: Any) -> str:
+    name = str(config.pluginmanager.get_name(plugin))
+    root = f"{config.rootpath}/"
+    return f"hook {kind.hook} of {name.removeprefix(root)}"

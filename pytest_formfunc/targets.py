@@ -1,0 +1,99 @@
+"""Classes that are named as ``package.module:Class``: import them with clear faults, and digest their source code."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc.errors import MeasurementError
+
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def is_target(text: str) -> bool:
+    """Return whether a text has the form of a target.
+
+    >>> is_target("package.module:Class"), is_target("package.module.Class"), is_target(":Class")
+    (True, False, False)
+    """
+    return _TARGET.fullmatch(text) is not None
+
+
+def load_target(target: str, what: str) -> Any:
+    """Import a target's module and return what the target names.
+
+    Args:
+        target: ``package.module:Class``.
+        what: begins the sentence of a fault.
+
+    Raises:
+        MeasurementError: the module does not import, or has no such name.
+    """
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = import_module(module_name)
+    except Exception as error:  # importing runs the author's code, which may raise anything
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
+        raise MeasurementError(f"{what} ({target}) does not import: {reason}") from error
+    if not hasattr(module, attribute):
+        raise MeasurementError(f"{what} ({target}): module {module_name} has no {attribute!r}")
+    return getattr(module, attribute)
+
+
+@functools.cache
+def digest_code(target: str) -> str:
+    """Digest the source code behind an imported target.
+
+    That is its whole top-level package, or its single file; and, unless it is installed, what these import from the
+    folder that they are imported from, in the same way. What lies elsewhere is told by its distribution's version.
+    """
+    top_name = target.partition(":")[0].partition(".")[0]
+    origin = getattr(sys.modules.get(top_name), "__file__", None)
+    places = getattr(sys.modules.get(top_name), "__path__", ())  # of a namespace package there may be several
+    roots = [Path(place) for place in places] or ([Path(origin)] if origin else [])
+    digest = hashlib.sha256()
+    for file in sorted(_files_behind(roots)):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _files_behind(roots: list[Path]) -> set[Path]:
+    """Return the source files of packages and modules, and of those beside them that they import."""
+    found: set[Path] = set()
+    waiting = list(roots)
+    while waiting:
+        root = waiting.pop()
+        files = set(root.rglob("*.py")) if root.is_dir() else {root}
+        new = {file for file in files if file.is_file()} - found
+        found |= new
+        folder = root.parent
+        if {"site-packages", "dist-packages"} & set(folder.parts):
+            continue
+        for name in {name for file in new for name in _imported(file)}:
+            beside = [folder / name, folder / f"{name}.py"]
+            waiting += [path for path in beside if path not in found and _is_code(path)]
+    return found
+
+
+def _is_code(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and any(path.glob("*.py")))
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Yield the top-level names that a source file imports, inside functions too."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # a template, or not for this version of Python
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
