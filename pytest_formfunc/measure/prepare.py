@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.errors import FormfuncError, MeasurementError
-from pytest_formfunc.targets import digest_code
+from pytest_formfunc.measure.added_engines import code_of, sort_out
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -81,17 +81,13 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     torch.set_num_threads(threads)
     started = time.perf_counter()
     network = None
-    unusable = _load_added(engines)
-    if NATIVE in unusable:
-        raise MeasurementError(unusable[NATIVE])
-    engines = {backend: engine for backend, engine in engines.items() if backend not in unusable}
-    _check_shared_artifacts(engines)
+    engines, unusable = sort_out(engines)
     known = source.content()
     if known is None:
         network = source.build()
         _try_once(network)
         known = _content_of(network)
-    known += _code_of(engines)
+    known += code_of(engines)
     wanted: dict[str, str] = {}
     for engine in engines.values():
         wanted.setdefault(_artifact_of(engine), engine)
@@ -107,40 +103,6 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     converted = tuple(name for name in missing if name not in refused)
     prepared = _read(folder, engines, refused, converted, time.perf_counter() - started)
     return replace(prepared, refused=prepared.refused | unusable)
-
-
-def _load_added(engines: Mapping[str, str]) -> dict[str, str]:
-    """Import the engines that others added; return why some cannot be used, by backend."""
-    unusable = {}
-    for backend, engine in engines.items():
-        try:
-            backend_entry(engine).engine_class()
-        except MeasurementError as error:
-            unusable[backend] = str(error)
-    return unusable
-
-
-def _check_shared_artifacts(engines: Mapping[str, str]) -> None:
-    """Make sure that engines whose artifacts bear one name make them in one way, for only one of them does.
-
-    Raises:
-        MeasurementError: two of them do not; the sentence names both.
-    """
-    makers: dict[str, tuple[str, Any]] = {}
-    for engine in engines.values():
-        loaded = backend_entry(engine).engine_class()
-        other, function = makers.setdefault(loaded.artifact, (engine, loaded.prepare.__func__))  # type: ignore[attr-defined]
-        if function is not loaded.prepare.__func__:  # type: ignore[attr-defined]
-            raise MeasurementError(
-                f"backends {other!r} and {engine!r} both call their artifact {loaded.artifact} and make it "
-                "differently: one of them must call it something else"
-            )
-
-
-def _code_of(engines: Mapping[str, str]) -> str:
-    """Return a text that changes with the code of the added engines among these."""
-    entries = {engine: backend_entry(engine) for engine in sorted(engines.values())}
-    return "".join(f"|{name}:{digest_code(entry.target)}" for name, entry in entries.items() if entry.added)
 
 
 def _artifact_of(engine: str) -> str:

@@ -1,9 +1,8 @@
 """The warm server: a process that has imported the engines and forks a worker for each job.
 
-Run as ``python -m pytest_formfunc.measure.server FD MODULE...``, the modules to import first. It stays
-single-threaded, so that a fork of it is safe, and it never runs a model. It exits when the parent's end of the control
-socket closes, and the workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one
-included.
+Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that a fork of it is
+safe, and it never runs a model. It exits when the parent's end of the control socket closes, and the
+workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one included.
 
 The standard library's forkserver is not used because it re-runs the parent's ``__main__`` in each child
 (here: pytest), shares one preload list with the user's own code, and cannot tell how a child ended.
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import socket
@@ -20,17 +20,26 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
+from pytest_formfunc.backends import preload_modules
+
 _PR_SET_PDEATHSIG = 1
 
 
-def preload(modules: Sequence[str]) -> None:
-    """Import what the workers will need; what does not import is said by the worker that needs it."""
+def preload(more: Sequence[str] = ()) -> None:
+    """Import what the workers will need; what does not import is said by the worker that needs it.
+
+    Args:
+        more: modules beside the engines', or functions to call (``module:function``).
+    """
     # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
     # would not be alone. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    for name in ("numpy", "cloudpickle", "pytest_formfunc.extensions", *modules):
+    for name in ("numpy", "cloudpickle", *preload_modules(), *more):
         with contextlib.suppress(Exception):  # a broken engine must not stop the others
-            __import__(name)
+            module_name, _, function = name.partition(":")
+            module = importlib.import_module(module_name)
+            if function:
+                getattr(module, function)()
 
 
 def die_with_parent(parent: int) -> None:

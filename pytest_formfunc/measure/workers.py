@@ -145,4 +145,7 @@ class WorkerServer:
         self._processes.clear()
 
     def _process_of(self, environment: Environment | None) -> ServerProcess:
-        return self._processes.setdefault(environment, ServerProcess(self.threads, environment))
+        if environment not in self._processes:
+            more = [name for entry in extensions.current().backends for name in entry.preload]
+            self._processes[environment] = ServerProcess(self.threads, environment, tuple(dict.fromkeys(more)))
+        return self._processes[environment]
