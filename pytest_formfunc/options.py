@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.capture import Selection
     from pytest_formfunc.settings import Settings
 
-_FLAGS = ("strict",)
+_FLAGS = ("strict", "pretrained")
 
 
 def add_options(parser: pytest.Parser) -> None:

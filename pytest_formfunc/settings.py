@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import cases
-from pytest_formfunc.backends import backend_names
+from pytest_formfunc.backends import NATIVE, backend_names
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.input_specs import Call, image, parse_calls
+from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.forms.users import UserModel, parse_models
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
-from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
+from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class Settings:
     backends: tuple[str, ...]
     native: str
     architectures: tuple[str, ...]
-    model: str
-    input_shape: tuple[int, ...]
+    models: tuple[UserModel, ...]
+    pretrained: bool
+    calls: tuple[Call | None, ...]
     seed: int
     threads: int
     precision: float
@@ -47,20 +51,29 @@ class Settings:
     escalation_s: float
 
     def cases(self) -> list[cases.Case]:
-        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's model.
+        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's models.
+
+        Each input is a case of its own.
 
         Raises:
-            BadInput: a width or an input that one of the patterns cannot take.
+            BadInput: a width or an input that one of the forms cannot take.
         """
+        images = [call or image(cases.DEFAULT_INPUT) for call in self.calls]
+        bundled = self.patterns or self.architectures
+        shapes = [cases.image_shape(call) for call in images] if bundled else []
         out = [
-            cases.pattern_case(pattern, depth, width, self.input_shape, self.seed)
+            cases.pattern_case(pattern, depth, width, shape, self.seed)
             for pattern in self.patterns
             for depth in self.depths
             for width in self.widths
+            for shape in shapes
         ]
-        out += [cases.architecture_case(name, self.input_shape, self.seed) for name in self.architectures]
-        if self.model:
-            out.append(cases.model_case(self.model, self.input_shape, self.seed))
+        out += [cases.architecture_case(name, shape, self.seed) for name in self.architectures for shape in shapes]
+        out += [
+            cases.model_case(model, call, self.seed, pretrained=self.pretrained)
+            for model in self.models
+            for call in self.calls
+        ]
         return out
 
 
@@ -84,8 +97,9 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         backends=cases.check_backends(_names(raw["backends"])),
         native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
-        model=_model(raw["model"]),
-        input_shape=parse_shape(raw["input"]),
+        models=parse_models(raw["model"]),
+        pretrained=_flag(raw["pretrained"], "pretrained"),
+        calls=parse_calls(raw["input"]) if raw["input"] else (None,),
         seed=_number(raw["seed"], "seed", low=0, high=2**31 - 2),
         threads=threads,
         precision=parse_fraction(raw["precision"], what="precision", high=0.5),
@@ -94,7 +108,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         threshold=parse_fraction(raw["threshold"], what="threshold"),
         gate=cases.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=_fail_on(_names(raw["fail_on"])),
-        strict=_flag(raw["strict"]),
+        strict=_flag(raw["strict"], "strict"),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
@@ -104,7 +118,10 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         baseline=raw["baseline"],
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
-    settings.cases()  # a width or an input that a pattern cannot take is said now
+    for model in settings.models:
+        if settings.native == NATIVE and not model.has_torch_form:
+            raise BadInput(no_torch_form(model.text))
+    settings.cases()  # a width or an input that a form cannot take is said now
     return settings
 
 
@@ -178,19 +195,13 @@ def _number(text: str, what: str, *, low: int, high: int) -> int:
     return value
 
 
-def _flag(text: str) -> bool:
+def _flag(text: str, what: str) -> bool:
     lowered = text.strip().lower()
     if lowered in ("", "0", "false", "no", "off"):
         return False
     if lowered in ("1", "true", "yes", "on"):
         return True
-    raise BadInput(f"strict {text!r} is neither yes nor no: write true or false")
-
-
-def _model(text: str) -> str:
-    if text and (text.count(":") != 1 or not all(text.split(":"))):
-        raise BadInput(f"model {text!r} is malformed: write package.module:factory")
-    return text
+    raise BadInput(f"{what} {text!r} is neither yes nor no: write true or false")
 
 
 def _report(text: str) -> str:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from pytest_formfunc.backends import preload_modules
@@ -23,14 +25,21 @@ from pytest_formfunc.backends import preload_modules
 _PR_SET_PDEATHSIG = 1
 
 
-def preload() -> None:
-    """Import what the workers will need; what does not import is said by the worker that needs it."""
+def preload(more: Sequence[str] = ()) -> None:
+    """Import what the workers will need; what does not import is said by the worker that needs it.
+
+    Args:
+        more: modules beside the engines', or functions to call (``module:function``).
+    """
     # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
     # would not be alone. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    for name in ("numpy", "cloudpickle", *preload_modules()):
+    for name in ("numpy", "cloudpickle", *preload_modules(), *more):
         with contextlib.suppress(Exception):  # a broken engine must not stop the others
-            __import__(name)
+            module_name, _, function = name.partition(":")
+            module = importlib.import_module(module_name)
+            if function:
+                getattr(module, function)()
 
 
 def die_with_parent(parent: int) -> None:
@@ -102,7 +111,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it then closes us
     die_with_parent(os.getppid())
     control = socket.socket(fileno=int(sys.argv[1]))
-    preload()
+    preload(sys.argv[2:])
     control.sendall(b"R")
     serve(control)
 

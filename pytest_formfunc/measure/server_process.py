@@ -19,8 +19,9 @@ _STILL_RUNNING = 1000
 class ServerProcess:
     """Started on first use, stopped by `close` or by this process' end."""
 
-    def __init__(self, threads: int, environment: Environment | None = None) -> None:
-        """Take the environment whose packages it imports; None is this process' own."""
+    def __init__(self, threads: int, environment: Environment | None = None, preload: tuple[str, ...] = ()) -> None:
+        """Take the environment whose packages it imports (None is this process' own) and more to import."""
+        self._preload = preload
         self._threads = threads
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,7 +46,7 @@ class ServerProcess:
         variables["PYTHONPATH"] = os.pathsep.join(path)
         # Rewritten bytecode and coverage start-up hooks of the parent are of no use in there.
         self._process = subprocess.Popen(
-            [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno())],
+            [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno()), *self._preload],
             pass_fds=[theirs.fileno()],
             env=variables,
             stdin=subprocess.DEVNULL,

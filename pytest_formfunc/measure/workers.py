@@ -108,9 +108,11 @@ class Worker:
 class WorkerServer:
     """Forks workers from warm servers: this environment's, and one more for each other one that a job names."""
 
-    def __init__(self, timeout_s: float, threads: int) -> None:
+    def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = ()) -> None:
+        """Take what the servers import beside the engines: modules, or functions to call (``module:function``)."""
         self.timeout_s = timeout_s
         self.threads = threads
+        self._preload = preload
         self._processes: dict[Environment | None, ServerProcess] = {}
 
     def start(self) -> None:
@@ -142,4 +144,4 @@ class WorkerServer:
         self._processes.clear()
 
     def _process_of(self, environment: Environment | None) -> ServerProcess:
-        return self._processes.setdefault(environment, ServerProcess(self.threads, environment))
+        return self._processes.setdefault(environment, ServerProcess(self.threads, environment, self._preload))
