@@ -40,7 +40,7 @@ USUAL_FILLS = {
 }
 """What inputs of these names hold unless told: everything is attended to, in one segment, in order."""
 
-_NAME = re.compile(r"[A-Za-z_][\w.:/-]*")
+_NAME = re.compile(r"\w[\w.:/-]*")
 
 
 @dataclass(frozen=True)
