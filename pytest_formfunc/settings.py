@@ -13,7 +13,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
 from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
-from pytest_formfunc.forms.users import UserModel, parse_models
+from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
@@ -77,13 +77,14 @@ class Settings:
         return out
 
 
-def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Settings:
+def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: bool = False) -> Settings:
     """Turn raw option texts into settings.
 
     Args:
         raw: one text for each of `option_specs.OPTIONS`, by key; ``strict`` is empty or anything else for yes.
         root: the project's root folder.
         in_ci: whether this is a build server.
+        lenient: leave models out that cannot be, as where the names are those of another revision.
 
     Raises:
         BadInput: one sentence about the first value that cannot be.
@@ -97,7 +98,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         backends=cases.check_backends(_names(raw["backends"])),
         native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
-        models=parse_models(raw["model"]),
+        models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
         calls=parse_calls(raw["input"]) if raw["input"] else (None,),
         seed=_number(raw["seed"], "seed", low=0, high=2**31 - 2),
@@ -118,11 +119,24 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         baseline=raw["baseline"],
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
-    for model in settings.models:
-        if settings.native == NATIVE and not model.has_torch_form:
-            raise BadInput(no_torch_form(model.text))
     settings.cases()  # a width or an input that a form cannot take is said now
     return settings
+
+
+def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
+    """Return the user's models, those that native cannot run refused where native is PyTorch."""
+    models: list[UserModel] = []
+    for text in split_models(raw["model"]):
+        try:
+            model = parse_model(text)
+        except BadInput:
+            if not lenient:
+                raise
+            continue
+        if raw["native"].strip() == NATIVE and not model.has_torch_form:
+            raise BadInput(no_torch_form(model.text))
+        models.append(model)
+    return tuple(models)
 
 
 def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:

@@ -74,16 +74,12 @@ def split_models(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
-def parse_models(text: str) -> tuple[UserModel, ...]:
-    """Read the models that a user names.
+def parse_model(text: str) -> UserModel:
+    """Read one model's name.
 
     Raises:
-        BadInput: one is malformed, there is no such file, its package is missing, or it would have to be unpickled.
+        BadInput: it is malformed, there is no such file, its package is missing, or it would have to be unpickled.
     """
-    return tuple(_parse_model(part) for part in split_models(text))
-
-
-def _parse_model(text: str) -> UserModel:
     kind, colon, rest = text.partition(":")
     if colon and kind in ZOOS:
         if not rest:

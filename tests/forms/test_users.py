@@ -15,7 +15,7 @@ from pytest_formfunc.forms.model_files import FileSource, file_source
 from pytest_formfunc.forms.onnx_file import read_onnx
 from pytest_formfunc.forms.programs import ProgramSource, check_program
 from pytest_formfunc.forms.transformers_folder import TransformersSource, transformers_source
-from pytest_formfunc.forms.users import parse_models, source_of, split_models
+from pytest_formfunc.forms.users import parse_model, source_of, split_models
 from pytest_formfunc.forms.zoos import ZOOS, ZooSource
 
 IMAGE = image((1, 3, 32, 32))
@@ -32,7 +32,8 @@ def test_each_name_has_its_source(here):
     encoder_onnx(here / "net.onnx")
     torch.export.save(exported_program(), here / "net.pt2")
     bert_folder(here / "tiny")
-    models = parse_models("nets:build(a=1, b='x,y'), net.onnx,net.pt2,timm:lcnet_050,hf:tiny")
+    names = split_models("nets:build(a=1, b='x,y'), net.onnx,net.pt2,timm:lcnet_050,hf:tiny")
+    models = [parse_model(name) for name in names]
     sources = [source_of(one, parse_calls("1x8")[0], IMAGE, 0, False) for one in models]
     assert [type(one) for one in sources] == [FactorySource, FileSource, ProgramSource, ZooSource, TransformersSource]
     assert all(pickle.loads(pickle.dumps(one)) == one for one in sources)
@@ -63,7 +64,7 @@ def test_commas_within_brackets_do_not_part_models():
 def test_a_name_that_cannot_be_is_one_sentence(here, text, sentence):
     """It says what to write instead; nothing is evaluated and nothing is unpickled."""
     with pytest.raises(BadInput) as refusal:
-        parse_models(text)
+        parse_model(text)
     assert sentence in str(refusal.value)
 
 
@@ -78,7 +79,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     with pytest.raises(
         BadInput, match=r"timm:lcnet_050 needs timm, which is not installed \(pip install \"pytest-form"
     ):
-        parse_models("timm:lcnet_050")
+        parse_model("timm:lcnet_050")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_file_that_is_not_what_its_ending_says(here, content):
     }.items():
         (here / name).write_bytes(content)
         with pytest.raises(BadInput) as refusal:
-            source_of(parse_models(name)[0], None, IMAGE, 0, False)
+            source_of(parse_model(name), None, IMAGE, 0, False)
         assert sentence in str(refusal.value)
 
 
@@ -228,6 +229,9 @@ def test_a_folder_says_what_it_lacks(here):
         transformers_source(folder, parse_calls("1x8")[0], 0, True).build()
     with pytest.raises(BadInput, match="cannot be made: "):
         transformers_source(bert_folder(here / "odd", model_type="nonesuch"), parse_calls("1x8")[0], 0, False).build()
+    network = transformers_source(folder, parse_calls("2x8")[0], 0, False).build()
+    made = network.module(*network.inputs.args, **network.inputs.kwargs)
+    assert made.last_hidden_state.shape == (2, 8, 32)
     image_folder = bert_folder(here / "vit", model_type="vit", image_size=32, num_channels=3)
     config = (image_folder / "config.json").read_text().replace('"vocab_size": 50, ', "")
     (image_folder / "config.json").write_text(config)
