@@ -109,14 +109,14 @@ def test_a_model_larger_than_memory_is_refused_with_both_figures(bench):
     """A file by its size, a factory by what its weights would need; the others go on."""
     bench.write(
         "nets.py",
-        "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 2000))\n",
+        "from torch import nn\n\ndef build(size=2000):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, size))\n",
     )
     bench.write(
         "conftest.py",
         "from pytest_formfunc import host\nfrom pytest_formfunc.measure import memory\n"
         'memory.memory_limit = lambda: host.MemoryLimit(10_000_000, "the container\'s limit")\n',
     )
-    outcome = bench.measure("--formfunc-model", "nets:build,timm:lcnet_035", *QUICK)
+    outcome = bench.measure("--formfunc-model", "nets:build,nets:build(size=10)", *QUICK)
     assert outcome.code == 1
     assert (
         "nets:build-1x3x32x32 does not fit: its weights need 25 MB, and there are 10 MB (the container's limit)"
