@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_formfunc.backends import distributions
 from pytest_formfunc.capture import Captured, capture_models
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.forms.sources import ArchitectureSource, FactorySource, ModuleSource, PatternSource, Source
+from pytest_formfunc.forms.factories import FactorySource
+from pytest_formfunc.forms.model_files import FileSource, file_source
+from pytest_formfunc.forms.programs import ProgramSource
+from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, Source
+from pytest_formfunc.forms.transformers_folder import TransformersSource
+from pytest_formfunc.forms.zoos import ZooSource
 from pytest_formfunc.host import describe_host, version_changes
 from pytest_formfunc.measure.revision import Revision
 from pytest_formfunc.measure.sides import Side
@@ -102,7 +107,7 @@ class Against:
     def source_of(self, case: Case) -> Source | Absent:
         """Return where the other revision's form of a case comes from, or why there is none."""
         title = self.title
-        if isinstance(case.source, ModuleSource):
+        if case.of_a_test:
             if case.id in self._captured.sources:
                 return self._captured.sources[case.id]
             for name, reason in self._captured.failures.items():
@@ -111,6 +116,10 @@ class Against:
             if self._captured.problem:
                 return Absent("not comparable", f"the tests of {title} do not run: {self._captured.problem}")
             return Absent("new", f"{title} has no such test")
+        if isinstance(case.source, FileSource | ProgramSource | TransformersSource):
+            return self._file_there(case.source)
+        if isinstance(case.source, ZooSource):
+            return case.source  # the packages' own, which both sides share unless one has an environment of its own
         key = survey_key(case.source)
         bundled = not isinstance(case.source, FactorySource)
         broken = self._survey.get(key) or (self._survey.get("pattern:") if bundled else None)
@@ -119,6 +128,18 @@ class Against:
         if key not in self._survey:
             return Absent("new", f"{title} has no {key.replace(':', ' ', 1) if bundled else key}")
         return case.source
+
+    def _file_there(self, source: FileSource | ProgramSource | TransformersSource) -> Source | Absent:
+        """Return the other revision's file; one outside of the repository belongs to both."""
+        there = self.revision.there(source.path)
+        if not there.exists():
+            return Absent("new", f"{self.title} has no {Path(source.path).name}")
+        if not isinstance(source, FileSource):
+            return replace(source, path=str(there))
+        try:
+            return file_source(there, source.call, source.seed)
+        except BadInput as error:
+            return Absent("not comparable", f"{error} (at {self.title})")
 
 
 def survey_key(source: Source) -> str:

@@ -5,6 +5,7 @@ The child is told by an environment variable; its ``formfunc`` fixture writes mo
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
@@ -18,7 +19,7 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.capturing import CAPTURE_VARIABLE
-from pytest_formfunc.forms.sources import ModuleSource
+from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.measure.environment import link_harness
 from pytest_formfunc.measure.sides import Side
 
@@ -76,7 +77,7 @@ def without_left_out(given: Sequence[str]) -> list[str]:
 
 def note_captured(folder: Path, group: str, source: Any) -> None:
     """Note which model a group of tests measures."""
-    _note(folder, {"group": group, "path": source.path, "inputs_path": source.inputs_path})
+    _note(folder, {"group": group, "source": base64.b64encode(pickle.dumps(source)).decode()})
 
 
 def note_failed(folder: Path, group: str, reason: str) -> None:
@@ -105,7 +106,7 @@ class Captured:
         problem: why nothing could be collected, or an empty text.
     """
 
-    sources: dict[str, ModuleSource]
+    sources: dict[str, Source]
     failures: dict[str, str]
     problem: str
 
@@ -151,7 +152,8 @@ def _read(folder: Path, problem: str) -> Captured:
         if "reason" in entry:
             captured.failures[entry["group"]] = entry["reason"]
         else:
-            captured.sources[entry["group"]] = ModuleSource(entry["path"], entry["inputs_path"])
+            # Pickled by a process that this run started, into a folder of its own.
+            captured.sources[entry["group"]] = pickle.loads(base64.b64decode(entry["source"]))
     return captured
 
 

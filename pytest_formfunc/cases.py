@@ -10,9 +10,11 @@ from typing import Any
 from pytest_formfunc.backends import NATIVE, backend_names
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.architectures import architecture_entry, architecture_names
+from pytest_formfunc.forms.input_specs import Call, format_call, image
 from pytest_formfunc.forms.patterns import check_width, pattern_names
-from pytest_formfunc.forms.sources import ArchitectureSource, FactorySource, PatternSource, Source
+from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, Source
 from pytest_formfunc.forms.stem import check_input_shape
+from pytest_formfunc.forms.users import UserModel, shape_of, source_of
 from pytest_formfunc.units import format_shape
 
 DEFAULT_INPUT = (1, 3, 224, 224)
@@ -30,6 +32,7 @@ class Case:
         source: how a worker builds it.
         input_shape: of the first input, batch first.
         seed: of weights and inputs.
+        of_a_test: whether a test's own code gives the model, so that only running that test tells which one it is.
     """
 
     id: str
@@ -37,6 +40,7 @@ class Case:
     source: Source = field(hash=False)
     input_shape: tuple[int, ...]
     seed: int
+    of_a_test: bool = False
 
     @property
     def batch(self) -> int:
@@ -88,15 +92,39 @@ def architecture_case(name: str, input_shape: tuple[int, ...] = DEFAULT_INPUT, s
     )
 
 
-def model_case(target: str, input_shape: tuple[int, ...], seed: int = 0) -> Case:
-    """Name the case of a user's factory ``pkg.mod:factory``."""
+def model_case(model: UserModel, call: Call | None, seed: int = 0, *, pretrained: bool = False) -> Case:
+    """Name the case of a user's model.
+
+    Args:
+        model: as the user named it.
+        call: what it is called with, or None where the user did not say.
+        seed: of weights and inputs.
+        pretrained: whether trained weights are wanted where a library has them.
+
+    Raises:
+        BadInput: a file that is not what its ending says, or a call that does not fit or is not complete.
+    """
+    default = image(DEFAULT_INPUT)
+    source = source_of(model, call, default, seed, pretrained)
+    suffix = "" if call in (None, default) else f"-{format_call(call or ())}"
     return Case(
-        id=f"{target}{_suffix(input_shape)}",
-        form={"kind": "model", "name": target},
-        source=FactorySource(target, input_shape, seed),
-        input_shape=input_shape,
+        id=f"{model.text}{suffix}",
+        form={"kind": "model", "name": model.text},
+        source=source,
+        input_shape=shape_of(source, default),
         seed=seed,
     )
+
+
+def image_shape(call: Call) -> tuple[int, ...]:
+    """Return the shape of a call that patterns and architectures take.
+
+    Raises:
+        BadInput: it is none of one image in float32.
+    """
+    if len(call) != 1 or call[0].name or call[0].type not in ("", "f32") or call[0].fill not in ("", "random"):
+        raise BadInput(f"patterns and architectures take one image, like 1x3x224x224, not {format_call(call)}")
+    return call[0].shape
 
 
 def _suffix(input_shape: tuple[int, ...]) -> str:

@@ -198,7 +198,7 @@ def begin_side_by_side(
     if settings.against_env:
         environment = open_environment(Path(settings.against_env), run.scratch / "harness")
     revision = check_out(settings.against, root, run.scratch / "other", in_ci=settings.in_ci)
-    own_modules = [settings.model.partition(":")[0], *current().modules]
+    own_modules = [*(model.module for model in settings.models if model.module), *current().modules]
     against = run.against = Against(revision, revision.side(sys.path, Path.cwd(), own_modules, environment))
     run.survey(against)
     own_models = [plan.group for plan in plans if plan.group not in known]

@@ -23,3 +23,13 @@ class WorkerDied(MeasurementError):
 
 class WorkerTimeout(MeasurementError):
     """A worker process did not answer within the time limit."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception of somebody else's as one line: its type and the start of what it says.
+
+    >>> one_line(ValueError("a\\nb"))
+    'ValueError: a b'
+    """
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

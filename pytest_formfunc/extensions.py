@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_formfunc import backends
 from pytest_formfunc.backends import BACKENDS, BackendEntry
-from pytest_formfunc.errors import BadInput
+from pytest_formfunc.errors import BadInput, one_line
 from pytest_formfunc.forms import architectures, patterns
 from pytest_formfunc.forms.architectures import ArchitectureEntry
 from pytest_formfunc.forms.patterns import PatternEntry
@@ -137,11 +137,6 @@ def use(extensions: Extensions) -> None:
 def current() -> Extensions:
     """Return the added entries of this process."""
     return Extensions(patterns.TABLE.added, architectures.TABLE.added, backends.added_backends())
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's kind and text on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
 
 
 def _entries(offer: Offer) -> list[Any]:

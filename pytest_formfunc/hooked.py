@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pytest_formfunc.errors import BadInput
-from pytest_formfunc.extensions import KINDS, Kind, Offer, one_line
+from pytest_formfunc.errors import BadInput, one_line
+from pytest_formfunc.extensions import KINDS, Kind, Offer
 
 if TYPE_CHECKING:
     import pytest

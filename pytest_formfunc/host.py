@@ -13,6 +13,7 @@ import json
 import math
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,47 @@ def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = 
             if limit_us > 0:
                 quota = min(quota, limit_us / int((group / "cpu.cfs_period_us").read_text()))
     return max(quota, 0.0)
+
+
+@dataclass(frozen=True)
+class MemoryLimit:
+    """How many bytes may be used, and what says so."""
+
+    bytes: int
+    origin: str
+
+
+def memory_limit(
+    root: Path = Path("/sys/fs/cgroup"),
+    membership: Path = Path("/proc/self/cgroup"),
+    meminfo: Path = Path("/proc/meminfo"),
+) -> MemoryLimit | None:
+    """Return the smaller of the container's limit and the memory that is free, or None where neither is known.
+
+    The container's: cgroup v2 ``memory.max``, v1 ``memory.limit_in_bytes``, of this process' group and those above it.
+    """
+    found = []
+    for group in _cgroups(root, membership, "memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):
+                found.append(MemoryLimit(int((group / name).read_text()), "the container's limit"))
+    with contextlib.suppress(OSError):
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(MemoryLimit(int(line.split()[1]) * 1024, "free memory"))
+    return min(found, key=lambda limit: limit.bytes, default=None)
+
+
+def _cgroups(root: Path, membership: Path, controller: str) -> list[Path]:
+    """Return the folders of this process' control group and of every group above it, by either version."""
+    groups = [root, root / controller]
+    with contextlib.suppress(OSError):
+        for line in membership.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", controller):
+                base = root if controllers == "" else root / controller
+                groups += [base / str(parent).lstrip("/") for parent in [Path(path), *Path(path).parents]]
+    return list(dict.fromkeys(groups))
 
 
 def peak_rss_bytes() -> int:

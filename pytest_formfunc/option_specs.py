@@ -36,8 +36,12 @@ OPTIONS = (
                "with them. best tries every one that is to be had and names the fastest"),
     OptionSpec("native", "native", "NAME", "the backend that stands for native, where it is not PyTorch as written"),
     OptionSpec("architectures", "", "NAMES", "named architectures, joined by commas; or all"),
-    OptionSpec("model", "", "PKG.MOD:FACTORY", "your own model: a function that returns a torch.nn.Module"),
-    OptionSpec("input", "1x3x224x224", "SHAPE", "input shape, batch first"),
+    OptionSpec("model", "", "NAMES", "models of your own: package.module:function, a file (.onnx, .xml, .pt2), "
+               "timm:NAME, torchvision:NAME, pytorchcv:NAME, hf:FOLDER; joined by commas"),
+    OptionSpec("pretrained", "", "", "give networks from libraries and folders their trained weights, which "
+               "the library may download"),
+    OptionSpec("input", "", "SHAPES", "input shapes, batch first, joined by commas (1x3x224x224 unless told); several "
+               "inputs of one call are joined by +, as in ids=1x128:i64+mask=1x128:i64:ones"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
     OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),

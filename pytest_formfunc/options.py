@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_formfunc.capturing import capture_folder
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import OPTIONS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.capture import Selection
     from pytest_formfunc.settings import Settings
 
-_FLAGS = ("strict",)
+_FLAGS = ("strict", "pretrained")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -61,7 +62,7 @@ def settings_from(config: pytest.Config) -> Settings:
         raw[spec.key] = str(value).strip()
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
     try:
-        return read_settings(raw, root=config.rootpath, in_ci=in_ci)
+        return read_settings(raw, root=config.rootpath, in_ci=in_ci, lenient=capture_folder() is not None)
     except BadInput as error:
         raise pytest.UsageError(f"formfunc: {error}") from None
 

@@ -44,19 +44,88 @@ class TestPlan:
 
 
 def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: Any) -> Case:
-    """Turn a test's own module and example input into a case that workers can load from a folder.
+    """Turn a test's own model and example input into a case that workers can load from a folder.
+
+    Args:
+        folder: for what has to be written down.
+        group: the case's id.
+        model: a module, an exported program, or the path of a model file.
+        inputs: an example call's arguments; None where the program or the file knows its own.
+        test_module: the test's, whose classes no worker could import.
 
     Raises:
-        BadInput: not a ``torch.nn.Module``, no tensor inputs, or a module that cannot be pickled.
+        BadInput: none of these, no tensor inputs, a module that cannot be pickled, or a file that is not what its
+            ending says.
     """
     import torch
 
     from pytest_formfunc.cases import Case
-    from pytest_formfunc.forms.built import Inputs
-    from pytest_formfunc.forms.sources import ModuleSource
+    from pytest_formfunc.forms.modules import ModuleSource
 
+    if isinstance(model, str | Path):
+        return _file_case(folder, group, Path(model).absolute(), inputs)
+    if isinstance(model, torch.export.ExportedProgram):
+        path = folder / f"model-{len(list(folder.glob('model-*')))}.pt2"
+        torch.export.save(model, path)
+        return _file_case(folder, group, path, inputs, "ExportedProgram")
     if not isinstance(model, torch.nn.Module):
-        raise BadInput(f"formfunc measures a torch.nn.Module or a case, not {type(model).__name__}")
+        raise BadInput(
+            "formfunc measures a torch.nn.Module, an exported program, the path of a .onnx, .xml or .pt2 file, or a "
+            f"case, not {type(model).__name__}"
+        )
+    given = _read_example(inputs)
+    path = folder / f"model-{len(list(folder.glob('model-*')))}.pickle"
+    inputs_path = path.with_suffix(".inputs")
+    _pickle((model, given), path, inputs_path, test_module)
+    return Case(
+        id=group,
+        form={"kind": "model", "name": type(model).__name__},
+        source=ModuleSource(str(path), str(inputs_path)),
+        input_shape=tuple(given.tensors[0].shape),
+        seed=0,
+        of_a_test=True,
+    )
+
+
+def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = "") -> Case:
+    """Return the case of a model file; inputs may be left out where the file knows its shapes."""
+    import cloudpickle
+
+    from pytest_formfunc.cases import Case
+    from pytest_formfunc.forms.model_files import SUFFIXES, FileSource, file_source, order_example
+    from pytest_formfunc.forms.programs import ProgramSource, check_program
+    from pytest_formfunc.forms.sources import Source
+
+    if path.suffix not in (*SUFFIXES, ".pt2"):
+        raise BadInput(f"{path.name} is no model file: formfunc takes .onnx, .xml and .pt2")
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}")
+    inputs_path = ""
+    shape: tuple[int, ...] = ()
+    if path.suffix == ".pt2":
+        check_program(path)
+    if inputs is not None:
+        given = _read_example(inputs)
+        shape = tuple(given.tensors[0].shape)
+        given = given if path.suffix == ".pt2" else order_example(path, given)
+        inputs_path = str(folder / f"model-{len(list(folder.glob('model-*')))}.inputs")
+        Path(inputs_path).write_bytes(cloudpickle.dumps(given))
+    source: Source
+    if path.suffix == ".pt2":
+        source = ProgramSource(str(path), inputs_path=inputs_path)
+    elif inputs_path:
+        source = FileSource(str(path), inputs_path=inputs_path)
+    else:
+        source = file_source(path, (), 0)
+        shape = source.call[0].shape if source.call else ()
+    form = {"kind": "model", "name": name or path.name}
+    return Case(id=group, form=form, source=source, input_shape=shape, seed=0, of_a_test=True)
+
+
+def _read_example(inputs: Any) -> Inputs:
+    """Return an example call's arguments, their tensors on the CPU."""
+    from pytest_formfunc.forms.built import Inputs
+
     if isinstance(inputs, dict) and all(isinstance(name, str) for name in inputs):
         given = Inputs((), dict(inputs))
     else:
@@ -66,17 +135,7 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
             "formfunc needs the model's example input: a tensor, a tuple of arguments with tensors among them, "
             "or a dict of named ones"
         )
-    path = folder / f"model-{len(list(folder.glob('model-*')))}.pickle"
-    inputs_path = path.with_suffix(".inputs")
-    _pickle((model, given.map(lambda _, tensor: tensor.detach().cpu())), path, inputs_path, test_module)
-    shape = tuple(given.tensors[0].shape)
-    return Case(
-        id=group,
-        form={"kind": "model", "name": type(model).__name__},
-        source=ModuleSource(str(path), str(inputs_path)),
-        input_shape=shape,
-        seed=0,
-    )
+    return given.map(lambda _, tensor: tensor.detach().cpu())
 
 
 def _pickle(pair: tuple[Any, Inputs], path: Path, inputs_path: Path, test_module: Any) -> None:

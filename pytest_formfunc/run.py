@@ -16,13 +16,15 @@ from pytest_formfunc.assemble import assemble_record
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
-from pytest_formfunc.forms.sources import FactorySource, Source, uses_added_code
+from pytest_formfunc.forms.factories import FactorySource
+from pytest_formfunc.forms.sources import Source, Weighable, uses_added_code
 from pytest_formfunc.gate.baseline import Baseline, Key
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
 from pytest_formfunc.judging import SideBySideJudge
 from pytest_formfunc.judging_saved import SavedJudge
 from pytest_formfunc.measure.launch import Part, launcher
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement
+from pytest_formfunc.measure.memory import check_memory
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
 from pytest_formfunc.measure.sides import HEAD, Side, base_of, is_base
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
@@ -58,6 +60,7 @@ class _Measured:
 
 
 Say = Callable[[str], None]
+_WEIGHING_LIMIT_S = 30.0  # a model that is not made by then is made without knowing its size
 
 
 class Run:
@@ -80,7 +83,8 @@ class Run:
         self._side_by_side: SideBySideJudge | None = None
         self._saved: SavedJudge | None = None
         self._say = say
-        self._server = WorkerServer(settings.timeout_s, settings.threads)
+        preload = tuple(dict.fromkeys(name for model in settings.models for name in model.preload))
+        self._server = WorkerServer(settings.timeout_s, settings.threads, preload)
         self._preparers: dict[Side, Worker] = {}
         self._measured: dict[str, _Measured | MeasurementError] = {}
         self._scratch: Path | None = None
@@ -304,6 +308,11 @@ class Run:
         engines = {name: self.settings.native if name == NATIVE else name for name in backends}
         # Only this revision's code is at hand here to tell what the artifacts hang on.
         prepared = find_prepared(source, engines, cache) if side == HEAD else None
+        try:
+            if isinstance(source, Weighable):
+                check_memory(title, self._weigh(source, side, known=prepared is not None))
+        except MeasurementError as error:
+            return error
         if prepared is None:
             request = {"source": source, "engines": engines, "cache": cache}
             try:
@@ -322,6 +331,19 @@ class Run:
         self.spent.converted += len(prepared.converted)
         self.spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
         return prepared
+
+    def _weigh(self, source: Weighable, side: Side, *, known: bool) -> int | None:
+        """Return the bytes of a model's weights, or None where nothing tells; a process of its own may look."""
+        stored = source.stored_bytes()
+        if stored is not None or known:
+            return stored
+        job = self._server.job("weigh", side, source=source)
+        try:
+            with self._server.worker(job, "weighing the model") as worker:
+                weight: int | None = worker.receive(min(self.settings.timeout_s, _WEIGHING_LIMIT_S))
+        except MeasurementError:
+            return None  # what is wrong with the model is said when it is built
+        return weight
 
     def _tell(self, case: Case, what: str) -> None:
         number = len(self._measured) + (case.id not in self._measured)

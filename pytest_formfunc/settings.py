@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import cases
-from pytest_formfunc.backends import backend_names
+from pytest_formfunc.backends import NATIVE, backend_names
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.forms.input_specs import Call, image, parse_calls
+from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
-from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds, parse_shape
+from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
 BEST = "best"  # in place of backends: every one that is to be had here
 
@@ -33,8 +36,9 @@ class Settings:
     best: bool
     native: str
     architectures: tuple[str, ...]
-    model: str
-    input_shape: tuple[int, ...]
+    models: tuple[UserModel, ...]
+    pretrained: bool
+    calls: tuple[Call | None, ...]
     seed: int
     threads: int
     precision: float
@@ -56,33 +60,43 @@ class Settings:
     def for_architectures(self, names: tuple[str, ...]) -> Settings:
         """Return settings whose cases are these architectures, or those of them that the user asked for."""
         chosen = tuple(name for name in names if name in self.architectures) if self.architectures else names
-        return replace(self, patterns=(), model="", architectures=chosen)
+        return replace(self, patterns=(), models=(), architectures=chosen)
 
     def cases(self) -> list[cases.Case]:
-        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's model.
+        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's models.
+
+        Each input is a case of its own.
 
         Raises:
-            BadInput: a width or an input that one of the patterns cannot take.
+            BadInput: a width or an input that one of the forms cannot take.
         """
+        images = [call or image(cases.DEFAULT_INPUT) for call in self.calls]
+        bundled = self.patterns or self.architectures
+        shapes = [cases.image_shape(call) for call in images] if bundled else []
         out = [
-            cases.pattern_case(pattern, depth, width, self.input_shape, self.seed)
+            cases.pattern_case(pattern, depth, width, shape, self.seed)
             for pattern in self.patterns
             for depth in self.depths
             for width in self.widths
+            for shape in shapes
         ]
-        out += [cases.architecture_case(name, self.input_shape, self.seed) for name in self.architectures]
-        if self.model:
-            out.append(cases.model_case(self.model, self.input_shape, self.seed))
+        out += [cases.architecture_case(name, shape, self.seed) for name in self.architectures for shape in shapes]
+        out += [
+            cases.model_case(model, call, self.seed, pretrained=self.pretrained)
+            for model in self.models
+            for call in self.calls
+        ]
         return out
 
 
-def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Settings:
+def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: bool = False) -> Settings:
     """Turn raw option texts into settings.
 
     Args:
         raw: one text for each of `option_specs.OPTIONS`, by key; ``strict`` is empty or anything else for yes.
         root: the project's root folder.
         in_ci: whether this is a build server.
+        lenient: leave models out that cannot be, as where the names are those of another revision.
 
     Raises:
         BadInput: one sentence about the first value that cannot be.
@@ -98,8 +112,9 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         best=best,
         native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
-        model=_model(raw["model"]),
-        input_shape=parse_shape(raw["input"]),
+        models=_models(raw, lenient),
+        pretrained=_flag(raw["pretrained"], "pretrained"),
+        calls=parse_calls(raw["input"]) if raw["input"] else (None,),
         seed=_number(raw["seed"], "seed", low=0, high=2**31 - 2),
         threads=threads,
         precision=parse_fraction(raw["precision"], what="precision", high=0.5),
@@ -108,7 +123,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         threshold=parse_fraction(raw["threshold"], what="threshold"),
         gate=cases.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=_fail_on(_names(raw["fail_on"])),
-        strict=_flag(raw["strict"]),
+        strict=_flag(raw["strict"], "strict"),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
@@ -118,8 +133,24 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         baseline=raw["baseline"],
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
-    settings.cases()  # a width or an input that a pattern cannot take is said now
+    settings.cases()  # a width or an input that a form cannot take is said now
     return settings
+
+
+def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
+    """Return the user's models, those that native cannot run refused where native is PyTorch."""
+    models: list[UserModel] = []
+    for text in split_models(raw["model"]):
+        try:
+            model = parse_model(text)
+        except BadInput:
+            if not lenient:
+                raise
+            continue
+        if raw["native"].strip() == NATIVE and not model.has_torch_form:
+            raise BadInput(no_torch_form(model.text))
+        models.append(model)
+    return tuple(models)
 
 
 def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:
@@ -193,19 +224,13 @@ def _number(text: str, what: str, *, low: int, high: int) -> int:
     return value
 
 
-def _flag(text: str) -> bool:
+def _flag(text: str, what: str) -> bool:
     lowered = text.strip().lower()
     if lowered in ("", "0", "false", "no", "off"):
         return False
     if lowered in ("1", "true", "yes", "on"):
         return True
-    raise BadInput(f"strict {text!r} is neither yes nor no: write true or false")
-
-
-def _model(text: str) -> str:
-    if text and (text.count(":") != 1 or not all(text.split(":"))):
-        raise BadInput(f"model {text!r} is malformed: write package.module:factory")
-    return text
+    raise BadInput(f"{what} {text!r} is neither yes nor no: write true or false")
 
 
 def _report(text: str) -> str:

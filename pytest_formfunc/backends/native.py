@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc.backends.arrays import from_array
 from pytest_formfunc.backends.base import Engine
 from pytest_formfunc.errors import Unsupported
 
@@ -34,7 +35,9 @@ class NativeEngine(Engine):
         import torch
 
         if network.module is None:
-            raise Unsupported("it is a file with no PyTorch form: name what stands for native, --formfunc-native NAME")
+            from pytest_formfunc.forms.model_files import no_torch_form
+
+            raise Unsupported(no_torch_form(network.file.name if network.file else "it"))
         torch.save(network.module.state_dict(), artifact)
 
     def load(self, source: Source, artifact: Path) -> None:
@@ -48,7 +51,8 @@ class NativeEngine(Engine):
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """See `Engine.set_inputs`."""
-        self._arguments = self._arguments.with_tensors([self._torch.from_numpy(array) for array in inputs])
+        tensors = zip(inputs, self._arguments.tensors, strict=True)
+        self._arguments = self._arguments.with_tensors([from_array(array, like) for array, like in tensors])
 
     def call(self) -> Any:
         """See `Engine.call`."""

@@ -33,9 +33,18 @@ class OpenVinoEngine(Engine):
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:
-        """Convert the exported program without compression (``torch.jit.trace`` is deprecated)."""
+        """Convert the exported program without compression (``torch.jit.trace`` is deprecated), or read the file.
+
+        Raises:
+            Unsupported: the file holds an operator that OpenVINO has not, or does not take the inputs.
+        """
         import openvino
 
+        from pytest_formfunc.backends.openvino_files import read_for
+
+        if network.file is not None:
+            openvino.save_model(read_for(network.file, network.inputs), artifact, compress_to_fp16=False)
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
             model = openvino.convert_model(network.program)
@@ -66,7 +75,14 @@ class OpenVinoEngine(Engine):
         """See `Engine.set_inputs`. The tensors share the arrays' memory: a call copies nothing in."""
         self._arrays = inputs
         for index, array in enumerate(inputs):
-            self._request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
+            self._request.set_input_tensor(index, self._tensor(index, array))
+
+    def _tensor(self, index: int, array: np.ndarray[Any, Any]) -> Any:
+        """Return an array as a tensor that shares its memory; bfloat16 comes as its bits, for numpy has none."""
+        wanted = self._compiled.inputs[index].get_element_type()
+        if wanted == self._openvino.Type.bf16 and array.dtype == np.int16:
+            return self._openvino.Tensor(array, array.shape, wanted)
+        return self._openvino.Tensor(array, shared_memory=True)
 
     def call(self) -> Any:
         """See `Engine.call`. `infer` would also build a dictionary of the outputs, for 10 µs more."""
@@ -97,7 +113,7 @@ class OpenVinoEngine(Engine):
             precisions[precision] += 1
             reorders += layer == "Reorder"
             # "relu_1/aten.relu.default/Relu" is a node of the exported program; without a slash it is OpenVINO's own.
-            layers |= {name.partition("/")[0]: kernel or layer for name in names.split(",") if "/" in name}
+            layers |= {name.partition("/")[0] or name: kernel or layer for name in names.split(",") if "/" in name}
             fused += max(0, len([name for name in names.split(",") if name]) - 1)
             digest.update(f"{layer}|{kernel}|{precision}|{layouts}|{node.get_output_partial_shape(0)}".encode())
         return {

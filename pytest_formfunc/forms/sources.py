@@ -1,18 +1,19 @@
 """Where a network comes from: small records that travel to worker processes, which turn them into modules.
 
+The protocol and this package's own forms; a user's are in `modules`, `factories`, `model_files`, `programs`, `zoos` and
+`transformers_folder`.
+
 Nothing here loads torch before a method is called.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.errors import MeasurementError, one_line
 from pytest_formfunc.forms import architectures, patterns
 from pytest_formfunc.forms.registry import Table
 from pytest_formfunc.targets import digest_code
@@ -40,6 +41,17 @@ class Source(Protocol):
 
     def inputs(self, seed: int) -> Inputs:
         """Make arguments like the example's; each seed has its own."""
+
+
+@runtime_checkable
+class Weighable(Protocol):
+    """A source that can say how much memory its weights need before any are made."""
+
+    def stored_bytes(self) -> int | None:
+        """Return the bytes of its weights if files tell, else None. Loads nothing."""
+
+    def weigh(self) -> int | None:
+        """Return the bytes of its weights, found without making them, or None. Runs in a worker of its own."""
 
 
 class _BundledSource:
@@ -82,7 +94,7 @@ class _BundledSource:
 
     def restore(self, artifact: Path) -> nn.Module:
         """See `Source.restore`."""
-        return _load_weights(self._make(), artifact)
+        return load_weights(self._make(), artifact)
 
     def inputs(self, seed: int) -> Inputs:
         """See `Source.inputs`."""
@@ -201,7 +213,7 @@ class ArchitectureSource(_BundledSource):
             try:
                 network = make()
             except Exception as error:  # an added one may raise anything
-                raise MeasurementError(f"architecture {self.name!r} raises {_one_line(error)}") from error
+                raise MeasurementError(f"architecture {self.name!r} raises {one_line(error)}") from error
         if not isinstance(network, nn.Module):
             raise MeasurementError(
                 f"architecture {self.name!r} must make a torch.nn.Module, not {type(network).__name__}"
@@ -214,126 +226,6 @@ def uses_added_code(source: Source) -> bool:
     return isinstance(source, _BundledSource) and source.is_added
 
 
-@dataclass(frozen=True)
-class ModuleSource:
-    """A user's module and the arguments of an example call, pickled (by cloudpickle) into a file each.
-
-    Reading a pickle runs code, so the files must be ones that this run wrote itself.
-    """
-
-    path: str
-    inputs_path: str
-
-    def describe(self) -> str:
-        """See `Source.describe`."""
-        return Path(self.path).stem
-
-    def content(self) -> None:
-        """See `Source.content`; equal modules may pickle differently, so building must tell."""
-
-    def build(self) -> Network:
-        """See `Source.build`.
-
-        Raises:
-            BadInput: a file can't be read or holds something else.
-        """
-        from pytest_formfunc.forms.built import Network
-
-        module = self._module()
-        return Network(self.inputs(0), self.inputs, module)
-
-    def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
-        return _load_weights(self._module(), artifact)
-
-    def inputs(self, seed: int) -> Inputs:
-        """Return the example for seed 0, else inputs that look like it; see `vary`."""
-        from pytest_formfunc.forms.built import Inputs
-        from pytest_formfunc.forms.inputs import vary
-
-        examples = _unpickle(self.inputs_path)
-        if not isinstance(examples, Inputs):
-            raise BadInput(f"{self.inputs_path} must hold the arguments of a call")
-        return examples if seed == 0 else examples.map(lambda place, tensor: vary(tensor, seed + place))
-
-    def _module(self) -> nn.Module:
-        from torch import nn
-
-        module = _unpickle(self.path)
-        if not isinstance(module, nn.Module):
-            raise BadInput(f"{self.path} must hold a torch.nn.Module")
-        return module.eval()
-
-
-def _unpickle(path: str) -> Any:
-    try:
-        return pickle.loads(Path(path).read_bytes())
-    except Exception as error:  # unpickling runs the user's code, which may raise anything
-        raise BadInput(f"the model does not load in a worker process: {_one_line(error)}") from error
-
-
-@dataclass(frozen=True)
-class FactorySource:
-    """A user's function ``package.module:factory`` that takes no arguments and returns a module."""
-
-    target: str
-    input_shape: tuple[int, ...]
-    seed: int = 0
-
-    def describe(self) -> str:
-        """See `Source.describe`."""
-        return self.target.replace(":", ".")
-
-    def content(self) -> None:
-        """See `Source.content`; only calling the factory can tell."""
-
-    def build(self) -> Network:
-        """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
-
-        Raises:
-            BadInput: the target can't be imported or called, or what it returns is no module.
-        """
-        from pytest_formfunc.forms.built import Network
-
-        return Network(self.inputs(self.seed), self.inputs, self._make())
-
-    def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
-        return _load_weights(self._make(), artifact)
-
-    def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
-        return _seeded_images(self.input_shape, seed)
-
-    def _make(self) -> nn.Module:
-        import torch
-        from torch import nn
-
-        factory = self._find_factory()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            try:
-                made = factory()
-            except Exception as error:  # the user's code may raise anything
-                raise BadInput(f"{self.target} raised {_one_line(error)}") from error
-        if not isinstance(made, nn.Module):
-            raise BadInput(f"{self.target} must return a torch.nn.Module, not {type(made).__name__}")
-        return made.eval()
-
-    def _find_factory(self) -> Any:
-        module_name, colon, attribute = self.target.partition(":")
-        names = [*module_name.split("."), attribute]
-        if not colon or not all(name.isidentifier() for name in names):
-            raise BadInput(f"a factory is given as package.module:function, not {self.target!r}")
-        try:
-            module = import_module(module_name)
-        except Exception as error:  # importing runs the user's code, which may raise anything
-            raise BadInput(f"module {module_name} of {self.target} does not import: {_one_line(error)}") from error
-        if not hasattr(module, attribute):
-            raise BadInput(f"module {module_name} has no {attribute!r}")
-        return getattr(module, attribute)
-
-
 def _seeded_images(shape: tuple[int, ...], seed: int) -> Inputs:
     import torch
 
@@ -343,12 +235,9 @@ def _seeded_images(shape: tuple[int, ...], seed: int) -> Inputs:
     return Inputs((seeded_input(shape, torch.float32, seed),))
 
 
-def _load_weights(network: nn.Module, artifact: Path) -> nn.Module:
+def load_weights(network: nn.Module, artifact: Path) -> nn.Module:
+    """Give a network the weights of a saved ``state_dict``, and put it in evaluation mode."""
     import torch
 
     network.load_state_dict(torch.load(artifact, map_location="cpu", weights_only=True))
     return network.eval()
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

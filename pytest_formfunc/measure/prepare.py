@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
-from pytest_formfunc.errors import FormfuncError, MeasurementError
+from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     engines, unusable = sort_out(engines)
     known = source.content()
     if known is None:
-        network = source.build()
-        _try_once(network)
+        network = _build(source)
         known = _content_of(network)
     known += code_of(engines)
     wanted: dict[str, str] = {}
@@ -96,7 +95,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     refused: dict[str, str] = {}
     if missing or not (folder / _META).is_file():
         if network is None:
-            network = source.build()
+            network = _build(source)
         refused = _write(folder, network, missing)
     if (reason := refused.get(_artifact_of(engines[NATIVE]))) is not None:
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
@@ -109,22 +108,19 @@ def _artifact_of(engine: str) -> str:
     return backend_entry(engine).engine_class().artifact
 
 
-def _try_once(network: Network) -> None:
-    """Run the user's model as it stands: what it raises is said in its own words, not in the exporter's."""
+def _build(source: Any) -> Network:
+    """Build a network and run it as it stands: what it raises is said in its own words, not in the exporter's."""
     import torch
 
+    network: Network = source.build()
     if network.module is None:
-        return
+        return network
     with torch.inference_mode():
         try:
             network.module(*network.inputs.args, **network.inputs.kwargs)
         except Exception as error:  # the user's code may raise anything
-            raise MeasurementError(f"the model raises {_one_line(error)}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+            raise MeasurementError(f"the model raises {one_line(error)}") from error
+    return network
 
 
 def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared | None:
@@ -194,7 +190,7 @@ def _content_of(network: Network) -> str:
     try:
         program = network.program
     except Exception as error:  # the exporter raises many kinds
-        raise MeasurementError(f"torch.export cannot export the model: {_one_line(error)}") from error
+        raise MeasurementError(f"torch.export cannot export the model: {one_line(error)}") from error
     digest.update(program.graph_module.print_readable(print_output=False).encode())
     for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
         digest.update(name.encode())
@@ -210,8 +206,11 @@ def _content_of(network: Network) -> str:
 
 def _describe(network: Network) -> dict[str, Any]:
     """Describe the program; an engine that can do without an exported one is not held up by a failing exporter."""
+    from pytest_formfunc.function.graph_cost import describe_graph
     from pytest_formfunc.function.program import describe_program
 
+    if network.module is None:
+        return describe_graph(_graph_of(network))
     try:
         return describe_program(network.program)
     except Exception:  # noqa: BLE001 - the exporter raises many kinds; who needs the program says so
@@ -234,7 +233,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
-                refused[name] = f"its converter raises {_one_line(error)}"
+                refused[name] = f"its converter raises {one_line(error)}"
                 shutil.rmtree(part)
                 continue
             if facts:
@@ -258,8 +257,30 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
 
 
 def _cost_of(network: Network) -> dict[str, int]:
-    from pytest_formfunc.function.cost import count_cost
+    """Count what a call costs: a module's by running it, a file's by its graph.
+
+    Raises:
+        MeasurementError: OpenVINO, which reads graphs, is missing or cannot read this one.
+    """
+    import torch
+
+    from pytest_formfunc.function.cost import count_activation_bytes, count_cost
 
     if network.module is None:
-        raise MeasurementError("what a model file costs cannot be counted yet")
-    return asdict(count_cost(network.module, network.inputs.args, network.inputs.kwargs))
+        from pytest_formfunc.function.graph_cost import count_graph_cost
+
+        return asdict(count_graph_cost(_graph_of(network)))
+    cost = count_cost(network.module, network.inputs.args, network.inputs.kwargs)
+    if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers left to watch
+        cost = replace(cost, activation_bytes=count_activation_bytes(network.program))
+    return asdict(cost)
+
+
+def _graph_of(network: Network) -> Any:
+    """Return a file's graph, its shapes fixed; raises what `read_for` raises, or that OpenVINO is missing."""
+    from pytest_formfunc.backends.openvino_files import read_for
+
+    if (reason := backend_entry("openvino").why_not_installed()) is not None:
+        raise MeasurementError(f"what a model file costs is counted by OpenVINO: {reason}")
+    assert network.file is not None
+    return read_for(network.file, network.inputs)

@@ -15,7 +15,8 @@ class Job:
     """What a freshly forked worker is for.
 
     Attributes:
-        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe``, ``host``, ``survey``.
+        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe``, ``host``, ``survey``,
+            ``weigh`` (how much memory a model needs).
         sys_path: the parent's import path, so that the user's modules import.
         cwd: the parent's working directory.
         threads: threads that the engine may use.

@@ -35,7 +35,14 @@ def worker_main(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
     job: Job = connection.recv()
     sys.path[:] = [*job.sys_path, *(sys.path if job.environment else ())]
-    handler = {"prepare": _prepare, "measure": _measure, "probe": _probe, "host": _host, "survey": _survey}[job.kind]
+    handler = {
+        "prepare": _prepare,
+        "measure": _measure,
+        "probe": _probe,
+        "host": _host,
+        "survey": _survey,
+        "weigh": _weigh,
+    }[job.kind]
     try:
         os.chdir(job.cwd)
         if job.forms is not None:
@@ -168,6 +175,11 @@ def _host(connection: Connection, job: Job) -> None:
     connection.send(describe_host())
 
 
+def _weigh(connection: Connection, job: Job) -> None:
+    """Answer how many bytes a source's weights need, or None."""
+    connection.send(job.payload["source"].weigh())
+
+
 def _prepare(connection: Connection, job: Job) -> None:
     """Prepare one source after another until the parent lets go; exporting warms up only once."""
     from pytest_formfunc.measure.prepare import prepare_in_worker
@@ -190,6 +202,7 @@ def _measure(connection: Connection, job: Job) -> None:
     import numpy as np
 
     from pytest_formfunc.backends import backend_entry
+    from pytest_formfunc.backends.arrays import to_array
 
     payload = job.payload
     engine = backend_entry(payload["engine"]).make(job.threads)
@@ -199,7 +212,7 @@ def _measure(connection: Connection, job: Job) -> None:
     compile_s = time.perf_counter() - started
     _check_whose_code(job)
     arrays = [
-        tuple(np.ascontiguousarray(tensor.numpy()) for tensor in source.inputs(seed).tensors)
+        tuple(np.ascontiguousarray(to_array(tensor)) for tensor in source.inputs(seed).tensors)
         for seed in payload["seeds"]
     ]
     engine.set_inputs(arrays[0])

@@ -109,9 +109,11 @@ class Worker:
 class WorkerServer:
     """Forks workers from warm servers: this environment's, and one more for each other one that a job names."""
 
-    def __init__(self, timeout_s: float, threads: int) -> None:
+    def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = ()) -> None:
+        """Take what the servers import beside the engines: modules, or functions to call (``module:function``)."""
         self.timeout_s = timeout_s
         self.threads = threads
+        self._preload = preload
         self._processes: dict[Environment | None, ServerProcess] = {}
 
     def start(self) -> None:
@@ -146,6 +148,7 @@ class WorkerServer:
 
     def _process_of(self, environment: Environment | None) -> ServerProcess:
         if environment not in self._processes:
-            more = [name for entry in extensions.current().backends for name in entry.preload]
-            self._processes[environment] = ServerProcess(self.threads, environment, tuple(dict.fromkeys(more)))
+            added = [name for entry in extensions.current().backends for name in entry.preload]
+            more = tuple(dict.fromkeys([*self._preload, *added]))
+            self._processes[environment] = ServerProcess(self.threads, environment, more)
         return self._processes[environment]

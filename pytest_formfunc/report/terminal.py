@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
-from pytest_formfunc.records import Record
+from pytest_formfunc.records import NATIVE_ENGINE, Record
 from pytest_formfunc.report.study import study_lines
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -56,9 +56,9 @@ def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
     rows.sort(key=lambda row: -row[1].value)
     judged = any(record.verdict for record, _ in rows)
     threads, precision = rows[0][0].threads, rows[0][0].precision
-    yield Line(
-        f"{backend} ({precision}) against native (PyTorch eager), {threads} thread{'s' * (threads != 1)}; 95% intervals"
-    )
+    engine = rows[0][0].native_engine
+    native_title = "native (PyTorch eager)" if engine == NATIVE_ENGINE else f"{engine}, which stands for native"
+    yield Line(f"{backend} ({precision}) against {native_title}, {threads} thread{'s' * (threads != 1)}; 95% intervals")
     header = f"{'case':{_CASE}} {'native ms':>9} {'accel. ms':>9}  {'speedup':21}"
     yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
     for record, speedup in rows:

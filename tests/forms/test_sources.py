@@ -9,7 +9,10 @@ from torch import nn
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.built import Inputs
-from pytest_formfunc.forms.sources import FactorySource, ModuleSource, PatternSource
+from pytest_formfunc.forms.factories import FactorySource
+from pytest_formfunc.forms.input_specs import image
+from pytest_formfunc.forms.modules import ModuleSource
+from pytest_formfunc.forms.sources import PatternSource
 
 FACTORIES = """
 import torch
@@ -42,11 +45,11 @@ def saved(tmp_path):
 
 
 def all_sources(factories, saved):
-    image = torch.randn(1, 3, 8, 8)
+    picture = torch.randn(1, 3, 8, 8)
     return [
         PatternSource("plain", 1, 8, (1, 3, 8, 8)),
-        FactorySource(f"{factories}:make", (1, 3, 8, 8)),
-        saved(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Dropout()), image),
+        FactorySource(f"{factories}:make", image((1, 3, 8, 8))),
+        saved(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Dropout()), picture),
     ]
 
 
@@ -144,7 +147,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path, module, inputs, se
 def test_factory_is_seeded_and_leaves_the_global_generator_alone(factories):
     """The same seed gives the same weights, and the caller's random numbers go on as they would have."""
     before = torch.get_rng_state()
-    built = [FactorySource(f"{factories}:make", (1, 3, 8, 8), seed).build().module for seed in (0, 0, 1)]
+    built = [FactorySource(f"{factories}:make", image((1, 3, 8, 8)), seed).build().module for seed in (0, 0, 1)]
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(built[0][0].weight, built[1][0].weight)
     assert not torch.equal(built[0][0].weight, built[2][0].weight)
@@ -174,5 +177,5 @@ def test_factory_is_seeded_and_leaves_the_global_generator_alone(factories):
 def test_factories_that_cannot_be_are_refused(factories, target, sentence):
     """Each mistake has its own sentence."""
     with pytest.raises(BadInput) as refusal:
-        FactorySource(target, (1, 3, 8, 8)).build()
+        FactorySource(target, image((1, 3, 8, 8))).build()
     assert str(refusal.value) == sentence

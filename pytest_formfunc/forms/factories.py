@@ -1,0 +1,141 @@
+"""A user's own function that makes the model: ``pkg.mod:factory`` or ``pkg.mod:factory(width=0.5, name='x')``."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_formfunc.errors import BadInput, one_line
+from pytest_formfunc.forms.input_specs import Call, make_inputs
+from pytest_formfunc.forms.sources import load_weights
+from pytest_formfunc.forms.weighing import weigh_module
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pytest_formfunc.forms.built import Inputs, Network
+
+
+def parse_factory(text: str) -> tuple[str, str]:
+    """Split a factory's text into ``package.module:function`` and its keyword arguments, in brackets, or nothing.
+
+    Raises:
+        BadInput: malformed, or arguments that are no literals by keyword.
+
+    >>> parse_factory("nets:build(width=0.5)")
+    ('nets:build', '(width=0.5)')
+    """
+    target, bracket, rest = text.partition("(")
+    module_name, colon, attribute = target.partition(":")
+    names = [*module_name.split("."), attribute]
+    if not colon or not all(name.isidentifier() for name in names):
+        raise BadInput(f"a factory is given as package.module:function, not {text!r}")
+    arguments = bracket + rest
+    read_arguments(text, arguments)
+    return target, arguments
+
+
+def read_arguments(text: str, arguments: str) -> dict[str, Any]:
+    """Read ``(width=0.5, name='x')`` with Python's parser; literals only, nothing is evaluated.
+
+    Raises:
+        BadInput: anything else.
+    """
+    advice = "give its arguments by keyword, as Python literals: (width=0.5, name='x')"
+    try:
+        call = ast.parse(f"f{arguments or '()'}", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError
+        return {_keyword(one): ast.literal_eval(one.value) for one in call.keywords}
+    except (SyntaxError, ValueError, TypeError, RecursionError):
+        raise BadInput(f"factory {text!r} is malformed: {advice}") from None
+
+
+def _keyword(one: ast.keyword) -> str:
+    if one.arg is None:
+        raise ValueError("a double star")
+    return one.arg
+
+
+@dataclass(frozen=True)
+class FactorySource:
+    """A user's function ``package.module:factory`` that returns a module.
+
+    Attributes:
+        target: where the function is.
+        call: what the model is called with.
+        seed: torch is seeded with it before the function is called; inputs hang on it too.
+        arguments: the function's own, as text: ``(width=0.5)``, or nothing.
+    """
+
+    target: str
+    call: Call
+    seed: int = 0
+    arguments: str = ""
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return (self.target + self.arguments).replace(":", ".")
+
+    def content(self) -> None:
+        """See `Source.content`; only calling the factory can tell."""
+
+    def build(self) -> Network:
+        """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
+
+        Raises:
+            BadInput: the target can't be imported or called, or what it returns is no module.
+        """
+        from pytest_formfunc.forms.built import Network
+
+        return Network(self.inputs(self.seed), self.inputs, self._make())
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        return load_weights(self._make(), artifact)
+
+    def inputs(self, seed: int) -> Inputs:
+        """See `Source.inputs`."""
+        return make_inputs(self.call, seed)
+
+    def stored_bytes(self) -> None:
+        """See `Weighable.stored_bytes`; nothing is stored."""
+
+    def weigh(self) -> int | None:
+        """See `Weighable.weigh`."""
+        return weigh_module(self._make)
+
+    def _make(self) -> nn.Module:
+        import torch
+        from torch import nn
+
+        factory = self._find_factory()
+        arguments = read_arguments(self.target + self.arguments, self.arguments)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            try:
+                made = factory(**arguments)
+            except Exception as error:  # the user's code may raise anything
+                raise BadInput(f"{self.target}{self.arguments} raised {one_line(error)}") from error
+        if isinstance(made, tuple | list) and any(isinstance(one, nn.Module) for one in made):
+            raise BadInput(f"{self.target} must return one torch.nn.Module, not {len(made)} things")
+        if not isinstance(made, nn.Module):
+            raise BadInput(f"{self.target} must return a torch.nn.Module, not {type(made).__name__}")
+        return made.eval()
+
+    def _find_factory(self) -> Any:
+        parse_factory(self.target)
+        module_name, _, attribute = self.target.partition(":")
+        try:
+            module = import_module(module_name)
+        except Exception as error:  # importing runs the user's code, which may raise anything
+            raise BadInput(f"module {module_name} of {self.target} does not import: {one_line(error)}") from error
+        if not hasattr(module, attribute):
+            raise BadInput(f"module {module_name} has no {attribute!r}")
+        factory = getattr(module, attribute)
+        if not callable(factory):
+            raise BadInput(f"{self.target} is no function but {type(factory).__name__}")
+        return factory

@@ -1,0 +1,106 @@
+"""A module that a user's own test made, and examples of a call's arguments, both written down by this run itself."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_formfunc.errors import BadInput, one_line
+from pytest_formfunc.forms.sources import load_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pytest_formfunc.forms.built import Inputs, Network
+
+
+@dataclass(frozen=True)
+class ModuleSource:
+    """A user's module and the arguments of an example call, pickled (by cloudpickle) into a file each.
+
+    Reading a pickle runs code, so the files must be ones that this run wrote itself.
+    """
+
+    path: str
+    inputs_path: str
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return Path(self.path).stem
+
+    def content(self) -> None:
+        """See `Source.content`; equal modules may pickle differently, so building must tell."""
+
+    def build(self) -> Network:
+        """See `Source.build`.
+
+        Raises:
+            BadInput: a file can't be read or holds something else.
+        """
+        from pytest_formfunc.forms.built import Network
+
+        module = self._module()
+        return Network(self.inputs(0), self.inputs, module)
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        return load_weights(self._module(), artifact)
+
+    def inputs(self, seed: int) -> Inputs:
+        """Return the example for seed 0, else inputs that look like it; see `vary`."""
+        return vary_all(load_example(self.inputs_path), seed)
+
+    def _module(self) -> nn.Module:
+        from torch import nn
+
+        module = _unpickle(self.path)
+        if not isinstance(module, nn.Module):
+            raise BadInput(f"{self.path} must hold a torch.nn.Module")
+        return module.eval()
+
+
+def load_example(path: str) -> Inputs:
+    """Read the arguments of an example call, which this run wrote down.
+
+    Raises:
+        BadInput: the file can't be read or holds something else.
+    """
+    from pytest_formfunc.forms.built import Inputs
+
+    example = _unpickle(path)
+    if not isinstance(example, Inputs):
+        raise BadInput(f"{path} must hold the arguments of a call")
+    return example
+
+
+def vary_all(example: Inputs, seed: int) -> Inputs:
+    """Return the example for seed 0, else arguments like it; see `inputs.vary`."""
+    from pytest_formfunc.forms.inputs import vary
+
+    return example if seed == 0 else example.map(lambda place, tensor: vary(tensor, seed + place))
+
+
+def digest_of(*paths: Path) -> str:
+    """Digest files, in order; their names do not count.
+
+    Raises:
+        BadInput: one can't be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _unpickle(path: str) -> Any:
+    try:
+        return pickle.loads(Path(path).read_bytes())
+    except Exception as error:  # unpickling runs the user's code, which may raise anything
+        raise BadInput(f"the model does not load in a worker process: {one_line(error)}") from error

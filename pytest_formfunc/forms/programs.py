@@ -1,0 +1,176 @@
+"""A saved ``torch.export`` program, ``.pt2``: its module is the native side."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_formfunc.errors import BadInput, one_line
+from pytest_formfunc.forms.input_specs import Call, InputSpec, format_call, make_inputs
+from pytest_formfunc.forms.modules import digest_of, load_example, vary_all
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pytest_formfunc.forms.built import Inputs, Network
+
+
+@dataclass(frozen=True)
+class ProgramSource:
+    """An exported program in a file.
+
+    Attributes:
+        path: absolute.
+        call: sizes that differ from the program's own example, by name or in order; may be empty.
+        seed: of the inputs.
+        inputs_path: file with an example call's arguments that this run wrote; empty where the program's own counts.
+    """
+
+    path: str
+    call: Call = ()
+    seed: int = 0
+    inputs_path: str = ""
+
+    def describe(self) -> str:
+        """See `Source.describe`."""
+        return Path(self.path).stem
+
+    def content(self) -> str:
+        """See `Source.content`."""
+        paths = [Path(self.path)] + ([Path(self.inputs_path)] if self.inputs_path else [])
+        return f".pt2|{digest_of(*paths)}|{format_call(self.call)}|{self.seed}"
+
+    def build(self) -> Network:
+        """See `Source.build`.
+
+        Raises:
+            BadInput: the file is no exported program, or the call does not fit its example.
+        """
+        from pytest_formfunc.forms.built import Network
+
+        return Network(self.inputs(self.seed), self.inputs, self._module())
+
+    def restore(self, artifact: Path) -> nn.Module:
+        """See `Source.restore`."""
+        import torch
+
+        module = self._module()
+        module.load_state_dict(torch.load(artifact, map_location="cpu", weights_only=True))
+        return module
+
+    def inputs(self, seed: int) -> Inputs:
+        """See `Source.inputs`; without a call of the user's, arguments like the program's own example."""
+        if self.inputs_path:
+            return vary_all(load_example(self.inputs_path), seed)
+        example = _example_of(Path(self.path))
+        if not self.call:
+            return vary_all(example, seed)
+        return _with_call(example, self.call, seed, Path(self.path).name)
+
+    def stored_bytes(self) -> int:
+        """See `Weighable.stored_bytes`."""
+        path = Path(self.path)
+        return path.stat().st_size if path.is_file() else 0
+
+    def weigh(self) -> None:
+        """See `Weighable.weigh`; the file tells."""
+
+    def _module(self) -> nn.Module:
+        import torch
+
+        check_program(Path(self.path))
+        try:
+            program = torch.export.load(self.path)
+        except Exception as error:
+            raise BadInput(f"{self.path} does not load as an exported program: {one_line(error)}") from error
+        return program.module()
+
+
+def check_program(path: Path) -> None:
+    """Make sure that a file is an exported program of which nothing has to be unpickled; nothing is loaded.
+
+    Raises:
+        BadInput: it can't be read, is something else, or holds pickled objects.
+    """
+    advice = "write it with torch.export.save of torch 2.8 or later"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.partition("/")[2]: name for name in archive.namelist()}
+            if "archive_format" not in names or archive.read(names["archive_format"]) != b"pt2":
+                raise BadInput(f"{path} is no exported program: {advice}")
+            for name, full in names.items():
+                if name.startswith(("data/weights/", "data/constants/")):
+                    _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError):
+        raise BadInput(f"{path} is no exported program, whatever its ending says: {advice}") from None
+
+
+def _refuse_pickles(name: str, content: bytes, path: Path) -> None:
+    if name.endswith(".json"):
+        entries = json.loads(content)["config"].values()
+        pickled = any(
+            entry["use_pickle"] or entry["path_name"].startswith(("custom_obj", "opaque")) for entry in entries
+        )
+    else:
+        pickled = name.endswith((".pt", ".pkl"))  # the format of earlier versions
+    if pickled:
+        raise BadInput(
+            f"{path} holds pickled objects, and reading those runs code: export it anew without them, or give a "
+            "factory of your own, package.module:function, that loads it"
+        )
+
+
+def _example_of(path: Path) -> Inputs:
+    """Return the arguments that a program was exported with, as plain tensors; none of it is unpickled as code.
+
+    Raises:
+        BadInput: the file has none.
+    """
+    import torch
+
+    from pytest_formfunc.forms.built import Inputs
+
+    check_program(path)
+    with zipfile.ZipFile(path) as archive:
+        found = [name for name in archive.namelist() if "data/sample_inputs/" in name]
+        content = archive.read(found[0]) if found else b""
+    if not content:
+        raise BadInput(f"{path} was saved without its example inputs: in a test, give them with it to formfunc")
+    try:
+        args, kwargs = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise BadInput(f"the example inputs in {path} are no plain tensors: {one_line(error)}") from error
+    return Inputs(tuple(args), dict(kwargs))
+
+
+def _with_call(example: Inputs, call: Call, seed: int, what: str) -> Inputs:
+    """Return the example's structure with the tensors of a call; what the call leaves out stays like the example.
+
+    Raises:
+        BadInput: the call has an input that the program has not.
+    """
+    tensors: list[Any] = list(vary_all(example, seed).tensors)
+    first_named = len(tensors) - len(example.kwargs)
+    places = {name: first_named + index for index, name in enumerate(example.kwargs)}
+    for index, spec in enumerate(call):
+        place = places.get(spec.name, -1) if spec.name else index
+        if not 0 <= place < len(tensors):
+            known = f"; named ones are {', '.join(example.kwargs)}" if example.kwargs else ""
+            raise BadInput(f"{what} has no input {spec.name or str(spec)!r}: it takes {len(tensors)} tensors{known}")
+        kind = spec.type or _type_of(tensors[place])
+        one = make_inputs((InputSpec(spec.shape, spec.name, kind, spec.fill),), seed + 1000 * place)
+        tensors[place] = one.tensors[0]
+    return example.with_tensors(tensors)
+
+
+def _type_of(tensor: Any) -> str:
+    from pytest_formfunc.forms.input_specs import TYPES
+
+    name = str(tensor.dtype).removeprefix("torch.")
+    return next((short for short, long in TYPES.items() if long == name), "f32")
