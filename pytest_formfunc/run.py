@@ -303,7 +303,7 @@ class Run:
         cache = str(self.settings.cache_dir)
         engines = {name: self.settings.native if name == NATIVE else name for name in backends}
         # Only this revision's code is at hand here to tell what the artifacts hang on.
-        prepared = find_prepared(source, engines, cache) if side == HEAD else None
+        prepared = find_prepared(source, engines, cache, self.settings.threads) if side == HEAD else None
         if prepared is None:
             request = {"source": source, "engines": engines, "cache": cache}
             try:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import cases
-from pytest_formfunc.backends import backend_names
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.host import allowed_cores
@@ -82,7 +81,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool) -> Setting
         depths=_numbers(raw["depths"], "depth"),
         widths=_numbers(raw["widths"], "width"),
         backends=cases.check_backends(_names(raw["backends"])),
-        native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
+        native=cases.check_backend_names([raw["native"].strip()])[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         model=_model(raw["model"]),
         input_shape=parse_shape(raw["input"]),
@@ -203,6 +202,6 @@ def _slow_down(text: str) -> dict[str, float]:
     slow_down = {}
     for part in _names(text):
         name, _, fraction = part.partition("=")
-        cases.check_names([name], backend_names(), "backend")
+        cases.check_backend_names([name])
         slow_down[name] = parse_fraction(fraction, what="planted slow-down", high=10.0)
     return slow_down
