@@ -13,8 +13,6 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,32 +103,29 @@ def why_no_compiler() -> str | None:
 
 
 def compile_package(program: Any, artifact: Path) -> None:
-    """Compile an exported program into a package; everything else that the compiler writes is removed."""
+    """Compile an exported program into a package. Inductor's own cache holds on to headers: half of a compilation."""
     import torch
 
-    with _scratch("TORCHINDUCTOR_CACHE_DIR"), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the compiler, none of the user's
         torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=CONFIGS)
 
 
 def load_package(artifact: Path) -> Any:
-    """Load a package. The loader unpacks it into a temporary folder, which is needed only until it is mapped."""
+    """Load a package.
+
+    The loader unpacks it into a temporary folder, which is needed only until the code is mapped, and removes it as it
+    ends in good order, which workers do not: it is given a folder of its own.
+    """
     import torch
 
-    with _scratch("TMPDIR"):
-        return torch._inductor.aoti_load_package(str(artifact))
-
-
-@contextmanager
-def _scratch(variable: str) -> Iterator[None]:
-    """Let an environment variable name a folder of its own, removed at the end: workers are ended without clean-up."""
-    before = os.environ.get(variable)
+    before = os.environ.get("TMPDIR")
     with tempfile.TemporaryDirectory(prefix="formfunc-inductor-", ignore_cleanup_errors=True) as folder:
-        os.environ[variable] = folder
+        os.environ["TMPDIR"] = folder
         try:
-            yield
+            return torch._inductor.aoti_load_package(str(artifact))
         finally:
             if before is None:
-                del os.environ[variable]
+                del os.environ["TMPDIR"]
             else:
-                os.environ[variable] = before
+                os.environ["TMPDIR"] = before
