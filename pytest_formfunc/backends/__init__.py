@@ -84,7 +84,8 @@ _OPENVINO_MODULES = (
     "openvino.frontend.pytorch.torchdynamo",
 )
 
-_INDUCTOR_MODULES = (*_TORCH_MODULES, "torch._inductor.package")
+# What loading a package would import, so that its time is not taken for compile time.
+_INDUCTOR_MODULES = (*_TORCH_MODULES, "torch._inductor.package", "torch.utils.cpp_extension")
 
 BACKENDS = (
     BackendEntry(
