@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_formfunc.backends import NATIVE, backend_names
+from pytest_formfunc.backends import NATIVE, backend_entry, backend_names
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.architectures import architecture_entry, architecture_names
 from pytest_formfunc.forms.input_specs import Call, format_call, image
@@ -162,5 +162,17 @@ def check_architectures(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_backends(names: Sequence[str]) -> tuple[str, ...]:
-    """Check backend names, native left out: it is always measured; see `check_names`."""
-    return tuple(name for name in check_names(names, backend_names(), "backend") if name != NATIVE)
+    """Check backend names, native left out: it is always measured; see `check_backend_names`."""
+    return tuple(name for name in check_backend_names(names) if name != NATIVE)
+
+
+def check_backend_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names without repeats; one may name a device: ``openvino@GPU``. See `check_names`.
+
+    Raises:
+        BadInput: one is unknown, or names a device where none can be named. Whether the device is there is asked later.
+    """
+    check_names([name.partition("@")[0] for name in names], backend_names(), "backend")
+    for name in names:
+        backend_entry(name)
+    return tuple(dict.fromkeys(names))

@@ -307,7 +307,7 @@ class Run:
         cache = str(self.settings.cache_dir)
         engines = {name: self.settings.native if name == NATIVE else name for name in backends}
         # Only this revision's code is at hand here to tell what the artifacts hang on.
-        prepared = find_prepared(source, engines, cache) if side == HEAD else None
+        prepared = find_prepared(source, engines, cache, self.settings.threads) if side == HEAD else None
         try:
             if isinstance(source, Weighable):
                 check_memory(title, self._weigh(source, side, known=prepared is not None))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import cases
-from pytest_formfunc.backends import NATIVE, backend_names
+from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
 from pytest_formfunc.forms.model_files import no_torch_form
@@ -110,7 +110,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         widths=_numbers(raw["widths"], "width"),
         backends=() if best else cases.check_backends(_names(raw["backends"])),
         best=best,
-        native=cases.check_names([raw["native"].strip()], backend_names(), "backend")[0],
+        native=cases.check_backend_names([raw["native"].strip()])[0],
         architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
@@ -243,6 +243,6 @@ def _slow_down(text: str) -> dict[str, float]:
     slow_down = {}
     for part in _names(text):
         name, _, fraction = part.partition("=")
-        cases.check_names([name], backend_names(), "backend")
+        cases.check_backend_names([name])
         slow_down[name] = parse_fraction(fraction, what="planted slow-down", high=10.0)
     return slow_down

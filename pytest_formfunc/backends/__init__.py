@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
 
 NATIVE = "native"
+_DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # a file's name and a test's id hold it
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class BackendEntry:
     Attributes:
         name: what the user types.
         target: ``module:class``.
-        distributions: what must be installed; their versions are part of an artifact's key.
+        distributions: what must be installed, ``one|other`` where either will do; their versions are part of an
+            artifact's key.
         preload: modules that the warm server imports, so that a worker does not have to.
         extra: the extra of pytest-formfunc that installs it; empty where others add it.
         precision: the precision that outputs are compared in: ``f32``, ``bf16`` or ``int8``.
@@ -49,12 +52,9 @@ class BackendEntry:
 
     def why_not_installed(self) -> str | None:
         """Return a clause that names what is missing and the extra to install, or None."""
-        missing = []
-        for name in self.distributions:
-            try:
-                importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                missing.append(name)
+        missing = [
+            names.replace("|", " or ") for names in self.distributions if not any(map(_installed, names.split("|")))
+        ]
         if not missing:
             return None
         verb = "is" if len(missing) == 1 else "are"
@@ -96,12 +96,23 @@ class BackendEntry:
         return self.engine_class()(threads, self.device)
 
 
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 _TORCH_MODULES = ("torch", "torch.export", "torch._export.utils", "torch._inductor.config")
 _OPENVINO_MODULES = (
     "openvino",
     "openvino.frontend.pytorch.fx_decoder",
     "openvino.frontend.pytorch.torchdynamo",
 )
+
+# What loading a package would import, so that its time is not taken for compile time.
+_INDUCTOR_MODULES = (*_TORCH_MODULES, "torch._inductor.package", "torch.utils.cpp_extension")
 
 BACKENDS = (
     BackendEntry(
@@ -114,13 +125,31 @@ BACKENDS = (
         summary="PyTorch eager, float32",
     ),
     BackendEntry(
+        name="native-nhwc",
+        target="pytest_formfunc.backends.native_variants:NativeNhwcEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch eager, channels_last",
+    ),
+    BackendEntry(
+        name="native-retain",
+        target="pytest_formfunc.backends.native_variants:NativeRetainEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch eager, an allocator that keeps its memory",
+    ),
+    BackendEntry(
         name="openvino",
         target="pytest_formfunc.backends.openvino:OpenVinoEngine",
         distributions=("torch", "openvino"),
         preload=_OPENVINO_MODULES,
         extra="openvino",
         precision="f32",
-        summary="OpenVINO, float32",
+        summary="OpenVINO, float32; openvino@GPU and other devices by name",
         devices=True,
     ),
     BackendEntry(
@@ -131,6 +160,98 @@ BACKENDS = (
         extra="openvino",
         precision="bf16",
         summary="OpenVINO, bfloat16 where the CPU has it",
+    ),
+    BackendEntry(
+        name="openvino-int8",
+        target="pytest_formfunc.backends.openvino_int8:OpenVinoInt8Engine",
+        distributions=("torch", "openvino", "nncf"),
+        preload=_OPENVINO_MODULES,
+        extra="nncf",
+        precision="int8",
+        summary="OpenVINO, quantised by NNCF after training",
+        devices=True,
+    ),
+    BackendEntry(
+        name="openvino-tput",
+        target="pytest_formfunc.backends.openvino_tput:OpenVinoThroughputEngine",
+        distributions=("torch", "openvino"),
+        preload=_OPENVINO_MODULES,
+        extra="openvino",
+        precision="f32",
+        summary="OpenVINO, float32, many requests at once; time per inference",
+        devices=True,
+    ),
+    BackendEntry(
+        name="onnxruntime",
+        target="pytest_formfunc.backends.onnxruntime:OnnxRuntimeEngine",
+        distributions=("torch", "onnx", "onnxscript", "onnxruntime|onnxruntime-gpu"),
+        preload=_TORCH_MODULES,
+        extra="onnxruntime",
+        precision="f32",
+        summary="ONNX Runtime, float32",
+    ),
+    BackendEntry(
+        name="inductor",
+        target="pytest_formfunc.backends.inductor:InductorEngine",
+        distributions=("torch",),
+        preload=_INDUCTOR_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="torch.compile's compiler ahead of time, frozen weights",
+    ),
+    BackendEntry(
+        name="jax",
+        target="pytest_formfunc.backends.jax:JaxEngine",
+        distributions=("torch", "jax", "torchax"),
+        preload=_TORCH_MODULES,
+        extra="jax",
+        precision="f32",
+        summary="JAX (XLA) through torchax",
+    ),
+    BackendEntry(
+        name="native-cuda",
+        target="pytest_formfunc.backends.cuda:NativeCudaEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch eager on an NVIDIA GPU",
+    ),
+    BackendEntry(
+        name="cudagraphs",
+        target="pytest_formfunc.backends.cuda:CudaGraphsEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch eager as a CUDA graph",
+    ),
+    BackendEntry(
+        name="inductor-cuda",
+        target="pytest_formfunc.backends.cuda:InductorCudaEngine",
+        distributions=("torch",),
+        preload=_INDUCTOR_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="torch.compile's compiler for an NVIDIA GPU",
+    ),
+    BackendEntry(
+        name="onnxruntime-cuda",
+        target="pytest_formfunc.backends.onnxruntime_cuda:OnnxRuntimeCudaEngine",
+        distributions=("torch", "onnx", "onnxscript", "onnxruntime-gpu"),
+        preload=_TORCH_MODULES,
+        extra="onnxruntime-cuda",
+        precision="f32",
+        summary="ONNX Runtime on an NVIDIA GPU",
+    ),
+    BackendEntry(
+        name="tensorrt",
+        target="pytest_formfunc.backends.tensorrt:TensorRtEngine",
+        distributions=("torch", "onnx", "onnxscript", "tensorrt"),
+        preload=_TORCH_MODULES,
+        extra="tensorrt",
+        precision="f32",
+        summary="TensorRT, float32",
     ),
 )
 
@@ -158,7 +279,9 @@ def all_backends() -> tuple[BackendEntry, ...]:
 
 def distributions() -> tuple[str, ...]:
     """Return every distribution that some backend needs, without repeats."""
-    return tuple(dict.fromkeys(name for entry in all_backends() for name in entry.distributions))
+    return tuple(
+        dict.fromkeys(name for entry in all_backends() for names in entry.distributions for name in names.split("|"))
+    )
 
 
 def preload_modules() -> tuple[str, ...]:
@@ -182,8 +305,10 @@ def backend_entry(name: str) -> BackendEntry:
         if entry.name == base:
             if not at:
                 return entry
-            if not entry.devices or not device:
+            if not entry.devices or not _DEVICE.fullmatch(device):
                 named = " or ".join(f"{one.name}@DEVICE" for one in all_backends() if one.devices)
-                raise BadInput(f"unknown backend {name!r}: a device is named as in {named}")
+                raise BadInput(
+                    f"unknown backend {name!r}: a device is named as in {named} (@HETERO:GPU+CPU for a list)"
+                )
             return replace(entry, name=name, device=device)
     raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")

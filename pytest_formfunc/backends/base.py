@@ -19,7 +19,7 @@ class Engine(ABC):
 
     Attributes:
         artifact: name of the file that `prepare` leaves in the case's folder; engines that read the
-            same file share the name, and it is made once.
+            same file share the name, and it is made once. See `artifact_name` where it is bound to a machine.
         inferences: batches that one call computes; a latency is a call's time divided by it.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
@@ -30,6 +30,12 @@ class Engine(ABC):
     def __init__(self, threads: int, target: str = "") -> None:
         self.threads = threads
         self.target = target
+
+    @classmethod
+    def artifact_name(cls, threads: int) -> str:
+        """Return the artifact's file name; one that only serves this processor or this many threads says so in it."""
+        del threads
+        return cls.artifact
 
     @abstractmethod
     def why_unavailable(self) -> str | None:

@@ -61,14 +61,7 @@ class NativeEngine(Engine):
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """See `Engine.outputs`."""
-        from torch.utils import _pytree
-
-        leaves = _pytree.tree_leaves(self.call())
-        return [
-            np.array(leaf.float() if leaf.is_floating_point() else leaf)
-            for leaf in leaves
-            if isinstance(leaf, self._torch.Tensor)
-        ]
+        return arrays_of(self.call())
 
     @property
     def precision(self) -> str:
@@ -79,3 +72,12 @@ class NativeEngine(Engine):
                     str(tensor.dtype).removeprefix("torch.")
                 ]
         return "f32"
+
+
+def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
+    """Return the tensors in what a module returned, flattened, as arrays of their own; floating-point as float32."""
+    import torch
+    from torch.utils import _pytree
+
+    leaves = [leaf for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+    return [np.array((leaf.float() if leaf.is_floating_point() else leaf).cpu()) for leaf in leaves]

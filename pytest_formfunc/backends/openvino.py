@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, one request at a time, with the precision said rather than chosen for us."""
+"""OpenVINO, one request at a time, on the CPU or another device, with the precision said rather than chosen for us."""
 
 from __future__ import annotations
 
@@ -17,22 +17,46 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 
+# Devices that hand the network on to others, and those of them that pass settings on too.
+_VIRTUAL = ("AUTO", "HETERO", "MULTI", "BATCH")
+_TAKES_DEVICE_SETTINGS = ("AUTO", "HETERO", "MULTI")
+
+
 class OpenVinoEngine(Engine):
-    """OpenVINO with the latency hint and float32 (it would pick bfloat16 by itself where the CPU has it)."""
+    """OpenVINO with the latency hint and float32 (it would pick bfloat16 by itself where the CPU has it).
+
+    A device is named as OpenVINO does, but with ``+`` for its comma: ``AUTO``, ``GPU.1``, ``HETERO:GPU+CPU``.
+    """
 
     artifact = "model.xml"
     hint = "f32"
+    performance = "LATENCY"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`."""
+        """Return which of the named devices is not there, and which are; see `Engine.why_unavailable`."""
         import openvino
 
-        if "CPU" not in openvino.Core().available_devices:
-            return "OpenVINO finds no CPU device here"
+        there = openvino.Core().available_devices
+        plugin, colon, listed = self._asked.partition(":")
+        wanted = listed.split(",") if colon else [] if plugin in _VIRTUAL else [plugin]
+        if colon and plugin not in _VIRTUAL:
+            return f"OpenVINO has no device {plugin!r} that takes a list (there are {', '.join(_VIRTUAL)})"
+        for name in wanted:
+            device = name.lstrip("-").partition("(")[0]  # AUTO:-GPU leaves one out, MULTI:CPU(2) takes two requests
+            if not any(one == device or one.startswith(f"{device}.") for one in there):
+                named = ", ".join(there) or "none at all"
+                return (
+                    f"OpenVINO finds no device {device!r} here: there is {named} (or {', '.join(_VIRTUAL)} over these)"
+                )
         return None
 
+    @property
+    def _asked(self) -> str:
+        """Return the device as OpenVINO writes it."""
+        return self.target.replace("+", ",") or "CPU"
+
     @classmethod
-    def prepare(cls, network: Network, artifact: Path) -> None:
+    def prepare(cls, network: Network, artifact: Path) -> dict[str, Any] | None:
         """Convert the exported program without compression (``torch.jit.trace`` is deprecated), or read the file.
 
         Raises:
@@ -44,7 +68,7 @@ class OpenVinoEngine(Engine):
 
         if network.file is not None:
             openvino.save_model(read_for(network.file, network.inputs), artifact, compress_to_fp16=False)
-            return
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
             model = openvino.convert_model(network.program)
@@ -52,9 +76,10 @@ class OpenVinoEngine(Engine):
             shapes = [list(tensor.shape) for tensor in network.inputs.tensors]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
+        return None
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Read the IR and compile it for one stream of ``threads`` threads."""
+        """Read the IR and compile it for ``threads`` threads of the host; one stream where latency counts."""
         import openvino
 
         del source
@@ -62,14 +87,26 @@ class OpenVinoEngine(Engine):
         self._core = openvino.Core()
         self._compiled = self._core.compile_model(
             artifact,
-            "CPU",
+            self._asked,
             {
-                "PERFORMANCE_HINT": "LATENCY",
+                "PERFORMANCE_HINT": self.performance,
                 "INFERENCE_PRECISION_HINT": self.hint,
-                "INFERENCE_NUM_THREADS": self.threads,
+                **self._thread_settings(),
             },
         )
         self._request = self._compiled.create_infer_request()
+
+    def _thread_settings(self) -> dict[str, Any]:
+        """Return how the CPU, wherever it takes part, is told its threads; other devices have none to tell."""
+        threads = {"INFERENCE_NUM_THREADS": self.threads}
+        plugin = self._asked.partition(":")[0]
+        if plugin == "CPU":
+            return threads
+        return {"DEVICE_PROPERTIES": {"CPU": threads}} if plugin in _TAKES_DEVICE_SETTINGS else {}
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {"PERFORMANCE_HINT": self.performance, "INFERENCE_PRECISION_HINT": self.hint, "device": self._asked}
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """See `Engine.set_inputs`. The tensors share the arrays' memory: a call copies nothing in."""
@@ -127,11 +164,27 @@ class OpenVinoEngine(Engine):
 
     @property
     def precision(self) -> str:
-        """Return what the compiled model says of itself."""
-        element = self._compiled.get_property("INFERENCE_PRECISION_HINT")
-        return {"float32": "f32", "f32": "f32", "bfloat16": "bf16", "bf16": "bf16"}.get(
-            element.get_type_name() if hasattr(element, "get_type_name") else str(element), str(element)
-        )
+        """Return what the compiled model says of itself, or of its part on the first device that it runs on."""
+        return _precision_of(self._own_properties().get("INFERENCE_PRECISION_HINT", self.hint))
+
+    @property
+    def device(self) -> str:
+        """Return what executed the last call: ``CPU`` for ``AUTO`` where there is nothing else, ``GPU,CPU``."""
+        executed = self._compiled.get_property("EXECUTION_DEVICES")
+        names = [executed] if isinstance(executed, str) else list(executed)
+        return ",".join(name.strip("()") for name in names)
+
+    def _own_properties(self) -> dict[str, Any]:
+        """Return the properties of the compiled model where it has its own, else of its part on a device."""
+        if "INFERENCE_PRECISION_HINT" in self._compiled.get_property("SUPPORTED_PROPERTIES"):
+            return {"INFERENCE_PRECISION_HINT": self._compiled.get_property("INFERENCE_PRECISION_HINT")}
+        parts: dict[str, dict[str, Any]] = self._compiled.get_property("DEVICE_PROPERTIES")
+        return next(iter(parts.values()), {})
+
+
+def _precision_of(element: Any) -> str:
+    name = element.get_type_name() if hasattr(element, "get_type_name") else str(element)
+    return {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}.get(name, name)
 
 
 class OpenVinoBf16Engine(OpenVinoEngine):

@@ -89,7 +89,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     known += code_of(engines)
     wanted: dict[str, str] = {}
     for engine in engines.values():
-        wanted.setdefault(_artifact_of(engine), engine)
+        wanted.setdefault(_artifact_of(engine, threads), engine)
     folder = Path(cache) / cache_key(known, source.describe())
     missing = {name: engine for name, engine in wanted.items() if not (folder / name).is_file()}
     refused: dict[str, str] = {}
@@ -97,15 +97,15 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
         if network is None:
             network = _build(source)
         refused = _write(folder, network, missing)
-    if (reason := refused.get(_artifact_of(engines[NATIVE]))) is not None:
+    if (reason := refused.get(_artifact_of(engines[NATIVE], threads))) is not None:
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
     converted = tuple(name for name in missing if name not in refused)
-    prepared = _read(folder, engines, refused, converted, time.perf_counter() - started)
+    prepared = _read(folder, engines, threads, refused, converted, time.perf_counter() - started)
     return replace(prepared, refused=prepared.refused | unusable)
 
 
-def _artifact_of(engine: str) -> str:
-    return backend_entry(engine).engine_class().artifact
+def _artifact_of(engine: str, threads: int) -> str:
+    return backend_entry(engine).engine_class().artifact_name(threads)
 
 
 def _build(source: Any) -> Network:
@@ -123,10 +123,11 @@ def _build(source: Any) -> Network:
     return network
 
 
-def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared | None:
-    """Return a case's artifacts if all are there and its content is known without building it. Needs no torch.
+def find_prepared(source: Any, engines: dict[str, str], cache: str, threads: int) -> Prepared | None:
+    """Return a case's artifacts for that many threads if all are there. Needs no torch.
 
-    Where others added the form or an engine, only a worker can tell: their modules are not imported here.
+    None too where a source's content is only known by building it, and where others added the form or an engine: their
+    modules are not imported here.
     """
     from pytest_formfunc.forms.sources import uses_added_code  # here, for another revision's forms may know of none
 
@@ -136,17 +137,22 @@ def find_prepared(source: Any, engines: dict[str, str], cache: str) -> Prepared 
     if known is None:
         return None
     folder = Path(cache) / cache_key(known, source.describe())
-    names = {_artifact_of(engine) for engine in engines.values()}
+    names = {_artifact_of(engine, threads) for engine in engines.values()}
     if not all((folder / name).is_file() for name in (*names, _META)):
         return None
-    return _read(folder, engines, {}, (), 0.0)
+    return _read(folder, engines, threads, {}, (), 0.0)
 
 
 def _read(
-    folder: Path, engines: dict[str, str], refused: Mapping[str, str], converted: tuple[str, ...], seconds: float
+    folder: Path,
+    engines: dict[str, str],
+    threads: int,
+    refused: Mapping[str, str],
+    converted: tuple[str, ...],
+    seconds: float,
 ) -> Prepared:
     meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-    artifacts = {backend: _artifact_of(engine) for backend, engine in engines.items()}
+    artifacts = {backend: _artifact_of(engine, threads) for backend, engine in engines.items()}
     facts = {
         backend: json.loads((folder / f"{name}{_FACTS}").read_text(encoding="utf-8"))
         for backend, name in artifacts.items()

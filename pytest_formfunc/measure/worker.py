@@ -163,7 +163,7 @@ def _probe(connection: Connection, job: Job) -> None:
     for name in job.payload["backends"]:
         try:
             entry = backend_entry(name)
-            answer[name] = entry.why_not_installed() or entry.engine_class()(job.threads).why_unavailable()
+            answer[name] = entry.why_not_installed() or entry.make(job.threads).why_unavailable()
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine cannot be used
             answer[name] = f"it does not load here ({_failure(error).reason})"
     connection.send(answer)

@@ -134,10 +134,10 @@ def test_a_planted_slow_down_is_real(server, tmp_path):
 
 def test_second_preparation_converts_nothing(server, tmp_path):
     """Artifacts are kept by content; a bundled pattern is found without even building it."""
-    assert find_prepared(SOURCE, {"native": "native", "openvino": "openvino"}, str(tmp_path)) is None
+    assert find_prepared(SOURCE, {"native": "native", "openvino": "openvino"}, str(tmp_path), 1) is None
     first = prepare(server, tmp_path)
     assert set(first.converted) == {"weights.pt", "model.xml"}
-    found = find_prepared(SOURCE, {"native": "native", "openvino": "openvino"}, str(tmp_path))
+    found = find_prepared(SOURCE, {"native": "native", "openvino": "openvino"}, str(tmp_path), 1)
     assert found is not None
     assert found.folder == first.folder
     assert found.cost == first.cost
@@ -157,7 +157,7 @@ def test_second_preparation_converts_nothing(server, tmp_path):
 def test_whatever_shapes_the_artifact_is_in_its_key(server, tmp_path, other):
     """Another size, shape, seed or pattern never finds this one's artifacts."""
     prepare(server, tmp_path)
-    assert find_prepared(other, {"native": "native", "openvino": "openvino"}, str(tmp_path)) is None
+    assert find_prepared(other, {"native": "native", "openvino": "openvino"}, str(tmp_path), 1) is None
 
 
 def test_a_job_that_raises_is_one_sentence(server, tmp_path):

@@ -1,0 +1,66 @@
+"""Which engines run which patterns: every one of them, at the smallest size, against native.
+
+Prints a line for each engine and their sum. `pytest bench/test_conformance.py`; most of its minutes are Inductor's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "backends"))
+
+from conformance import NAMES, Preparer, run_once, smallest_case, unavailable
+
+from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.workers import WorkerServer
+
+
+def test_engines_run_patterns(tmp_path, capsys):
+    """Every available engine passes, or declares what it cannot do; a converter that raises is neither."""
+    server = WorkerServer(timeout_s=600, threads=allowed_cores())
+    outcomes, bad = {name: Counter() for name in NAMES}, []
+    try:
+        reasons = unavailable(server)
+        names = tuple(name for name in NAMES if name not in reasons)
+        preparer = Preparer(server, tmp_path / "cache")
+        worst = dict.fromkeys(names, float("inf"))
+        for pattern in pattern_names():
+            case = smallest_case(pattern)
+            prepared = preparer.prepare(case, names)
+            result = run_once(server, case, prepared, tmp_path)
+            for name in names:
+                refused = prepared.refused.get(name)
+                if refused is not None and not refused.startswith("its converter raises"):
+                    outcomes[name]["unsupported"] += 1
+                    outcomes[name][f"{pattern}: {refused}"] = 0
+                elif refused is not None or name in result.failures:
+                    bad.append(f"{name} on {pattern}: {refused or result.failures[name]}")
+                else:
+                    outcomes[name]["passes"] += 1
+                    worst[name] = min(worst[name], result.series[name].parity.sqnr_db)
+    finally:
+        server.close()
+    with capsys.disabled():
+        print()
+        for name in NAMES:
+            if name in reasons:
+                print(f"conformance: {name}: unavailable: {reasons[name]}")
+                continue
+            counts = outcomes[name]
+            print(
+                f"conformance: {name}: {counts['passes']} of {len(pattern_names())} patterns pass (smallest SQNR "
+                f"{worst[name]:.0f} dB), {counts['unsupported']} declared unsupported"
+            )
+            for reason in (key for key in counts if ":" in key):
+                print(f"conformance:   {reason}")
+        print(
+            f"conformance: {sum(counts['passes'] for counts in outcomes.values())} of {len(NAMES)} engines x "
+            f"{len(pattern_names())} patterns pass, {sum(counts['unsupported'] for counts in outcomes.values())} are "
+            f"declared unsupported, {len(reasons) * len(pattern_names())} are of unavailable engines"
+        )
+        for line in bad:
+            print(f"conformance: FAILS {line}")
+    assert not bad

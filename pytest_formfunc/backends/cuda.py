@@ -1,0 +1,196 @@
+"""NVIDIA GPUs through PyTorch: eager, CUDA graphs, Inductor. Written against their interfaces; see docs/engines.md.
+
+Inputs and outputs stay on the device and calls are timed by CUDA events on the stream that they run on.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.inductor import InductorEngine, compile_package, load_package, why_no_compiler
+from pytest_formfunc.backends.native import NativeEngine
+from pytest_formfunc.errors import Unsupported
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
+    from pytest_formfunc.forms.sources import Source
+
+_GPUS = Path("/proc/driver/nvidia/gpus")
+_CAPTURE_WARM_UP = 3  # calls, so that libraries have allocated and chosen before they are captured
+
+
+def why_no_cuda() -> str | None:
+    """Return whether torch lacks CUDA or the machine lacks a GPU; None where both are there."""
+    import torch
+
+    if torch.version.cuda is None:
+        return f"this torch ({torch.__version__}) is built without CUDA"
+    if not torch.cuda.is_available():
+        return "no NVIDIA GPU is visible to torch here"
+    return None
+
+
+def gpu_key(folder: Path = _GPUS) -> str:
+    """Return a digest of the GPUs' names, for artifacts that are made for one kind; asks the driver's files only."""
+    models = [
+        line.partition(":")[2].strip()
+        for file in sorted(folder.glob("*/information"))
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.startswith("Model:")
+    ]
+    return hashlib.sha256("|".join(models).encode()).hexdigest()[:8] if models else "none"
+
+
+class CudaCalls(Engine):
+    """Mixed into an engine whose calls run on a CUDA stream: waits for the device, and times with its events."""
+
+    def why_unavailable(self) -> str | None:
+        """See `why_no_cuda`."""
+        return why_no_cuda()
+
+    def launch(self) -> Any:
+        """Enqueue one call on ``self._stream``; wait for nothing."""
+        raise NotImplementedError
+
+    def use_device(self) -> None:
+        """Take the first GPU, a stream of its own, and float32 that is float32 (cuDNN would round it to TF32)."""
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self._torch = torch
+        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._began: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._ended: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+    def call(self) -> Any:
+        """See `Engine.call`."""
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
+            result = self.launch()
+        self._stream.synchronize()
+        return result
+
+    def time_call(self) -> int:
+        """Call once and return the nanoseconds between two events around it, launching included where the GPU waits."""
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
+            self._began.record(self._stream)
+            self.launch()
+            self._ended.record(self._stream)
+        self._ended.synchronize()
+        return int(self._began.elapsed_time(self._ended) * 1e6)
+
+    @property
+    def device(self) -> str:
+        """Return the GPU's name."""
+        name: str = self._torch.cuda.get_device_name()
+        return name
+
+
+class NativeCudaEngine(CudaCalls, NativeEngine):
+    """PyTorch eager on the GPU, float32."""
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Build the module with the saved weights and move it to the GPU."""
+        NativeEngine.load(self, source, artifact)
+        self.use_device()
+        self._network = self._network.cuda()
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`; copies to the GPU."""
+        NativeEngine.set_inputs(self, inputs)
+        self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
+
+    def launch(self) -> Any:
+        """See `CudaCalls.launch`."""
+        return self._network(*self._arguments.args, **self._arguments.kwargs)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {"allow_tf32": False}
+
+
+class CudaGraphsEngine(NativeCudaEngine):
+    """PyTorch eager captured once as a CUDA graph and replayed: no launch of single kernels from Python."""
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Build the module; the graph is captured with the first inputs, whose memory it keeps reading."""
+        super().load(source, artifact)
+        self._graph: Any = None
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`; later inputs are copied to where the captured graph reads."""
+        if self._graph is None:
+            super().set_inputs(inputs)
+            self._capture()
+            return
+        for place, array in zip(self._arguments.tensors, inputs, strict=True):
+            place.copy_(self._torch.from_numpy(array))
+        self._torch.cuda.synchronize()
+
+    def _capture(self) -> None:
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
+            for _ in range(_CAPTURE_WARM_UP):
+                NativeCudaEngine.launch(self)
+        self._torch.cuda.synchronize()
+        self._graph = self._torch.cuda.CUDAGraph()
+        with self._torch.inference_mode(), self._torch.cuda.graph(self._graph, stream=self._stream):
+            self._result = NativeCudaEngine.launch(self)
+
+    def launch(self) -> Any:
+        """See `CudaCalls.launch`."""
+        self._graph.replay()
+        return self._result
+
+
+class InductorCudaEngine(CudaCalls, InductorEngine):
+    """AOTInductor for the GPU."""
+
+    @classmethod
+    def artifact_name(cls, threads: int) -> str:
+        """Name the kind of GPU: the code is made for it."""
+        del threads
+        return f"inductor-cuda-{gpu_key()}.pt2"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`; the host's part of the code needs a compiler too."""
+        return why_no_cuda() or why_no_compiler()
+
+    @classmethod
+    def prepare(cls, network: Network, artifact: Path) -> None:
+        """Export again on the GPU, and compile.
+
+        Raises:
+            Unsupported: the model is a file that has no PyTorch form.
+        """
+        import torch
+
+        if network.module is None:
+            raise Unsupported("it is a file with no PyTorch form, and Inductor compiles PyTorch")
+        inputs = network.inputs.map(lambda _, tensor: tensor.cuda())
+        program = torch.export.export(copy.deepcopy(network.module).cuda(), inputs.args, inputs.kwargs)
+        compile_package(program, artifact)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Load the package."""
+        self.use_device()
+        self._model = load_package(artifact)
+        self._arguments = source.inputs(0)
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`; copies to the GPU."""
+        InductorEngine.set_inputs(self, inputs)
+        self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
+
+    def launch(self) -> Any:
+        """See `CudaCalls.launch`."""
+        return self._model(*self._arguments.args, **self._arguments.kwargs)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {**InductorEngine.settings(self), "allow_tf32": False}

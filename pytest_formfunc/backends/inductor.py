@@ -1,0 +1,131 @@
+"""torch.compile's compiler ahead of time: one package of machine code, frozen weights, loaded by each launch.
+
+``torch._inductor.aoti_compile_and_package`` of the exported program. The other way, ``torch.compile`` with freezing,
+compiles (or looks up) the graph in every launch and keeps Python and its guards in every call: docs/engines.md has
+figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.native import arrays_of
+from pytest_formfunc.errors import Unsupported
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
+    from pytest_formfunc.forms.sources import Source
+
+# One process compiles: a pool of compilers would outlive the one model that it is for.
+CONFIGS = {"freezing": True, "compile_threads": 1}
+
+
+class InductorEngine(Engine):
+    """AOTInductor on the CPU: kernels for this processor's instructions and this number of threads."""
+
+    artifact = "inductor.pt2"
+
+    @classmethod
+    def artifact_name(cls, threads: int) -> str:
+        """Name the processor and the threads: the code is made for both."""
+        from pytest_formfunc.host import describe_host
+
+        host = describe_host()
+        processor = json.dumps([host["cpu"], host["cpu_generation"], host["isa"]])
+        return f"inductor-{hashlib.sha256(processor.encode()).hexdigest()[:8]}-t{threads}.pt2"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`."""
+        return why_no_compiler()
+
+    @classmethod
+    def prepare(cls, network: Network, artifact: Path) -> None:
+        """Compile the exported program with the threads that torch has now.
+
+        Raises:
+            Unsupported: the model is a file that has no PyTorch form.
+        """
+        if network.module is None:
+            raise Unsupported("it is a file with no PyTorch form, and Inductor compiles PyTorch")
+        compile_package(network.program, artifact)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Load the package; the weights are in it."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        self._torch = torch
+        self._model = load_package(artifact)
+        self._arguments = source.inputs(0)
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`."""
+        self._arguments = self._arguments.with_tensors([self._torch.from_numpy(array) for array in inputs])
+
+    def call(self) -> Any:
+        """See `Engine.call`."""
+        with self._torch.inference_mode():
+            return self._model(*self._arguments.args, **self._arguments.kwargs)
+
+    def outputs(self) -> list[np.ndarray[Any, Any]]:
+        """See `Engine.outputs`."""
+        return arrays_of(self.call())
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {"freezing": True, "compiled": "ahead of time"}
+
+    @property
+    def precision(self) -> str:
+        """Return the exported program's: the compiler leaves it as it is."""
+        return "f32"
+
+
+def why_no_compiler() -> str | None:
+    """Return that no C++ compiler is to be found, and which ones were looked for; None where there is one."""
+    from torch._inductor import config
+
+    named = config.cpp.cxx if isinstance(config.cpp.cxx, tuple | list) else [config.cpp.cxx]
+    names = [name for name in (*named, "g++", "clang++") if name]
+    if any(shutil.which(name) for name in names):
+        return None
+    return f"Inductor needs a C++ compiler and finds none of {', '.join(dict.fromkeys(names))} (CXX names another)"
+
+
+def compile_package(program: Any, artifact: Path) -> None:
+    """Compile an exported program into a package. Inductor's own cache holds on to headers: half of a compilation."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the compiler, none of the user's
+        torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=CONFIGS)
+
+
+def load_package(artifact: Path) -> Any:
+    """Load a package.
+
+    The loader unpacks it into a temporary folder, which is needed only until the code is mapped, and removes it as it
+    ends in good order, which workers do not: it is given a folder of its own.
+    """
+    import torch
+
+    before = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="formfunc-inductor-", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            return torch._inductor.aoti_load_package(str(artifact))
+        finally:
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before

@@ -1,0 +1,155 @@
+"""ONNX Runtime on the CPU: the exported program as an ONNX model, inputs bound once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.errors import MeasurementError, Unsupported
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
+    from pytest_formfunc.forms.sources import Source
+
+_PRECISIONS = {"tensor(float)": "f32", "tensor(float16)": "f16", "tensor(bfloat16)": "bf16", "tensor(double)": "f64"}
+_ERRORS_ONLY = 3  # ONNX Runtime's severity
+
+
+class OnnxRuntimeEngine(Engine):
+    """The CPU provider, one call at a time, all graph optimisations, threads that sleep between calls.
+
+    ONNX Runtime's threads spin after a call for longer than a turn lasts (over 50 ms), on the cores that the next
+    backend needs; so spinning is off. What that costs is in docs/engines.md.
+    """
+
+    artifact = "model.onnx"
+    provider: ClassVar[str] = "CPUExecutionProvider"
+    where: ClassVar[str] = "cpu"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`."""
+        import onnxruntime
+
+        if self.provider not in onnxruntime.get_available_providers():
+            there = ", ".join(onnxruntime.get_available_providers())
+            return f"this build of ONNX Runtime has no {self.provider} (it has {there})"
+        return None
+
+    @classmethod
+    def prepare(cls, network: Network, artifact: Path) -> None:
+        """Export the program, or copy the ONNX file that the model is.
+
+        Raises:
+            Unsupported: the model is a file of another format.
+        """
+        if network.module is None:
+            if network.file is None or network.file.suffix != ".onnx":
+                raise Unsupported("it is a file that is not ONNX, and ONNX Runtime reads no other")
+            _copy(network.file, artifact)
+            return
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the exporter, none of the user's
+            program = torch.onnx.export(network.program, dynamo=True, verbose=False)
+        assert program is not None
+        program.save(artifact, external_data=True)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Open a session on the model."""
+        import onnxruntime
+
+        del source
+        onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+        self._onnxruntime = onnxruntime
+        self._artifact = artifact
+        self._session = onnxruntime.InferenceSession(artifact, self._options(self.threads), providers=self._providers())
+        self._binding = self._session.io_binding()
+
+    def _options(self, threads: int) -> Any:
+        options = self._onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = self._onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = self._onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return options
+
+    def _providers(self) -> list[Any]:
+        return [self.provider]
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """See `Engine.set_inputs`. On the CPU the bound values share the arrays' memory: a call copies nothing in.
+
+        Raises:
+            MeasurementError: the model has another number of inputs.
+        """
+        wanted = self._session.get_inputs()
+        if len(wanted) != len(inputs):
+            raise MeasurementError(f"the ONNX model has {len(wanted)} inputs and the example {len(inputs)}")
+        self._arrays = inputs
+        self._binding.clear_binding_inputs()
+        self._binding.clear_binding_outputs()
+        for port, array in zip(wanted, inputs, strict=True):
+            value = self._onnxruntime.OrtValue.ortvalue_from_numpy(array, self.where, 0)
+            self._binding.bind_ortvalue_input(port.name, value)
+        for port in self._session.get_outputs():
+            self._binding.bind_output(port.name, self.where)
+
+    def call(self) -> Any:
+        """See `Engine.call`."""
+        self._session.run_with_iobinding(self._binding)
+
+    def outputs(self) -> list[np.ndarray[Any, Any]]:
+        """See `Engine.outputs`."""
+        self.call()
+        return [np.array(array) for array in self._binding.copy_outputs_to_cpu()]
+
+    def graph(self) -> dict[str, Any] | None:
+        """Return the kernels of the optimised model, which a second session writes for that purpose."""
+        from pytest_formfunc.backends.onnx_graph import describe_graph
+
+        with tempfile.TemporaryDirectory(prefix="formfunc-onnx-") as folder:
+            optimised = Path(folder) / "optimised.onnx"
+            options = self._options(1)
+            options.optimized_model_filepath = str(optimised)
+            # Weights go beside the model, where nobody reads them.
+            options.add_session_config_entry(
+                "session.optimized_model_external_initializers_file_name", "optimised.onnx.data"
+            )
+            self._onnxruntime.InferenceSession(self._artifact, options, providers=self._providers())
+            return describe_graph(self._artifact, optimised)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {
+            "execution_mode": "sequential",
+            "graph_optimization_level": "all",
+            "session.intra_op.allow_spinning": "0",
+        }
+
+    @property
+    def precision(self) -> str:
+        """Return the precision of the model's first output."""
+        return _PRECISIONS.get(self._session.get_outputs()[0].type, "f32")
+
+
+def _copy(model: Path, artifact: Path) -> None:
+    """Copy an ONNX file; weights that it keeps in other files are gathered in one beside the copy."""
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    bare = onnx.load(model, load_external_data=False)
+    if not any(uses_external_data(tensor) for tensor in bare.graph.initializer):
+        shutil.copyfile(model, artifact)
+        return
+    onnx.save_model(
+        onnx.load(model), artifact, save_as_external_data=True, all_tensors_to_one_file=True,
+        location=f"{artifact.name}.data",
+    )  # fmt: skip

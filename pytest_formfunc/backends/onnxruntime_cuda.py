@@ -1,0 +1,41 @@
+"""ONNX Runtime on an NVIDIA GPU. Written against its interface; see docs/engines.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_formfunc.backends.cuda import CudaCalls, why_no_cuda
+from pytest_formfunc.backends.onnxruntime import OnnxRuntimeEngine
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.sources import Source
+
+
+class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
+    """The CUDA provider in float32, on a stream that torch's events can time; values bound on the device."""
+
+    provider: ClassVar[str] = "CUDAExecutionProvider"
+    where: ClassVar[str] = "cuda"
+
+    def why_unavailable(self) -> str | None:
+        """See `Engine.why_unavailable`; a CUDA build of torch is needed for its events."""
+        return why_no_cuda() or OnnxRuntimeEngine.why_unavailable(self)
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Open a session on the model; raises where it would fall back on the CPU."""
+        self.use_device()
+        OnnxRuntimeEngine.load(self, source, artifact)
+        self._session.disable_fallback()
+
+    def _providers(self) -> list[Any]:
+        stream = str(self._stream.cuda_stream)
+        return [(self.provider, {"use_tf32": "0", "user_compute_stream": stream}), "CPUExecutionProvider"]
+
+    def launch(self) -> Any:
+        """See `CudaCalls.launch`."""
+        self._session.run_with_iobinding(self._binding)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Engine.settings`."""
+        return {**OnnxRuntimeEngine.settings(self), "use_tf32": "0"}

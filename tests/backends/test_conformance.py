@@ -1,0 +1,71 @@
+"""Every engine on unlike patterns: it takes the network or says why it cannot, and its output is native's.
+
+All patterns: bench/test_conformance.py, which takes minutes.
+"""
+
+import pytest
+from conformance import NAMES, Preparer, run_once, smallest_case, unavailable
+
+from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.measure.workers import WorkerServer
+
+PATTERNS = ("plain", "channel_shuffle", "attention")
+COMPILED = {"inductor", "inductor-cuda"}  # ten seconds of a C++ compiler for each pattern: one is enough here
+
+
+@pytest.fixture(scope="module")
+def server():
+    one = WorkerServer(timeout_s=240, threads=1)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def reasons(server):
+    """Why engines are not available here."""
+    return unavailable(server)
+
+
+@pytest.fixture(scope="module")
+def outcomes(server, reasons, tmp_path_factory):
+    """A function that gives a pattern's measurement, made once for all engines together."""
+    scratch = tmp_path_factory.mktemp("conformance")
+    preparer = Preparer(server, scratch / "cache")
+    known = {}
+
+    def outcome(pattern):
+        if pattern not in known:
+            names = tuple(name for name in NAMES if name not in reasons and is_tried(name, pattern))
+            case = smallest_case(pattern)
+            prepared = preparer.prepare(case, names)
+            known[pattern] = prepared, run_once(server, case, prepared, scratch)
+        return known[pattern]
+
+    return outcome
+
+
+def is_tried(name, pattern):
+    return name not in COMPILED or pattern == "plain"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [(name, pattern) for name in NAMES for pattern in PATTERNS if is_tried(name, pattern)]
+)
+def test_engine_runs_pattern(name, pattern, reasons, outcomes):
+    """What it computes is within its precision's tolerance of native, through the workers that measure."""
+    if name in reasons:
+        pytest.skip(reasons[name])
+    prepared, result = outcomes(pattern)
+    if name in prepared.refused:
+        assert not prepared.refused[name].startswith("its converter raises"), prepared.refused[name]
+        pytest.skip(f"declared unsupported: {prepared.refused[name]}")
+    assert name not in result.failures, result.failures[name]
+    ready = result.series[name].ready
+    assert result.series[name].parity.ok
+    assert ready.precision == backend_entry(name).precision
+    if name.startswith("openvino@"):
+        assert ready.device == "CPU"  # what AUTO and HETERO:CPU found
+    if name == "openvino-int8":
+        accuracy = prepared.facts[name]["accuracy"]
+        assert accuracy["sqnr_db"] > 10
+        assert 0.5 <= accuracy["top1_agreement"] <= 1

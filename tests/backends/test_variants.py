@@ -1,0 +1,184 @@
+"""What each engine promises beside the right answer: its layout, its memory, its requests, its names."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from pytest_formfunc.backends import BACKENDS, backend_entry, distributions
+from pytest_formfunc.cases import check_backends, pattern_case
+from pytest_formfunc.errors import BadInput, Unsupported
+from pytest_formfunc.forms.built import Inputs, Network
+from pytest_formfunc.forms.sources import PatternSource
+from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.parking import wait_until_parked
+from pytest_formfunc.measure.schedule import Turn
+from pytest_formfunc.measure.workers import WorkerServer
+
+SOURCE = PatternSource("plain", 1, 8, (1, 3, 16, 16), 0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return SOURCE.build()
+
+
+def loaded(name, network, folder, threads=2):
+    entry = backend_entry(name)
+    engine = entry.make(threads)
+    artifact = folder / engine.artifact_name(threads)
+    entry.engine_class().prepare(network, artifact)
+    engine.load(SOURCE, artifact)
+    engine.set_inputs(tuple(tensor.numpy() for tensor in network.inputs.tensors))
+    return engine
+
+
+def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
+    engine = loaded("native-nhwc", network, tmp_path)
+    weights = [tensor for tensor in engine._network.parameters() if tensor.dim() == 4]
+    assert weights
+    for tensor in (*weights, *engine._arguments.tensors):
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_retaining_allocator_faults_no_pages_in(tmp_path, monkeypatch):
+    """Where glibc is told to map every big tensor anew, native faults its pages in at each call and this one does not.
+
+    The heap's layout is shaken before, as it is in a measurement.
+    """
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "16384")
+    case = pattern_case("plain", 1, 16, (1, 3, 128, 128))
+    server = WorkerServer(timeout_s=120, threads=1)
+    faults = {}
+    try:
+        engines = {name: name for name in ("native", "native-retain")}
+        job = server.job("prepare", source=case.source, engines=engines, cache=str(tmp_path / "cache"))
+        with server.worker(job, "preparing") as worker:
+            prepared = worker.receive()
+        for name in engines:
+            worker = launcher(server, {False: Part(case.source, prepared)}, 0, {})(name, str(tmp_path / name), 0)
+            try:
+                worker.receive()
+                worker.ask(Turn(5, 5, shake=True))
+                faults[name] = worker.ask(Turn(5, 20, shake=True)).disturbance.page_faults / 20
+            finally:
+                worker.stop()
+    finally:
+        server.close()
+    assert faults["native"] > 100
+    assert faults["native-retain"] < 0.2 * faults["native"]
+
+
+def test_throughput_counts_an_inference_for_each_request(network, tmp_path):
+    engine = loaded("openvino-tput", network, tmp_path)
+    done = []
+    engine._queue.set_callback(lambda request, data: done.append(1))
+    engine.call()
+    assert len(done) == engine.inferences >= 1
+    assert engine.settings()["requests"] == engine.inferences
+
+
+def test_onnxruntime_sleeps_after_a_call(network, tmp_path):
+    """Its threads would spin on the cores that the next backend needs."""
+    engine = loaded("onnxruntime", network, tmp_path)
+    waits = []
+    for _ in range(5):
+        engine.call()
+        waits.append(wait_until_parked())
+    assert min(waits) < 0.02
+
+
+def test_onnxruntime_tells_its_kernels(network, tmp_path):
+    """With the keys of OpenVINO's graph; a layer is known by its name in the exported program."""
+    graph = loaded("onnxruntime", network, tmp_path).graph()
+    assert set(graph) == {"hash", "kernels", "precisions", "reorders", "fused", "layers"}
+    assert any(kernel.endswith("Conv") for kernel in graph["kernels"])
+    assert graph["fused"] > 0  # batch norms and activations
+    assert set(graph["layers"]) & {node.name for node in network.program.graph.nodes}
+
+
+def test_onnxruntime_takes_an_onnx_file_with_weights_beside_it(network, tmp_path):
+    made, copied = tmp_path / "made", tmp_path / "copied"
+    made.mkdir()
+    copied.mkdir()
+    engine_class = backend_entry("onnxruntime").engine_class()
+    engine_class.prepare(network, made / "model.onnx")
+    assert (made / "model.onnx.data").is_file()
+    file = Network(network.inputs, network.draw, file=made / "model.onnx")
+    engine_class.prepare(file, copied / "model.onnx")
+    first, second = (
+        onnx.load(folder / "model.onnx").graph.initializer[0].SerializeToString() for folder in (made, copied)
+    )
+    assert np.array_equal(
+        onnx.numpy_helper.to_array(onnx.TensorProto.FromString(first)),
+        onnx.numpy_helper.to_array(onnx.TensorProto.FromString(second)),
+    )
+
+
+@pytest.mark.parametrize("name", ["native", "native-nhwc", "inductor", "jax", "inductor-cuda"])
+def test_a_file_is_refused_by_engines_that_take_pytorch(name, tmp_path):
+    file = Network(Inputs(), lambda seed: Inputs(), file=Path("model.onnx"))
+    with pytest.raises(Unsupported, match="no PyTorch form"):
+        backend_entry(name).engine_class().prepare(file, tmp_path / "artifact")
+
+
+def test_a_package_of_machine_code_is_named_for_its_threads():
+    """Two runs with other threads in one cache do not take each other's."""
+    engine = backend_entry("inductor").engine_class()
+    assert engine.artifact_name(1) != engine.artifact_name(2)
+
+
+@pytest.mark.parametrize("device", ["GPU", "NPU"])
+def test_other_devices_of_openvino(device, network, tmp_path):
+    """Skipped where there is none."""
+    reason = backend_entry(f"openvino@{device}").make(1).why_unavailable()
+    if reason is not None:
+        assert "CPU" in reason  # it says what there is
+        pytest.skip(reason)
+    engine = loaded(f"openvino@{device}", network, tmp_path)
+    assert engine.device.startswith(device)
+
+
+@pytest.mark.parametrize("name", ["openvino@AUTO", "openvino@HETERO:CPU", "openvino-int8@AUTO", "openvino-tput@AUTO"])
+def test_names_with_devices_are_names(name):
+    assert check_backends([name, name]) == (name,)
+    assert backend_entry(name).make(1).why_unavailable() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("openvno@GPU", "did you mean openvino"),
+        ("native@GPU", "a device is named as in openvino@DEVICE"),
+        ("openvino@", "a device is named as in openvino@DEVICE"),
+        ("openvino@../GPU", "a device is named as in openvino@DEVICE"),
+    ],
+)
+def test_names_that_cannot_be_are_refused(name, says):
+    with pytest.raises(BadInput, match=says):
+        check_backends([name])
+
+
+@pytest.mark.parametrize("device", ["GPX", "HETERO:CPU+GPX", "CPU:GPU", "base"])
+def test_devices_that_are_not_there_are_said(device):
+    assert "OpenVINO" in backend_entry(f"openvino@{device}").make(1).why_unavailable()
+
+
+def test_either_of_two_distributions_will_do(monkeypatch):
+    """onnxruntime-gpu brings the same module as onnxruntime."""
+    entry = backend_entry("onnxruntime")
+    there = {"torch", "onnx", "onnxscript", "onnxruntime-gpu"}
+    monkeypatch.setattr("pytest_formfunc.backends._installed", lambda name: name in there)
+    assert entry.why_not_installed() is None
+    there.remove("onnxruntime-gpu")
+    assert "onnxruntime or onnxruntime-gpu is not installed" in entry.why_not_installed()
+    assert {"onnxruntime", "onnxruntime-gpu"} <= set(distributions())
+
+
+def test_every_extra_is_one_of_the_package():
+    import tomllib
+
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {entry.extra for entry in BACKENDS} <= set(extras["optional-dependencies"])
