@@ -46,9 +46,10 @@ def _check_shared_artifacts(engines: Mapping[str, str]) -> None:
         entry = backend_entry(engine)
         loaded = entry.engine_class()
         function = getattr(loaded.prepare, "__func__", loaded.prepare)
-        other, made_by = makers.setdefault(loaded.artifact, (engine, function))
+        name = loaded.artifact_name(1)  # for any number of threads alike
+        other, made_by = makers.setdefault(name, (engine, function))
         if function is not made_by and (entry.added or backend_entry(other).added):
             raise MeasurementError(
-                f"backends {other!r} and {engine!r} both call their artifact {loaded.artifact} and make it "
+                f"backends {other!r} and {engine!r} both call their artifact {name} and make it "
                 "differently: one of them must call it something else"
             )
