@@ -41,9 +41,10 @@ class Formfunc:
         """Measure native and every accelerated backend of the case together, and judge this test's backend.
 
         Args:
-            model: a `Case` (``formfunc_case``), or a ``torch.nn.Module``.
-            inputs: for a module, the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and
-                dicts within it), or a dict of named arguments.
+            model: a `Case` (``formfunc_case``), a ``torch.nn.Module``, a ``torch.export.ExportedProgram``, or the
+                path of a .onnx, .xml or .pt2 file.
+            inputs: the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and dicts within
+                it), or a dict of named arguments. Programs have their own, and so have files that know their shapes.
 
         Raises:
             pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the
