@@ -57,8 +57,8 @@ def test_engines_run_patterns(tmp_path, capsys):
             for reason in (key for key in counts if ":" in key):
                 print(f"conformance:   {reason}")
         print(
-            f"conformance: {sum(counts['passes'] for counts in outcomes.values())} of {len(NAMES)} engines x "
-            f"{len(pattern_names())} patterns pass, {sum(counts['unsupported'] for counts in outcomes.values())} are "
+            f"conformance: of {len(NAMES)} engines x {len(pattern_names())} patterns "
+            f"{sum(counts['passes'] for counts in outcomes.values())} pass, {sum(counts['unsupported'] for counts in outcomes.values())} are "
             f"declared unsupported, {len(reasons) * len(pattern_names())} are of unavailable engines"
         )
         for line in bad:
