@@ -56,10 +56,10 @@ def test_engines_run_patterns(tmp_path, capsys):
             )
             for reason in (key for key in counts if ":" in key):
                 print(f"conformance:   {reason}")
+        passes, unsupported = (sum(counts[what] for counts in outcomes.values()) for what in ("passes", "unsupported"))
         print(
-            f"conformance: {sum(counts['passes'] for counts in outcomes.values())} of {len(NAMES)} engines x "
-            f"{len(pattern_names())} patterns pass, {sum(counts['unsupported'] for counts in outcomes.values())} are "
-            f"declared unsupported, {len(reasons) * len(pattern_names())} are of unavailable engines"
+            f"conformance: of {len(NAMES)} engines x {len(pattern_names())} patterns "
+            f"{passes} pass, {unsupported} are declared unsupported, {len(reasons) * len(pattern_names())} are of unavailable engines"
         )
         for line in bad:
             print(f"conformance: FAILS {line}")

@@ -46,7 +46,8 @@ OPTIONS = (
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
     OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
     OptionSpec("budget", "7s", "TIME", "... or a case has taken this long; each further backend adds half of it"),
-    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time"),
+    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time; one that "
+               "prepares has it for each accelerated backend"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
     OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "

@@ -323,7 +323,7 @@ class Run:
                 else:
                     preparer.what = f"preparing {title}"
                     preparer.send(request)
-                prepared = preparer.receive()
+                prepared = preparer.receive(self.settings.timeout_s * max(1, len(engines) - 1))  # each converts
             except MeasurementError as error:
                 if not isinstance(error, JobFailed) and side in self._preparers:
                     self._preparers.pop(side).stop()  # it died or hangs; the next case gets a new one

@@ -25,6 +25,7 @@ def test_every_name_that_is_written_is_documented():
     full = dataclasses.replace(
         record(0.0025),
         verdict=Verdict("unchanged", 0.1, estimate, "reason"),
+        facts={"accuracy": {}},
         against=Counterpart("main", "0" * 40, estimate, ((1.0,),), ((1.0,),), ((1.0,),)),
     )
     assert set(full.to_json()) - {"parity"} == documented - {"parity"}
