@@ -59,7 +59,8 @@ def test_engines_run_patterns(tmp_path, capsys):
         passes, unsupported = (sum(counts[what] for counts in outcomes.values()) for what in ("passes", "unsupported"))
         print(
             f"conformance: of {len(NAMES)} engines x {len(pattern_names())} patterns "
-            f"{passes} pass, {unsupported} are declared unsupported, {len(reasons) * len(pattern_names())} are of unavailable engines"
+            f"{passes} pass, {unsupported} are declared unsupported, "
+            f"{len(reasons) * len(pattern_names())} are of unavailable engines"
         )
         for line in bad:
             print(f"conformance: FAILS {line}")
