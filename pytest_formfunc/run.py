@@ -310,7 +310,8 @@ class Run:
         prepared = find_prepared(source, engines, cache, self.settings.threads) if side == HEAD else None
         try:
             if isinstance(source, Weighable):
-                check_memory(title, self._weigh(source, side, known=prepared is not None))
+                copies = len(engines) * (2 if self.against is not None else 1)  # all wait for their turns together
+                check_memory(title, self._weigh(source, side, known=prepared is not None), copies)
         except MeasurementError as error:
             return error
         if prepared is None:

@@ -35,10 +35,12 @@ def test_the_smallest_limit_counts(tmp_path, facts, limit):
 def test_a_model_that_does_not_fit_is_one_sentence(monkeypatch):
     """With both figures; what is not known is let through."""
     monkeypatch.setattr(memory, "memory_limit", lambda: MemoryLimit(2_000_000, "the container's limit"))
-    memory.check_memory("net", 2_000_000)
-    memory.check_memory("net", None)
+    memory.check_memory("net", 1_000_000, 2)
+    memory.check_memory("net", None, 2)
     with pytest.raises(MeasurementError) as refusal:
-        memory.check_memory("net", 7_000_000)
-    assert str(refusal.value) == ("net does not fit: its weights need 7 MB, and there are 2 MB (the container's limit)")
+        memory.check_memory("net", 1_100_000, 2)
+    assert str(refusal.value) == (
+        "net does not fit: its weights need 1 MB in each of 2 processes, and there are 2 MB (the container's limit)"
+    )
     monkeypatch.setattr(memory, "memory_limit", lambda: None)
-    memory.check_memory("net", 10**15)
+    memory.check_memory("net", 10**15, 2)
