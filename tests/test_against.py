@@ -34,7 +34,7 @@ def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository)
     assert "against v1 (" in sentence
     assert "operators changed: conv2d 2 -> 3" in sentence
     assert re.search(r"MACs 1\.\d+M -> 1\.\d+M", sentence)
-    assert "side by side: the working tree, with uncommitted changes against v1" in outcome.text
+    assert "side by side: the working tree, with uncommitted changes against v1" in " ".join(outcome.text.split())
     record = repository.records("out.json")["test_net.py::test_net", "openvino"]
     assert record["verdict"]["looks"] >= 1
     assert record["verdict"]["change"]["low"] < record["verdict"]["change"]["high"]

@@ -104,7 +104,7 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-_TORCH_MODULES = ("torch", "torch.export", "torch._export.utils", "torch._inductor.config")
+_TORCH_MODULES = ("torch", "torch.export", "torch._export.utils")
 _OPENVINO_MODULES = (
     "openvino",
     "openvino.frontend.pytorch.fx_decoder",
@@ -194,7 +194,7 @@ BACKENDS = (
         name="inductor",
         target="pytest_formfunc.backends.inductor:InductorEngine",
         distributions=("torch",),
-        preload=_INDUCTOR_MODULES,
+        preload=_TORCH_MODULES,
         extra="torch",
         precision="f32",
         summary="torch.compile's compiler ahead of time, frozen weights",
@@ -230,7 +230,7 @@ BACKENDS = (
         name="inductor-cuda",
         target="pytest_formfunc.backends.cuda:InductorCudaEngine",
         distributions=("torch",),
-        preload=_INDUCTOR_MODULES,
+        preload=_TORCH_MODULES,
         extra="torch",
         precision="f32",
         summary="torch.compile's compiler for an NVIDIA GPU",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -96,8 +96,7 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         yield Line(f"best  {best_name} {format_estimate(best)}")
         yield Line(f"worst {worst_name} {format_estimate(worst)}")
     for line in study_lines(known):
-        for part in textwrap.wrap(line, COLUMNS, subsequent_indent="    ", drop_whitespace=True):
-            yield Line(part)
+        yield from _paragraph(line, "    ")
 
 
 def _best(records: Sequence[Record]) -> Iterator[Line]:
@@ -121,8 +120,8 @@ def _busy(records: Sequence[Record]) -> Iterator[Line]:
             f"{BUSY:.0%} of the time (up to {max(busy):.0%}); the speedups are of that moment, measure again when it "
             "is quiet"
         )
-        for line in textwrap.wrap(text, COLUMNS):
-            yield Line(line, {"yellow": True})
+        for line in _paragraph(text):
+            yield replace(line, markup={"yellow": True})
 
 
 def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
@@ -132,7 +131,7 @@ def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
     if comparison.note:
-        yield from (Line(line) for line in textwrap.wrap(comparison.note, COLUMNS))
+        yield from _paragraph(comparison.note)
     if not comparison.title:
         return
     if comparison.baseline is not None:
@@ -145,8 +144,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
         )
     for verdict in verdicts:
         if verdict.status in ("regressed", "improved"):
-            for line in textwrap.wrap(verdict.reason, COLUMNS - 4, subsequent_indent="    "):
-                yield Line(f"  {line}")
+            yield from _paragraph(f"  {verdict.reason}", "      ")
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in _STATUSES}
     texts = [f"{count} {status}" for status, count in counts.items() if count]
     if comparison.missing:
@@ -154,9 +152,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
     yield Line(f"verdicts: {', '.join(texts) or 'none'}")
     unlike = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.status == "not comparable")
     for reason in unlike:
-        yield from (
-            Line(line) for line in textwrap.wrap(f"not comparable: {reason}", COLUMNS, subsequent_indent="    ")
-        )
+        yield from _paragraph(f"not comparable: {reason}", "    ")
     unsure = [record for record in records if record.verdict and record.verdict.status == "inconclusive"]
     for record in unsure:
         if record.verdict and record.verdict.change:
@@ -197,6 +193,12 @@ _STOPS = {
     "once": "run once",
     "": "failed",
 }
+
+
+def _paragraph(text: str, indent: str = "") -> Iterator[Line]:
+    """Break a sentence into lines at its spaces: a path or a test's id stays whole, to be copied."""
+    for line in textwrap.wrap(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False):
+        yield Line(line)
 
 
 def _wrapped(title: str, texts: Sequence[str]) -> Iterator[Line]:
