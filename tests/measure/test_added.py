@@ -80,8 +80,8 @@ def test_the_parent_imports_no_added_module(prepare, tmp_path):
     """Whether artifacts are there is asked of a worker, so a module that raises cannot end the run."""
     (tmp_path / "myforms.py").write_text("raise SystemExit('imported in the parent')\n")
     assert uses_added_code(SHIFTED)
-    assert find_prepared(SHIFTED, {"native": "native"}, str(tmp_path)) is None
-    assert find_prepared(POINTWISE, {"native": "native", "last": "last"}, str(tmp_path)) is None
+    assert find_prepared(SHIFTED, {"native": "native"}, str(tmp_path), 1) is None
+    assert find_prepared(POINTWISE, {"native": "native", "last": "last"}, str(tmp_path), 1) is None
 
 
 def test_an_engine_that_cannot_be_used_is_refused_alone(prepare):
