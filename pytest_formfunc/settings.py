@@ -103,7 +103,9 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
     """
     core_limit = allowed_cores()
     threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
-    best = raw["backends"].strip() == BEST
+    best = BEST in _names(raw["backends"])
+    if best and _names(raw["backends"]) != [BEST]:
+        raise BadInput("--formfunc-backends best stands alone: it tries every backend that is to be had")
     settings = Settings(
         patterns=_patterns(raw),
         depths=_numbers(raw["depths"], "depth"),

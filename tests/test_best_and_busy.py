@@ -50,6 +50,12 @@ def test_a_marker_with_an_unknown_architecture_is_wrong_usage(project):
     assert "unknown architecture 'shufflenet_v3': did you mean shufflenet_v2" in outcome.text
 
 
+def test_best_beside_another_backend_is_wrong_usage(bench):
+    outcome = bench.pytest("--formfunc-backends", "best,openvino")
+    assert outcome.code == 4
+    assert "--formfunc-backends best stands alone: it tries every backend that is to be had" in outcome.text
+
+
 def test_of_equal_cases_the_least_latency_is_named_with_its_settings():
     slow = record(0.004, backend="openvino")
     fast = record(0.002, backend="openvino-int8", settings={"requests": 4})
