@@ -1,13 +1,12 @@
 """The pytest-formfunc command, as a process of its own, on runs saved by real engines."""
 
 import json
-import statistics
 import subprocess
 import sys
 
 import pytest
 
-from conftest import MATRIX, NET, OWN_TEST, Project, git
+from conftest import MATRIX, NET, OWN_TEST, Project, calm, git
 
 
 def command(folder, *args):
@@ -17,12 +16,6 @@ def command(folder, *args):
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return done
-
-
-def calmed(launches):
-    """Give rounds 1% of scatter around their median: what a busy machine did to them is not what is tested here."""
-    middle = statistics.median(value for launch in launches for value in launch)
-    return [[middle * (1 + 0.01 * ((3 * row + column) % 5 - 2)) for column in range(6)] for row in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +28,7 @@ def runs(tmp_path_factory, artifact_cache):
     for name in ("one", "two"):
         outcome = project.measure(*forms, f"--benchmark-json={name}.json")
         assert outcome.code == 0, outcome.text
-        document = json.loads((project.folder / f"{name}.json").read_text())
-        for entry in document["benchmarks"]:
-            record = entry["extra_info"]["formfunc"]
-            for key in {"samples", "samples_low", "native_samples", "native_samples_low"} & set(record):
-                record[key] = calmed(record[key])
-        project.write(f"{name}.json", json.dumps(document))
+        calm(project.folder / f"{name}.json")
     document = json.loads((project.folder / "one.json").read_text())
     for entry in document["benchmarks"]:
         record = entry["extra_info"]["formfunc"]

@@ -12,7 +12,7 @@ CASE = "pointwise-d1-w8-1x3x32x32"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory, artifact_cache):
     """One measured and saved run, for all tests that compare with it."""
-    from conftest import MATRIX, Project
+    from conftest import MATRIX, Project, calm
 
     one = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
     one.write("pytest.ini", "[pytest]\n")
@@ -22,6 +22,7 @@ def saved(tmp_path_factory, artifact_cache):
         *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html"
     )
     assert outcome.code == 0, outcome.text
+    calm(one.saved()[0])
     one.args = args
     one.outcome = outcome
     return one
