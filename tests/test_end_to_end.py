@@ -12,7 +12,7 @@ CASE = "pointwise-d1-w8-1x3x32x32"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory, artifact_cache):
     """One measured and saved run, for all tests that compare with it."""
-    from conftest import MATRIX, Project, calm
+    from conftest import MATRIX, Project
 
     one = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
     one.write("pytest.ini", "[pytest]\n")
@@ -22,21 +22,20 @@ def saved(tmp_path_factory, artifact_cache):
         *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html"
     )
     assert outcome.code == 0, outcome.text
-    calm(one.saved()[0])
     one.args = args
     one.outcome = outcome
     return one
 
 
 def again(saved, tmp_path, *args, change=lambda document: None, **kwargs):
-    """Run once more in a folder of its own, with the saved baseline, changed as told."""
-    from conftest import MATRIX, Project
+    """Run once more in a folder of its own, with the saved baseline, calmed and changed as told."""
+    from conftest import MATRIX, Project, calm
 
     one = Project(tmp_path, saved.cache)
     one.write("pytest.ini", "[pytest]\n")
     one.write("test_forms.py", MATRIX)
     source = saved.saved()[0]
-    document = json.loads(source.read_text())
+    document = calm(json.loads(source.read_text()))
     change(document)
     one.write(str(source.relative_to(saved.folder)), json.dumps(document))
     return one, one.measure(*args, "--benchmark-compare", **kwargs)
