@@ -3,15 +3,22 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
+INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 ARGS ?=
+# Tests that may have others beside them are spread over processes; one has a few hundred MB.
+SIDE_BY_SIDE ?= auto
+# A choice of tests may leave one of the two runs without any.
+NONE_IS_FINE := $(if $(ARGS),|| test $$? -eq 5)
 
 .PHONY: bench test check figures upstream clean
 
-bench: $(STAMP)
+bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/pytest tests pytest_formfunc --doctest-modules $(ARGS)
+	$(BIN)/pytest tests pytest_formfunc --doctest-modules -m "not alone" -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest tests -m alone $(ARGS) $(NONE_IS_FINE)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -28,8 +35,12 @@ upstream: $(STAMP)
 	tools/upstream_suite.sh $(BIN)/python
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[openvino,test,check]"
+	$(INSTALL) ".[openvino,test,check]"
+	touch $@ $(BENCH_STAMP)
+
+# Measuring the suite needs none of the libraries that the tests take networks from.
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	$(INSTALL) ".[openvino]"
 	touch $@
 
 clean:

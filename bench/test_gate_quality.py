@@ -120,9 +120,20 @@ def neighbour():
         process.wait()
 
 
-def report(verdicts, changes, seconds, looks, others, launch_s):
+def stolen_and_busy():
+    """Return the ticks that this machine's host gave to others, and those with all that were used."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    return steal, user + nice + system + irq + softirq + steal
+
+
+def report(verdicts, changes, seconds, looks, others, launch_s, stolen):
     every = [value for values in seconds.values() for value in values]
-    print(f"\ngate quality: side by side, threshold {THRESHOLD:.0%}, {'under load' if UNDER_LOAD else 'quiet'}")
+    load = "under load" if UNDER_LOAD else "no load of ours"
+    print(
+        f"\ngate quality: side by side, threshold {THRESHOLD:.0%}, {load}; "
+        f"the host gave {stolen:.1%} of this machine's busy time to others"
+    )
     for scenario, counts in verdicts.items():
         total = counts.total()
         change = math.exp(fmean(changes[scenario]))
@@ -159,6 +170,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     series = ("", DOUBLE) if ALL_FOUR else ("",)
     losses = itertools.cycle([scenario + which for which in series for scenario in LOSSES if scenario != "unchanged"])
     end = time.monotonic() + SECONDS
+    stolen, busy = stolen_and_busy()
     try:
         while time.monotonic() < end:
             scenarios = ["unchanged", f"unchanged{series[-1]}", next(losses)]
@@ -193,8 +205,9 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
             last |= this_pass
     finally:
         laboratory.server.close()
+    stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
     with capsys.disabled():
-        report(verdicts, changes, seconds, looks, others, launch_s)
+        report(verdicts, changes, seconds, looks, others, launch_s, stolen / max(busy, 1))
     assert verdicts["unchanged"]["regressed"] == verdicts["unchanged" + DOUBLE]["regressed"] == 0
     for scenario, share in (("5% slower", 0.9), ("10% slower", 0.99)):
         counts = verdicts[scenario]

@@ -33,6 +33,7 @@ class Case:
         input_shape: of the first input, batch first.
         seed: of weights and inputs.
         of_a_test: whether a test's own code gives the model, so that only running that test tells which one it is.
+        calibration: file of the samples that the user brought for quantisation; empty where there are none.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Case:
     input_shape: tuple[int, ...]
     seed: int
     of_a_test: bool = False
+    calibration: str = ""
 
     @property
     def batch(self) -> int:
@@ -92,7 +94,9 @@ def architecture_case(name: str, input_shape: tuple[int, ...] = DEFAULT_INPUT, s
     )
 
 
-def model_case(model: UserModel, call: Call | None, seed: int = 0, *, pretrained: bool = False) -> Case:
+def model_case(
+    model: UserModel, call: Call | None, seed: int = 0, *, pretrained: bool = False, calibration: str = ""
+) -> Case:
     """Name the case of a user's model.
 
     Args:
@@ -100,6 +104,7 @@ def model_case(model: UserModel, call: Call | None, seed: int = 0, *, pretrained
         call: what it is called with, or None where the user did not say.
         seed: of weights and inputs.
         pretrained: whether trained weights are wanted where a library has them.
+        calibration: file of samples for quantisation, or nothing.
 
     Raises:
         BadInput: a file that is not what its ending says, or a call that does not fit or is not complete.
@@ -113,6 +118,7 @@ def model_case(model: UserModel, call: Call | None, seed: int = 0, *, pretrained
         source=source,
         input_shape=shape_of(source, default),
         seed=seed,
+        calibration=calibration,
     )
 
 

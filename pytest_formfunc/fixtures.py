@@ -6,7 +6,7 @@ Nothing heavy is imported before a test asks for it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,7 +37,7 @@ class Formfunc:
         self._benchmark = benchmark
         self._used = False
 
-    def __call__(self, model: Any, inputs: Any = None) -> Result:
+    def __call__(self, model: Any, inputs: Any = None, *, calibration: Iterable[Any] | None = None) -> Result:
         """Measure native and every accelerated backend of the case together, and judge this test's backend.
 
         Args:
@@ -45,6 +45,8 @@ class Formfunc:
                 path of a .onnx, .xml or .pt2 file.
             inputs: the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and dicts within
                 it), or a dict of named arguments. Programs have their own, and so have files that know their shapes.
+            calibration: arguments of further calls, each like `inputs`, to quantise a model of yours with; every fourth
+                is kept to see what that costs in accuracy. Without them inputs are drawn.
 
         Raises:
             pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the
@@ -64,7 +66,7 @@ class Formfunc:
             self._capture(folder, plan, model, inputs)
         run = plan.run()
         run.once = self._benchmark is not None and not self._benchmark.enabled
-        case = model if isinstance(model, Case) else self._user_case(run.scratch, plan, model, inputs)
+        case = model if isinstance(model, Case) else self._user_case(run.scratch, plan, model, inputs, calibration)
         key = (case.id, plan.backend)
         title = f"{case.id} on {plan.backend}"
         run.measure(case, plan.siblings)
@@ -162,9 +164,11 @@ class Formfunc:
             note_captured(folder, plan.group, self._user_case(folder, plan, model, inputs).source)
         pytest.skip("captured for a comparison")
 
-    def _user_case(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> Case:
+    def _user_case(
+        self, folder: Path, plan: TestPlan, model: Any, inputs: Any, calibration: Iterable[Any] | None = None
+    ) -> Case:
         __tracebackhide__ = True
-        from pytest_formfunc.plan import user_case
+        from pytest_formfunc.plan import user_case, with_calibration
 
         if plan.shares_case:
             _fail(
@@ -172,7 +176,8 @@ class Formfunc:
                 "model of your own leave formfunc_case out and parametrize what it is made from"
             )
         try:
-            return user_case(folder, plan.group, model, inputs, self._item.module)
+            case = user_case(folder, plan.group, model, inputs, self._item.module)
+            return with_calibration(case, folder, calibration)
         except BadInput as error:
             _fail(f"{self._item.nodeid}: {error}")
 

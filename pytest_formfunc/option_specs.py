@@ -42,6 +42,8 @@ OPTIONS = (
                "the library may download"),
     OptionSpec("input", "", "SHAPES", "input shapes, batch first, joined by commas (1x3x224x224 unless told); several "
                "inputs of one call are joined by +, as in ids=1x128:i64+mask=1x128:i64:ones"),
+    OptionSpec("calibration", "", "FILE", "samples to quantise models of yours with: .npy, or .npz with an array for "
+               "each input; the first axis counts samples"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
     OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),

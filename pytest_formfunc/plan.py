@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.benchmark_bridge import SeriesClock
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.calibration import CALLS, write_calls
 
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
@@ -120,6 +121,22 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
         shape = source.call[0].shape if source.call else ()
     form = {"kind": "model", "name": name or path.name}
     return Case(id=group, form=form, source=source, input_shape=shape, seed=0, of_a_test=True)
+
+
+def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> Case:
+    """Return the case with calls to calibrate quantisation with, written into the folder; each is like the example.
+
+    Raises:
+        BadInput: there are none, or one is no call's arguments.
+    """
+    if calls is None:
+        return case
+    given = [_read_example(one) for one in calls]
+    if not given:
+        raise BadInput("calibration has no calls in it: leave it out, and inputs are drawn")
+    path = folder / f"model-{len(list(folder.glob('model-*')))}{CALLS}"
+    write_calls(path, given)
+    return replace(case, calibration=str(path))
 
 
 def _read_example(inputs: Any) -> Inputs:

@@ -19,6 +19,7 @@ from pytest_formfunc.fixtures import CASES, PLAN
 if TYPE_CHECKING:
     from pytest_formfunc.collect import Comparison
     from pytest_formfunc.extensions import Extensions
+    from pytest_formfunc.report.progress import ProgressLine
     from pytest_formfunc.run import Run
     from pytest_formfunc.settings import Settings
 
@@ -49,29 +50,24 @@ class State:
             self._add_names()
             self._settings = options.settings_from(self.config)
             if self._settings.best:
-                self._settings = self._with_what_is_available(self._settings)
+                self._settings = self._fill_in_backends(self._settings)
         return self._settings
 
-    @staticmethod
-    def _with_what_is_available(settings: Settings) -> Settings:
-        """Fill in every backend that this machine has.
+    def _fill_in_backends(self, settings: Settings) -> Settings:
+        """Return the settings with every backend that this machine has.
 
         Raises:
             pytest.UsageError: it has none.
         """
         from pytest_formfunc.backends import NATIVE, backend_names
-        from pytest_formfunc.run import Run
 
-        run = Run(settings, lambda text: None)
-        try:
-            reasons = run.probe([name for name in backend_names() if name != NATIVE])
-        finally:
-            run.close()
+        reasons = self.run().probe([name for name in backend_names() if name != NATIVE])
         available = tuple(name for name, reason in reasons.items() if reason is None)
         if not available:
             raise pytest.UsageError("formfunc: --formfunc-backends best finds no backend but native here; see "
                                     "--formfunc-list")  # fmt: skip
-        return replace(settings, backends=available)
+        self.run().settings = replace(settings, backends=available)
+        return self.run().settings
 
     def _add_names(self) -> None:
         """Put the patterns, architectures and backends that others add into the tables.
@@ -113,12 +109,19 @@ class State:
     def run(self) -> Run:
         """Return the run that all tests share."""
         if self._run is None:
-            from pytest_formfunc.report.progress import ProgressLine
             from pytest_formfunc.run import Run
 
-            reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-            self._run = Run(self.settings, ProgressLine.for_reporter(reporter).show)
+            self._run = Run(self.settings, self._show)
         return self._run
+
+    @functools.cached_property
+    def _progress(self) -> ProgressLine:
+        from pytest_formfunc.report.progress import ProgressLine
+
+        return ProgressLine.for_reporter(self.config.pluginmanager.get_plugin("terminalreporter"))
+
+    def _show(self, text: str) -> None:
+        self._progress.show(text)
 
     @property
     def started_run(self) -> Run | None:

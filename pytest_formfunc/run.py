@@ -281,7 +281,7 @@ class Run:
                 if name not in self._prepared:
                     self._say(f"preparing {len(self._prepared) + 1} of {max(len(self._planned), 1)}: {name}")
                     wanted = self._planned.get(name, tuple(backends))
-                    self._prepared[name] = self._prepare(one.id, one.source, wanted, HEAD)
+                    self._prepared[name] = self._prepare(one.id, one.source, wanted, HEAD, one.calibration)
                     if self.against is not None:
                         self._other_parts[name] = self._prepare_other(one, wanted, self.against)
             for preparer in self._preparers.values():
@@ -298,24 +298,28 @@ class Run:
         source = against.source_of(case)
         if isinstance(source, Absent):
             return source
-        prepared = self._prepare(f"{case.id} of {against.title}", source, backends, against.side)
+        prepared = self._prepare(f"{case.id} of {against.title}", source, backends, against.side, case.calibration)
         if isinstance(prepared, MeasurementError):
             return Absent("not comparable", f"{prepared} (at {against.title})")
         return Part(source, prepared, against.side)
 
-    def _prepare(self, title: str, source: Source, backends: Sequence[str], side: Side) -> Prepared | MeasurementError:
+    def _prepare(
+        self, title: str, source: Source, backends: Sequence[str], side: Side, calibration: str
+    ) -> Prepared | MeasurementError:
         cache = str(self.settings.cache_dir)
         engines = {name: self.settings.native if name == NATIVE else name for name in backends}
         # Only this revision's code is at hand here to tell what the artifacts hang on.
-        prepared = find_prepared(source, engines, cache, self.settings.threads) if side == HEAD else None
+        prepared = None
         try:
+            if side == HEAD:
+                prepared = find_prepared(source, engines, cache, self.settings.threads, calibration)
             if isinstance(source, Weighable):
                 copies = len(engines) * (2 if self.against is not None else 1)  # all wait for their turns together
                 check_memory(title, self._weigh(source, side, known=prepared is not None), copies)
         except MeasurementError as error:
             return error
         if prepared is None:
-            request = {"source": source, "engines": engines, "cache": cache}
+            request = {"source": source, "engines": engines, "cache": cache, "calibration": calibration}
             try:
                 preparer = self._preparers.get(side)
                 if preparer is None:

@@ -15,6 +15,7 @@ from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.calibration import check_calibration
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
@@ -39,6 +40,7 @@ class Settings:
     models: tuple[UserModel, ...]
     pretrained: bool
     calls: tuple[Call | None, ...]
+    calibration: str
     seed: int
     threads: int
     precision: float
@@ -82,7 +84,7 @@ class Settings:
         ]
         out += [cases.architecture_case(name, shape, self.seed) for name in self.architectures for shape in shapes]
         out += [
-            cases.model_case(model, call, self.seed, pretrained=self.pretrained)
+            cases.model_case(model, call, self.seed, pretrained=self.pretrained, calibration=self.calibration)
             for model in self.models
             for call in self.calls
         ]
@@ -117,6 +119,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
         calls=parse_calls(raw["input"]) if raw["input"] else (None,),
+        calibration=_calibration(raw, root),
         seed=_number(raw["seed"], "seed", low=0, high=2**31 - 2),
         threads=threads,
         precision=parse_fraction(raw["precision"], what="precision", high=0.5),
@@ -153,6 +156,15 @@ def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
             raise BadInput(no_torch_form(model.text))
         models.append(model)
     return tuple(models)
+
+
+def _calibration(raw: Mapping[str, str], root: Path) -> str:
+    """Return the absolute path of the samples, or nothing. A relative one counts from the project's root."""
+    if not raw["calibration"]:
+        return ""
+    if not raw["model"]:
+        raise BadInput("--formfunc-calibration is for models of yours: name them by --formfunc-model")
+    return str(check_calibration(root / raw["calibration"]))
 
 
 def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.errors import MeasurementError, one_line
 
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -40,8 +40,7 @@ def load_target(target: str, what: str) -> Any:
     try:
         module = import_module(module_name)
     except Exception as error:  # importing runs the author's code, which may raise anything
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
-        raise MeasurementError(f"{what} ({target}) does not import: {reason}") from error
+        raise MeasurementError(f"{what} ({target}) does not import: {one_line(error)}") from error
     if not hasattr(module, attribute):
         raise MeasurementError(f"{what} ({target}): module {module_name} has no {attribute!r}")
     return getattr(module, attribute)

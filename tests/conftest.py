@@ -31,6 +31,11 @@ class Outcome:
         return next(line for line in self.text.splitlines() if line.startswith(start))
 
 
+def users_environment() -> dict[str, str]:
+    """Return this process' environment without what the pytest around it, or its xdist, was told."""
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("PYTEST_")}
+
+
 class Project:
     """A user's folder with tests; each run is a process of its own, as a user's is."""
 
@@ -45,8 +50,7 @@ class Project:
         return path
 
     def pytest(self, *args: str, timeout: float = 240, env: dict[str, str] | None = None) -> Outcome:
-        environment = {key: value for key, value in os.environ.items() if key not in ("CI", "PYTEST_ADDOPTS")}
-        environment |= {"COLUMNS": "100"} | (env or {})
+        environment = users_environment() | {"COLUMNS": "100"} | (env or {})
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
             cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,

@@ -22,7 +22,7 @@ def record(accelerated_s, native_s=0.010, draw=0, **changes):
         "precision": "f32", "device": "CPU", "threads": 2, "iterations": 48,
         "latency_s": Latency(*[accelerated_s] * 6), "compile_s": 0.1, "first_call_s": 0.01, "peak_rss_bytes": 1,
         "cost": {"macs": 1}, "noise": Noise(0, 0, 0, 0), "samples": accelerated,
-        "host": {"cpu": "CPU", "versions": {"openvino": "1"}}, "fingerprint": "here", "stopped": "budget",
+        "host": {"cpu": "CPU", "isa": ["avx2"], "cores": 2, "llc_bytes": 2**25, "versions": {"openvino": "1"}}, "fingerprint": "here", "stopped": "budget",
         "speedup": speedup_estimate(native.median, accelerated.median), "native_samples": native,
         "graph": {"hash": "a", "kernels": {"brgconv": 17}},
     }  # fmt: skip

@@ -16,6 +16,8 @@ import pytest
 import pytest_formfunc
 from conftest import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 
+pytestmark = pytest.mark.alone
+
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 
 

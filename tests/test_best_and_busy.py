@@ -74,6 +74,13 @@ def test_a_busy_machine_is_said(waited, warned):
     assert ("busy machine: in 1 of 1 cases" in text) == warned
 
 
+@pytest.mark.parametrize(("share", "warned"), [(0.005, False), (0.05, True)])
+def test_a_host_that_gives_cores_to_others_is_said(share, warned):
+    native = record(0.01, backend="native", native=True, noise=Noise(0, 0, 0, share, 0))
+    text = " ".join(line.text for line in _busy([native, record(0.002)]))
+    assert ("busy host: it gave 5% of the cores' time to other machines" in text) == warned
+
+
 def networks(exponent):
     """Six networks of the same MACs whose speedup is a power of their operators."""
     for index, name in enumerate(["vgg16", "resnet18", "mobilenet_v2", "ghostnet", "nasnet_a_mobile", "darts"]):

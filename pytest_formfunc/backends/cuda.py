@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.inductor import InductorEngine, compile_package, load_package, why_no_compiler
 from pytest_formfunc.backends.native import NativeEngine
-from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -170,8 +169,7 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         """
         import torch
 
-        if network.module is None:
-            raise Unsupported("it is a file with no PyTorch form, and Inductor compiles PyTorch")
+        require_module(network, "Inductor compiles PyTorch")
         inputs = network.inputs.map(lambda _, tensor: tensor.cuda())
         program = torch.export.export(copy.deepcopy(network.module).cuda(), inputs.args, inputs.kwargs)
         compile_package(program, artifact)

@@ -1,8 +1,7 @@
 """torch.compile's compiler ahead of time: one package of machine code, frozen weights, loaded by each launch.
 
 ``torch._inductor.aoti_compile_and_package`` of the exported program. The other way, ``torch.compile`` with freezing,
-compiles (or looks up) the graph in every launch and keeps Python and its guards in every call: docs/engines.md has
-figures.
+compiles (or looks up) the graph in every launch and keeps Python and its guards in every call.
 """
 
 from __future__ import annotations
@@ -18,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.native import arrays_of
-from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -55,8 +53,7 @@ class InductorEngine(Engine):
         Raises:
             Unsupported: the model is a file that has no PyTorch form.
         """
-        if network.module is None:
-            raise Unsupported("it is a file with no PyTorch form, and Inductor compiles PyTorch")
+        require_module(network, "Inductor compiles PyTorch")
         compile_package(network.program, artifact)
 
     def load(self, source: Source, artifact: Path) -> None:

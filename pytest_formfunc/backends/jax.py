@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc.backends.base import Engine
-from pytest_formfunc.errors import Unsupported
+from pytest_formfunc.backends.base import Engine, require_module
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -44,8 +43,7 @@ class JaxEngine(Engine):
         """
         import torch
 
-        if network.module is None:
-            raise Unsupported("it is a file with no PyTorch form, and torchax takes PyTorch programs")
+        require_module(network, "torchax takes PyTorch programs")
         torch.export.save(network.program, artifact)
 
     def load(self, source: Source, artifact: Path) -> None:

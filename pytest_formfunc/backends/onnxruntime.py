@@ -24,8 +24,8 @@ _ERRORS_ONLY = 3  # ONNX Runtime's severity
 class OnnxRuntimeEngine(Engine):
     """The CPU provider, one call at a time, all graph optimisations, threads that sleep between calls.
 
-    ONNX Runtime's threads spin after a call for longer than a turn lasts (over 50 ms), on the cores that the next
-    backend needs; so spinning is off. What that costs is in docs/engines.md.
+    ONNX Runtime's threads spin after a call for longer than a turn lasts, on the cores that the next backend needs; so
+    spinning is off.
     """
 
     artifact = "model.onnx"

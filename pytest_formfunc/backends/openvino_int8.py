@@ -25,6 +25,7 @@ ACCURACY_SEED = 2_000_000
 _MOST_INPUTS, _FEWEST_INPUTS = 32, 8
 _CALIBRATION_MACS = 6e9  # in all: NNCF runs the network a few times for each input, and keeps every activation
 _ACCURACY_INPUTS = 16
+_HELD_OUT = 4  # of the inputs that a user brings, every fourth is kept for accuracy
 _VNNI = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
@@ -47,24 +48,33 @@ class OpenVinoInt8Engine(OpenVinoEngine):
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> dict[str, Any]:
-        """Quantise with drawn inputs, and compare the outputs for other ones with those of the unquantised network.
+        """Quantise with some inputs, and compare the outputs for other ones with those of the unquantised network.
 
         Returns:
-            ``{"accuracy": {"sqnr_db", "top1_agreement", "inputs", "calibration_inputs"}}``. SQNR is the smallest of all
-            outputs, over all inputs together; top1_agreement is the share of samples whose largest class stays the
-            same, None where the first output is not samples x classes.
+            ``{"accuracy": {"sqnr_db", "top1_agreement", "inputs", "inputs_from", "calibration_inputs",
+            "calibration_from"}}``. SQNR is the smallest of all outputs, over all inputs together; top1_agreement is the
+            share of samples whose largest class stays the same, None where the first output is not samples x classes.
+            Inputs are ``given`` by the user or ``drawn``.
+
+        Raises:
+            BadInput: what the user gave does not fit the network.
         """
         with tempfile.TemporaryDirectory(prefix="formfunc-int8-") as folder:
             plain = Path(folder) / "model.xml"
             OpenVinoEngine.prepare(network, plain)
-            calibration = calibration_inputs(network)
+            given = network.calibration() if network.calibration else []
+            calibration = [one for index, one in enumerate(given) if index % _HELD_OUT] if len(given) > 1 else given
+            held_out = given[::_HELD_OUT] if len(given) > 1 else []
+            origin = {"calibration_from": _origin(calibration), "inputs_from": _origin(held_out)}
+            calibration = calibration or draw_calibration(network)
+            held_out = held_out or [network.draw(ACCURACY_SEED + index) for index in range(_ACCURACY_INPUTS)]
             _quantise(plain, calibration, artifact)
-            held_out = [network.draw(ACCURACY_SEED + index) for index in range(_ACCURACY_INPUTS)]
             reference = _run(plain, held_out)
             if network.module is not None:
                 reference = _run_module(network.module, held_out)
             accuracy = _accuracy(reference, _run(artifact, held_out))
-        return {"accuracy": {**accuracy, "inputs": len(held_out), "calibration_inputs": len(calibration)}}
+        counts = {"inputs": len(held_out), "calibration_inputs": len(calibration)}
+        return {"accuracy": {**accuracy, **counts, **origin}}
 
     def settings(self) -> dict[str, Any]:
         """See `Engine.settings`."""
@@ -91,11 +101,14 @@ def settings_of_quantisation() -> dict[str, Any]:
     return {"activation_range": "min and max over all inputs", "overflow_fix": "enable" if saturates() else "default"}
 
 
-def calibration_inputs(network: Network) -> Sequence[Inputs]:
-    """Return the inputs that ranges are taken from: drawn ones, fewer where the network is heavy.
+def _origin(inputs: Sequence[Inputs]) -> str:
+    return "given" if inputs else "drawn"
+
+
+def draw_calibration(network: Network) -> Sequence[Inputs]:
+    """Draw the inputs that ranges are taken from, fewer where the network is heavy.
 
     The number hangs on the multiply-adds and not on the clock, so that the same network gives the same artifact.
-    Inputs that a user brings belong here.
     """
     number = _MOST_INPUTS
     if network.module is not None:
@@ -111,20 +124,25 @@ def _quantise(model: Path, inputs: Sequence[Inputs], artifact: Path) -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it falls back on a stand-in
     import nncf
     import openvino
-    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-    advanced = AdvancedQuantizationParameters(
-        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-        overflow_fix=OverflowFix.ENABLE if saturates() else OverflowFix.FIRST_LAYER,
-    )
     nncf.set_log_level(logging.ERROR)
     data = nncf.Dataset([_arrays(one) for one in inputs])
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         quantised = nncf.quantize(
-            openvino.Core().read_model(model), data, subset_size=len(inputs), advanced_parameters=advanced
+            openvino.Core().read_model(model), data, subset_size=len(inputs), advanced_parameters=advanced_parameters()
         )
     openvino.save_model(quantised, artifact, compress_to_fp16=False)
+
+
+def advanced_parameters() -> Any:
+    """Return NNCF's parameters with what is chosen here; ``bench/test_quantisation.py`` prints what each is worth."""
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    return AdvancedQuantizationParameters(
+        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        overflow_fix=OverflowFix.ENABLE if saturates() else OverflowFix.FIRST_LAYER,
+    )
 
 
 def _arrays(inputs: Inputs) -> list[np.ndarray[Any, Any]]:

@@ -59,12 +59,14 @@ class Network:
         draw: makes other arguments like them, from a seed; seed 0 gives the example.
         module: a ``torch.nn.Module`` in evaluation mode, or None where the form has none.
         file: the model file (.onnx, .xml) of a form that has no module, else None.
+        calibration: reads the calls that the user brought to calibrate quantisation with; None where there are none.
     """
 
     inputs: Inputs
     draw: Callable[[int], Inputs]
     module: Any = None
     file: Path | None = None
+    calibration: Callable[[], Sequence[Inputs]] | None = None
 
     @functools.cached_property
     def program(self) -> Any:

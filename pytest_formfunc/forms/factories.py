@@ -5,18 +5,16 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.errors import BadInput, one_line
-from pytest_formfunc.forms.input_specs import Call, make_inputs
-from pytest_formfunc.forms.sources import load_weights
-from pytest_formfunc.forms.weighing import weigh_module
+from pytest_formfunc.forms.input_specs import Call
+from pytest_formfunc.forms.made import MadeSource
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from pytest_formfunc.forms.built import Inputs, Network
+    from pytest_formfunc.forms.built import Network
 
 
 def parse_factory(text: str) -> tuple[str, str]:
@@ -61,7 +59,7 @@ def _keyword(one: ast.keyword) -> str:
 
 
 @dataclass(frozen=True)
-class FactorySource:
+class FactorySource(MadeSource):
     """A user's function ``package.module:factory`` that returns a module.
 
     Attributes:
@@ -80,9 +78,6 @@ class FactorySource:
         """See `Source.describe`."""
         return (self.target + self.arguments).replace(":", ".")
 
-    def content(self) -> None:
-        """See `Source.content`; only calling the factory can tell."""
-
     def build(self) -> Network:
         """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
 
@@ -91,24 +86,11 @@ class FactorySource:
         """
         from pytest_formfunc.forms.built import Network
 
-        return Network(self.inputs(self.seed), self.inputs, self._make())
+        return Network(self.inputs(self.seed), self.inputs, self.make(trained=False))
 
-    def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
-        return load_weights(self._make(), artifact)
-
-    def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
-        return make_inputs(self.call, seed)
-
-    def stored_bytes(self) -> None:
-        """See `Weighable.stored_bytes`; nothing is stored."""
-
-    def weigh(self) -> int | None:
-        """See `Weighable.weigh`."""
-        return weigh_module(self._make)
-
-    def _make(self) -> nn.Module:
+    def make(self, trained: bool) -> nn.Module:
+        """See `MadeSource.make`; the function decides about its weights."""
+        del trained
         import torch
         from torch import nn
 

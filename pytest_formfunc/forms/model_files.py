@@ -101,7 +101,7 @@ def belonging_to(path: Path) -> list[Path]:
     from pytest_formfunc.forms.ir_file import weights_of
     from pytest_formfunc.forms.onnx_file import read_onnx
 
-    return [weights_of(path)] if path.suffix == ".xml" else read_onnx(path).external
+    return [weights_of(path)] if path.suffix == ".xml" else list(read_onnx(path).external)
 
 
 def file_source(path: Path, given: Call, seed: int) -> FileSource:

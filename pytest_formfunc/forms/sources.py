@@ -8,6 +8,7 @@ Nothing here loads torch before a method is called.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,7 @@ class _BundledSource:
         Raises:
             MeasurementError: an added form does not import.
         """
-        digest = hashlib.sha256(repr(self).encode())
-        for file in sorted(Path(__file__).parent.rglob("*.py")):
-            digest.update(file.name.encode() + file.read_bytes())
+        digest = hashlib.sha256(repr(self).encode() + _digest_forms())
         table, name = self._entry
         if table.is_added(name):
             table.load(name)
@@ -219,6 +218,15 @@ class ArchitectureSource(_BundledSource):
                 f"architecture {self.name!r} must make a torch.nn.Module, not {type(network).__name__}"
             )
         return network.eval()
+
+
+@functools.cache
+def _digest_forms() -> bytes:
+    """Digest the source code of this package's forms."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.digest()
 
 
 def uses_added_code(source: Source) -> bool:

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.errors import BadInput, one_line
-from pytest_formfunc.forms.input_specs import Call, format_call, make_inputs
+from pytest_formfunc.forms.input_specs import Call, format_call
 from pytest_formfunc.forms.known_inputs import KnownInput, complete_call
+from pytest_formfunc.forms.made import MadeSource
 from pytest_formfunc.forms.modules import digest_of
-from pytest_formfunc.forms.sources import load_weights
-from pytest_formfunc.forms.weighing import weigh_module
 from pytest_formfunc.forms.zoos import check_installed
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from pytest_formfunc.forms.built import Inputs, Network
+    from pytest_formfunc.forms.built import Network
 
 PRELOAD = ("pytest_formfunc.forms.transformers_folder:import_transformers", "transformers.models.auto.modeling_auto")
 _WEIGHTS = ("*.safetensors",)
@@ -78,7 +77,7 @@ def config_inputs(config: dict[str, Any]) -> list[KnownInput]:
 
 
 @dataclass(frozen=True)
-class TransformersSource:
+class TransformersSource(MadeSource):
     """A transformers model by its folder.
 
     Attributes:
@@ -117,25 +116,13 @@ class TransformersSource:
         """
         from pytest_formfunc.forms.built import Network
 
-        return Network(self.inputs(self.seed), self.inputs, self._make(self.pretrained))
-
-    def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
-        return load_weights(self._make(False), artifact)
-
-    def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
-        return make_inputs(self.call, seed)
+        return Network(self.inputs(self.seed), self.inputs, self.make(self.pretrained))
 
     def stored_bytes(self) -> int | None:
         """See `Weighable.stored_bytes`."""
         return sum(path.stat().st_size for path in _weight_files(Path(self.path))) if self.pretrained else None
 
-    def weigh(self) -> int | None:
-        """See `Weighable.weigh`."""
-        return weigh_module(lambda: self._make(False))
-
-    def _make(self, trained: bool) -> nn.Module:
+    def make(self, trained: bool) -> nn.Module:
         """Make the model that the config names, in float32; code in the folder is never run."""
         what = f"hf:{self.path}"
         config_json = read_config(Path(self.path))

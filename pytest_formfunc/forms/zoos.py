@@ -9,18 +9,16 @@ import difflib
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.errors import BadInput, one_line
-from pytest_formfunc.forms.input_specs import Call, make_inputs
-from pytest_formfunc.forms.sources import load_weights
-from pytest_formfunc.forms.weighing import weigh_module
+from pytest_formfunc.forms.input_specs import Call
+from pytest_formfunc.forms.made import MadeSource
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from pytest_formfunc.forms.built import Inputs, Network
+    from pytest_formfunc.forms.built import Network
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def check_installed(distributions: Sequence[str], extra: str, what: str) -> None
 
 
 @dataclass(frozen=True)
-class ZooSource:
+class ZooSource(MadeSource):
     """A network by name from a library.
 
     Attributes:
@@ -137,9 +135,6 @@ class ZooSource:
         """See `Source.describe`."""
         return f"{self.zoo}.{self.name}"
 
-    def content(self) -> None:
-        """See `Source.content`; the library's code decides, so building must tell."""
-
     def build(self) -> Network:
         """See `Source.build`; random weights are drawn as the bundled forms' are, so that signals keep their size.
 
@@ -149,7 +144,7 @@ class ZooSource:
         from pytest_formfunc.forms.built import Network
         from pytest_formfunc.forms.initialise import initialise
 
-        module = self._make()
+        module = self.make(self.pretrained)
         inputs = self.inputs(self.seed)
         if not self.pretrained:
             try:
@@ -158,22 +153,8 @@ class ZooSource:
                 raise BadInput(f"the model raises {one_line(error)}") from error
         return Network(inputs, self.inputs, module)
 
-    def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
-        return load_weights(self._make(trained=False), artifact)
-
-    def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
-        return make_inputs(self.call, seed)
-
-    def stored_bytes(self) -> None:
-        """See `Weighable.stored_bytes`; the library decides where weights are."""
-
-    def weigh(self) -> int | None:
-        """See `Weighable.weigh`."""
-        return weigh_module(lambda: self._make(trained=False))
-
-    def _make(self, trained: bool | None = None) -> nn.Module:
+    def make(self, trained: bool) -> nn.Module:
+        """See `MadeSource.make`."""
         import torch
 
         zoo = ZOOS[self.zoo]
@@ -188,7 +169,7 @@ class ZooSource:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             try:
-                made: nn.Module = zoo.make(self.name, self.pretrained if trained is None else trained)
+                made: nn.Module = zoo.make(self.name, trained)
             except Exception as error:  # the library's code may raise anything
                 raise BadInput(f"{what} cannot be made: {one_line(error)}") from error
         return made.eval()

@@ -46,6 +46,7 @@ def launcher(
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
             layout=number if shake else None,
+            graph=number == 0,  # one is like the other, and some engines work for it
             slow_down=slow_down.get(name, 0.0),
         )
         worker: WorkerLike = server.worker(job, f"{name} worker")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
+from pytest_formfunc.measure.calibration import digest_samples, read_calibration
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -63,7 +64,9 @@ class Prepared:
     seconds: float
 
 
-def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cache: str) -> Prepared:
+def prepare_in_worker(
+    threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = ""
+) -> Prepared:
     """Make what is missing of a source's artifacts. Runs in a worker: it imports torch.
 
     Args:
@@ -71,6 +74,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
         source: of the network.
         engines: engine by backend.
         cache: folder of all artifacts.
+        calibration: file of the user's samples for quantisation, or nothing.
 
     Raises:
         MeasurementError: native cannot take the model; or an added form does not import.
@@ -86,7 +90,7 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     if known is None:
         network = _build(source)
         known = _content_of(network)
-    known += code_of(engines)
+    known += code_of(engines) + digest_samples(calibration)
     wanted: dict[str, str] = {}
     for engine in engines.values():
         wanted.setdefault(_artifact_of(engine, threads), engine)
@@ -96,6 +100,9 @@ def prepare_in_worker(threads: int, *, source: Any, engines: dict[str, str], cac
     if missing or not (folder / _META).is_file():
         if network is None:
             network = _build(source)
+        if calibration:
+            read = functools.partial(read_calibration, Path(calibration), network.inputs)
+            network = replace(network, calibration=read)
         refused = _write(folder, network, missing)
     if (reason := refused.get(_artifact_of(engines[NATIVE], threads))) is not None:
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
@@ -123,7 +130,9 @@ def _build(source: Any) -> Network:
     return network
 
 
-def find_prepared(source: Any, engines: dict[str, str], cache: str, threads: int) -> Prepared | None:
+def find_prepared(
+    source: Any, engines: dict[str, str], cache: str, threads: int, calibration: str = ""
+) -> Prepared | None:
     """Return a case's artifacts for that many threads if all are there. Needs no torch.
 
     None too where a source's content is only known by building it, and where others added the form or an engine: their
@@ -136,7 +145,7 @@ def find_prepared(source: Any, engines: dict[str, str], cache: str, threads: int
     known = source.content()
     if known is None:
         return None
-    folder = Path(cache) / cache_key(known, source.describe())
+    folder = Path(cache) / cache_key(known + digest_samples(calibration), source.describe())
     names = {_artifact_of(engine, threads) for engine in engines.values()}
     if not all((folder / name).is_file() for name in (*names, _META)):
         return None

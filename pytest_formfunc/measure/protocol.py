@@ -74,7 +74,7 @@ class Ready:
         first_call_s: seconds of the first call.
         settled_call_s: seconds of the last warm-up call: a guess for planning rounds.
         outputs: files with the outputs for the parity check, one ``.npz`` a seed.
-        graph: the engine's own account of what it runs (kernels), or None.
+        graph: the engine's own account of what it runs (kernels), or None; asked for in the first launch.
         precision: the precision that the engine says it runs in.
         device: the device's short name.
         inferences: batches that one call computes.

@@ -233,7 +233,7 @@ def _measure(connection: Connection, job: Job) -> None:
             first_call_s,
             settled_s,
             tuple(files),
-            engine.graph(),
+            engine.graph() if payload["graph"] else None,
             engine.precision,
             engine.device,
             engine.inferences,

@@ -7,26 +7,31 @@ import html
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import Record
+from pytest_formfunc.report.engines import FASTEST, tabulate_engines
 from pytest_formfunc.units import format_estimate, format_ms, format_shape
 
 if TYPE_CHECKING:
     from pytest_formfunc.run import Run
 
 _HEADER = ("case", "backend", "native ms", "accelerated ms", "speedup (95% interval)", "GMAC", "verdict")
+_ENGINES = f"Speedup by engine, ± half of its 95% interval; {FASTEST} is a case's fastest."
 
 
 def write_report(run: Run, path: Path) -> Path:
     """Write the run's records to a file and return its path."""
     records = list(run.records.values())
-    render = {".md": render_markdown, ".html": render_html, ".csv": render_csv, ".json": render_json}[path.suffix]
+    if path.suffix in (".md", ".html"):
+        text = {".md": render_markdown, ".html": render_html}[path.suffix](records, run.failures)
+    else:
+        text = {".csv": render_csv, ".json": render_json}[path.suffix](records)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(records), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -64,29 +69,53 @@ def table_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
     return rows
 
 
-def render_markdown(records: Sequence[Record]) -> str:
-    """Render a table as GitHub shows it, and the machine below."""
+def render_markdown(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> str:
+    """Render a table as GitHub shows it, one of forms by engines where there were several, and the machine below."""
     lines = [f"| {' | '.join(_HEADER)} |", "|---|---|---:|---:|---|---:|---|"]
     lines += [f"| {' | '.join(row)} |" for row in table_rows(records)]
+    by_engine = _engine_rows(records, failures)
+    if by_engine:
+        header, *rows = by_engine
+        lines += ["", _ENGINES, "", f"| {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}"]
+        lines += [f"| {' | '.join(row)} |".replace(FASTEST, f"\\{FASTEST}") for row in rows]
     return "\n".join([*lines, "", _machine(records), ""])
 
 
-def render_html(records: Sequence[Record]) -> str:
+def _engine_rows(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> list[tuple[str, ...]]:
+    """Return the table of forms by engines, its header first; nothing where there was one engine."""
+    table = tabulate_engines(records, failures)
+    if table is None:
+        return []
+    return [("case", "native ms", *table.engines), *((case, native, *cells) for case, native, cells in table.rows)]
+
+
+def render_html(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> str:
     """Render one page that needs nothing else."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in _HEADER)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table_rows(records)
-    )
+    body = _html_rows(table_rows(records))
+    by_engine = ""
+    if rows := _engine_rows(records, failures):
+        by_engine = (
+            f'<h2>By engine</h2>\n<p>{_ENGINES}</p>\n<table class="engines"><thead>{_html_rows(rows[:1], "th")}</thead>'
+            f"<tbody>\n{_html_rows(rows[1:])}</tbody></table>\n"
+        )
     style = (
         "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
         "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
-        "td:nth-child(3),td:nth-child(4),td:nth-child(6){text-align:right;font-variant-numeric:tabular-nums}"
+        "td:nth-child(3),td:nth-child(4),td:nth-child(6),.engines :is(td,th):nth-child(n+2)"
+        "{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>formfunc</title>'
         f"<style>{style}</style></head><body>\n<h1>Speedup by form</h1>\n"
-        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n{by_engine}"
         f"<p>{html.escape(_machine(records))}</p>\n</body></html>\n"
+    )
+
+
+def _html_rows(rows: Sequence[Sequence[str]], kind: str = "td") -> str:
+    return "".join(
+        "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in row) + "</tr>\n" for row in rows
     )
 
 

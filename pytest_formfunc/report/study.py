@@ -7,7 +7,7 @@ Neural Network Architecture Design on Hardware-Specific Acceleration, arXiv:2107
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_formfunc.records import Record
 from pytest_formfunc.stats import Estimate
@@ -59,18 +59,22 @@ def _mean_of(rows: Sequence[tuple[Record, Estimate]], name: str) -> float:
 def _networks(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
     if len(rows) < FEWEST:
         return
-    yield from _one(
-        rows, "darts", "DARTS, the most: 12x or 13x there", lambda record, speedup: -speedup.value, format_estimate
-    )
-    fastest = min(rows, key=lambda row: row[0].latency_s.median)[0]
-    yield from _one(
-        rows,
-        "mobilenet_v2",
-        "MobileNet-V2, the least latency: about 2.4 ms there",
-        lambda record, speedup: record.latency_s.median,
-        lambda _: "",
-        f"; least: {fastest.form['name']} {format_ms(fastest.latency_s.median)} ms",
-    )
+    by_speedup = sorted(rows, key=lambda row: -row[1].value)
+    most, its_speedup = by_speedup[0]
+    for place, (record, speedup) in enumerate(by_speedup, 1):
+        if record.form["name"] == "darts":
+            yield (
+                f"DARTS, the most: 12x or 13x there, {format_estimate(speedup)} here (number {place} of {len(rows)}; "
+                f"most: {most.form['name']} {format_ratio(its_speedup.value)})"
+            )
+    by_latency = sorted((record for record, _ in rows), key=lambda record: record.latency_s.median)
+    for place, record in enumerate(by_latency, 1):
+        if record.form["name"] == "mobilenet_v2":
+            yield (
+                f"MobileNet-V2, the least latency: about 2.4 ms there, {format_ms(record.latency_s.median)} ms here "
+                f"(number {place} of {len(rows)}; least: {by_latency[0].form['name']} "
+                f"{format_ms(by_latency[0].latency_s.median)} ms)"
+            )
     for key, words in _PER.items():
         known = [(record, speedup) for record, speedup in rows if record.cost.get(key) and record.cost["macs"]]
         if len(known) < FEWEST:
@@ -81,24 +85,6 @@ def _networks(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
             f"speedup by {words} per GMAC, {len(known)} networks: {found.answer}; "
             f"exponent {_interval(found.exponent)}, rank correlation {_interval(found.correlation)}"
         )
-
-
-def _one(
-    rows: Sequence[tuple[Record, Estimate]],
-    name: str,
-    claim: str,
-    order: Callable[[Record, Estimate], float],
-    show: Callable[[Estimate], str],
-    more: str = "",
-) -> Iterator[str]:
-    """Say where one network stands among all."""
-    ordered = sorted(rows, key=lambda row: order(*row))
-    for place, (record, speedup) in enumerate(ordered, 1):
-        if record.form["name"] == name:
-            ours = show(speedup) or f"{format_ms(record.latency_s.median)} ms"
-            first, best = ordered[0]
-            lead = more or f"; most: {first.form['name']} {format_ratio(best.value)}"
-            yield f"{claim}, {ours} here (number {place} of {len(rows)}{lead})"
 
 
 def _interval(estimate: Estimate) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.records import NATIVE_ENGINE, Record
+from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
 from pytest_formfunc.report.study import study_lines
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 COLUMNS = 100
 _CASE = 36
 _WIDE = 0.07
-BUSY = 0.10  # share of the time that each of native's threads waits for a core; a quiet machine has 1 to 3%
+STOLEN = 0.02  # share of all cores' time, idle ones too
+BUSY = 0.10  # share of the time that each of native's threads waits for a core; on a quiet machine a few percent
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ def render_report(run: Run, comparison: Comparison | None) -> Iterator[Line]:
     records = list(run.records.values())
     for backend in dict.fromkeys(record.backend for record in records if not record.native):
         yield from render_backend(backend, records)
+    yield from _engines(records, run.failures)
     yield from _failures(run.failures)
     if run.settings.best:
         yield from _best(records)
@@ -99,6 +102,13 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         yield from _paragraph(line, "    ")
 
 
+def _engines(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
+    table = tabulate_engines(records, failures)
+    if table is not None:
+        yield Line(f"speedup by engine, ± half of its 95% interval; {FASTEST} is a case's fastest", {"bold": True})
+        yield from map(Line, fit_engines(table, COLUMNS))
+
+
 def _best(records: Sequence[Record]) -> Iterator[Line]:
     """Name the fastest engine of each case; what is left here keeps parity."""
     yield Line("fastest that keeps parity:", {"bold": True})
@@ -119,6 +129,14 @@ def _busy(records: Sequence[Record]) -> Iterator[Line]:
             f"busy machine: in {len(busy)} of {len(waited)} cases native's threads each waited for a core more than "
             f"{BUSY:.0%} of the time (up to {max(busy):.0%}); the speedups are of that moment, measure again when it "
             "is quiet"
+        )
+        for line in _paragraph(text):
+            yield replace(line, markup={"yellow": True})
+    stolen = [record.noise.steal_fraction for record in records if record.native]
+    if stolen and median(stolen) > STOLEN:
+        text = (
+            f"busy host: it gave {median(stolen):.0%} of the cores' time to other machines (up to {max(stolen):.0%} in "
+            "a case); what a core computes in a millisecond then changes from one to the next, and intervals are wide"
         )
         for line in _paragraph(text):
             yield replace(line, markup={"yellow": True})

@@ -17,6 +17,8 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.workers import WorkerServer
 
+pytestmark = pytest.mark.alone
+
 SOURCE = PatternSource("plain", 1, 8, (1, 3, 16, 16), 0)
 
 

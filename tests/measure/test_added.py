@@ -171,7 +171,7 @@ def test_measured_latencies_of_an_added_engine_come_from_its_own_process(server,
     prepared = prepare(SHIFTED, "last")
     artifact = str(Path(prepared.folder) / prepared.artifacts["last"])
     job = server.job(
-        "measure", engine="last", source=SHIFTED, artifact=artifact, seeds=(0, 1), layout=None, slow_down=0.0,
+        "measure", engine="last", source=SHIFTED, artifact=artifact, seeds=(0, 1), layout=None, graph=True, slow_down=0.0,
         outputs_to=f"{prepared.folder}/outputs",
     )  # fmt: skip
     with server.worker(job, "worker") as worker:

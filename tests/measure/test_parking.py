@@ -3,7 +3,11 @@
 import threading
 import time
 
+import pytest
+
 from pytest_formfunc.measure.parking import wait_until_parked
+
+pytestmark = pytest.mark.alone
 
 
 def spin(until):

@@ -17,6 +17,8 @@ from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.worker import _slowed
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
+pytestmark = pytest.mark.alone
+
 SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
 
 
@@ -38,7 +40,7 @@ def measuring(server, prepared, backend, slow_down=0.0):
     artifact = str(Path(prepared.folder) / prepared.artifacts[backend])
     return server.worker(
         server.job(
-            "measure", engine=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), layout=0,
+            "measure", engine=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), layout=0, graph=True,
             outputs_to=f"{prepared.folder}/outputs-{backend}",
             slow_down=slow_down,
         ),
