@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def heed_ctrl_c() -> None:
     """Undo an ignored SIGINT, which processes in a shell's background inherit: to be called in a new child."""

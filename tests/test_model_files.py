@@ -163,12 +163,13 @@ def test_models_without_code_are_compared_with_the_other_revisions(repository):
         encoder_onnx(repository.folder / name)
     outcome = repository.pytest(
         "test_forms.py", "--formfunc-against", "HEAD", "--formfunc-gate", "graph", "--formfunc-native", "openvino",
-        "--formfunc-model", "net.onnx,net.xml,hf:tiny,mended.onnx,other.onnx", "--formfunc-input", "1x8",
-        "--formfunc-threads", "1", f"--formfunc-cache-dir={repository.cache}", "--benchmark-json", "out.json",
+        "--formfunc-model", "net.onnx,net.xml,hf:tiny,mended.onnx,other.onnx",
+        "--formfunc-input", "input_ids=1x8:i64+attention_mask=1x8:i64", "--formfunc-threads", "1",
+        f"--formfunc-cache-dir={repository.cache}", "--benchmark-json", "out.json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
     verdicts = {
-        case.removesuffix("-1x8"): record["verdict"]
+        case.partition("-input_ids")[0]: record["verdict"]
         for (case, name), record in repository.records("out.json").items()
         if name == "openvino"
     }

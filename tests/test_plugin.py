@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import heed_ctrl_c
+from conftest import heed_ctrl_c, users_environment
 from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.option_specs import OPTIONS
@@ -125,6 +125,7 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
         text=True,
         start_new_session=True,
         preexec_fn=heed_ctrl_c,
+        env=users_environment(),
     ) as process:
         for line in process.stdout:
             if "d1-w8-1x3x32x32-openvino] PASSED" in line:
