@@ -16,8 +16,6 @@ import pytest
 import pytest_formfunc
 from conftest import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 
-pytestmark = pytest.mark.alone
-
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 
 
@@ -27,6 +25,7 @@ def left_behind(project):
     return trees + git(project.folder, "status", "--porcelain").splitlines()
 
 
+@pytest.mark.alone
 def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository):
     """The other revision's model is that of its code: its kernels and operators differ, and the sentence says how."""
     repository.write("src/mynets/net.py", NET.format(out=8).replace("nn.ReLU()", "nn.ReLU(), nn.Conv2d(16, 16, 1)"))
@@ -47,6 +46,7 @@ def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository)
     assert left_behind(repository) == ["M src/mynets/net.py"]
 
 
+@pytest.mark.alone
 def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
     """Names of layers are no difference."""
     renamed = NET.format(out=8).replace("self.body", "self.trunk")
@@ -57,6 +57,7 @@ def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
     assert "operators changed" not in outcome.text
 
 
+@pytest.mark.alone
 def test_a_factory_is_compared_and_its_loss_is_red(repository):
     """A planted loss on this side only: a failed test with one sentence, and no traceback."""
     factory = ["--formfunc-model", "mynets.net:build"]
@@ -75,6 +76,7 @@ def test_a_factory_is_compared_and_its_loss_is_red(repository):
     assert left_behind(repository) == ["?? test_forms.py"]
 
 
+@pytest.mark.alone
 def test_what_only_one_revision_has_is_new_or_missing(repository):
     """Listed, green; red when strict."""
     repository.write("test_net.py", OWN_TEST.replace("test_net(", "test_renamed("))
@@ -210,6 +212,7 @@ def test_strict_is_red_where_less_was_judged_than_asked(repository):
     assert "1 of 1 have no verdict" in " ".join(disabled.text.split())
 
 
+@pytest.mark.alone
 def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
     """An absolute budget is the user's own, judged by the interval."""
     slow = OWN_TEST.replace("def test_net", "import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us')\ndef test_net")
@@ -219,6 +222,7 @@ def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
     assert "above the max_latency of 0.001 ms" in " ".join(outcome.text.split())
 
 
+@pytest.mark.alone
 def test_nothing_stays_after_ctrl_c(repository):
     """The checkout and the workers go with the run, however it ends."""
     repository.write("test_forms.py", MATRIX)

@@ -8,8 +8,6 @@ import pytest
 
 from conftest import MATRIX
 
-pytestmark = pytest.mark.alone
-
 FORM = ("--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "8")
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 

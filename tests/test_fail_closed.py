@@ -7,8 +7,6 @@ import pytest
 from conftest import MATRIX, NET, OWN_TEST, git
 from pytest_formfunc.backends import backend_entry
 
-pytestmark = pytest.mark.alone
-
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 QUIET_TEST = OWN_TEST.replace("print", "0 and print")
 GRAPH = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
@@ -33,6 +31,7 @@ def test_native_alone_compares_nothing(repository):
     assert "no test of an accelerated backend" in " ".join(outcome.text.split())
 
 
+@pytest.mark.alone
 def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(repository):
     """Both have a verdict at the end, whoever needed more launches."""
     if backend_entry("openvino-bf16").engine_class()(1).why_unavailable():
@@ -48,6 +47,7 @@ def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(repository
     assert "not judged" not in outcome.text
 
 
+@pytest.mark.alone
 def test_a_run_side_by_side_can_be_saved_and_compared_with(repository):
     """Further looks measure the accelerated side only: what is saved is of the rounds that native has too."""
     repository.write("test_net.py", QUIET_TEST)
@@ -177,6 +177,7 @@ def test_code_of_the_users_own_tree_is_never_taken_for_the_other_revisions(repos
     assert "module helper was imported from the working tree (lib/helper.py)" in " ".join(outcome.text.split())
 
 
+@pytest.mark.alone
 def test_a_case_in_a_test_with_further_parameters_is_compared(bench):
     """It is booked under its own name: neither missing nor unjudged."""
     bench.write(
@@ -200,6 +201,7 @@ def test_a_case_in_a_test_with_further_parameters_is_compared(bench):
     assert own.text.count("leave formfunc_case out and parametrize what it is made from") >= 2
 
 
+@pytest.mark.alone
 def test_the_last_five_runs_of_a_name_are_pooled_whatever_else_was_saved(bench):
     """Many other runs between them do not push them out."""
     forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]

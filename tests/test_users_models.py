@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.alone
-
 FAULTS = """
 import os, time
 import pytest, torch
@@ -51,6 +49,7 @@ def test_model(formfunc, kind):
 """
 
 
+@pytest.mark.alone
 def test_a_faulty_model_fails_its_own_test_and_no_other(project):
     """Raising, NaN, constant, disagreeing, dying and hanging models: each one sentence; the good one is saved."""
     project.write("test_nets.py", FAULTS)

@@ -17,8 +17,6 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.workers import WorkerServer
 
-pytestmark = pytest.mark.alone
-
 SOURCE = PatternSource("plain", 1, 8, (1, 3, 16, 16), 0)
 
 
@@ -45,6 +43,7 @@ def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
         assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.alone
 def test_a_retaining_allocator_faults_no_pages_in(tmp_path, monkeypatch):
     """Where glibc is told to map every big tensor anew, native faults its pages in at each call and this one does not.
 
@@ -82,6 +81,7 @@ def test_throughput_counts_an_inference_for_each_request(network, tmp_path):
     assert engine.settings()["requests"] == engine.inferences
 
 
+@pytest.mark.alone
 def test_onnxruntime_sleeps_after_a_call(network, tmp_path):
     """Its threads would spin on the cores that the next backend needs."""
     engine = loaded("onnxruntime", network, tmp_path)
