@@ -17,7 +17,7 @@ bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/pytest tests pytest_formfunc --doctest-modules -m "not alone" -n $(SIDE_BY_SIDE) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest tests pytest_formfunc --doctest-modules -m "not alone" -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/pytest tests -m alone $(ARGS) $(NONE_IS_FINE)
 
 check: $(STAMP)

@@ -8,8 +8,6 @@ import pytest
 
 from conftest import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
 
-pytestmark = pytest.mark.xdist_group("command")  # they share what a fixture makes once
-
 
 def command(folder, *args):
     done = subprocess.run(

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("example_package")  # they share what a fixture makes once
-
 EXAMPLE = Path(__file__).parent.parent / "examples" / "pytest-formfunc-example"
 
 

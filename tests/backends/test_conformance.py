@@ -9,8 +9,6 @@ from conformance import NAMES, Preparer, run_once, smallest_case, unavailable
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.measure.workers import WorkerServer
 
-pytestmark = pytest.mark.xdist_group("conformance")  # they share what a fixture makes once
-
 PATTERNS = ("plain", "channel_shuffle", "attention")
 COMPILED = {"inductor", "inductor-cuda"}  # ten seconds of a C++ compiler for each pattern: one is enough here
 

@@ -7,8 +7,6 @@ import torch
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.forms.sources import PatternSource
 
-pytestmark = pytest.mark.xdist_group("openvino")  # they share what a fixture makes once
-
 SOURCE = PatternSource("plain", 1, 8, (2, 3, 16, 16), 0)
 
 

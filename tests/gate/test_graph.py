@@ -12,8 +12,6 @@ from pytest_formfunc.function.program import describe_program
 from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.graph import judge_graph
 
-pytestmark = pytest.mark.xdist_group("graph")  # they share what a fixture makes once
-
 
 class Net(nn.Module):
     """Two blocks of convolution, batch norm and activation, with a residual around the second."""
