@@ -211,8 +211,13 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         share = stolen / max(busy, 1)
         report(verdicts, changes, seconds, looks, others, launch_s, share)
     assert verdicts["unchanged"]["regressed"] == verdicts["unchanged" + DOUBLE]["regressed"] == 0
-    for scenario, share in (("5% slower", 0.9), ("10% slower", 0.99)):
+    if not UNDER_LOAD and share < QUIET:
+        check_power(verdicts)
+
+
+def check_power(verdicts):
+    """Hold the shares of losses that were found against those that the gate is to have."""
+    for scenario, least in (("5% slower", 0.9), ("10% slower", 0.99)):
         counts = verdicts[scenario]
-        if counts.total() >= 20 and not UNDER_LOAD and share < QUIET:
-            reds = counts["regressed"]
-            assert reds / counts.total() >= share
+        if counts.total() >= 20:
+            assert counts["regressed"] / counts.total() >= least
