@@ -66,7 +66,7 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
     if isinstance(model, str | Path):
         return _file_case(folder, group, Path(model).absolute(), inputs)
     if isinstance(model, torch.export.ExportedProgram):
-        path = folder / f"model-{len(list(folder.glob('model-*')))}.pt2"
+        path = _next_path(folder, ".pt2")
         torch.export.save(model, path)
         return _file_case(folder, group, path, inputs, "ExportedProgram")
     if not isinstance(model, torch.nn.Module):
@@ -75,7 +75,7 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
             f"case, not {type(model).__name__}"
         )
     given = _read_example(inputs)
-    path = folder / f"model-{len(list(folder.glob('model-*')))}.pickle"
+    path = _next_path(folder, ".pickle")
     inputs_path = path.with_suffix(".inputs")
     _pickle((model, given), path, inputs_path, test_module)
     return Case(
@@ -109,7 +109,7 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
         given = _read_example(inputs)
         shape = tuple(given.tensors[0].shape)
         given = given if path.suffix == ".pt2" else order_example(path, given)
-        inputs_path = str(folder / f"model-{len(list(folder.glob('model-*')))}.inputs")
+        inputs_path = str(_next_path(folder, ".inputs"))
         Path(inputs_path).write_bytes(cloudpickle.dumps(given))
     source: Source
     if path.suffix == ".pt2":
@@ -123,6 +123,11 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
     return Case(id=group, form=form, source=source, input_shape=shape, seed=0, of_a_test=True)
 
 
+def _next_path(folder: Path, suffix: str) -> Path:
+    """Return where the next thing that a worker is to load is written down."""
+    return folder / f"model-{len(list(folder.glob('model-*')))}{suffix}"
+
+
 def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> Case:
     """Return the case with calls to calibrate quantisation with, written into the folder; each is like the example.
 
@@ -134,7 +139,7 @@ def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> C
     given = [_read_example(one) for one in calls]
     if not given:
         raise BadInput("calibration has no calls in it: leave it out, and inputs are drawn")
-    path = folder / f"model-{len(list(folder.glob('model-*')))}{CALLS}"
+    path = _next_path(folder, CALLS)
     write_calls(path, given)
     return replace(case, calibration=str(path))
 

@@ -63,15 +63,14 @@ class OpenVinoInt8Engine(OpenVinoEngine):
             plain = Path(folder) / "model.xml"
             OpenVinoEngine.prepare(network, plain)
             given = network.calibration() if network.calibration else []
-            calibration = [one for index, one in enumerate(given) if index % _HELD_OUT] if len(given) > 1 else given
-            held_out = given[::_HELD_OUT] if len(given) > 1 else []
+            held_out = list(given[::_HELD_OUT]) if len(given) > 1 else []
+            calibration = [one for index, one in enumerate(given) if index % _HELD_OUT or not held_out]
             origin = {"calibration_from": _origin(calibration), "inputs_from": _origin(held_out)}
             calibration = calibration or draw_calibration(network)
             held_out = held_out or [network.draw(ACCURACY_SEED + index) for index in range(_ACCURACY_INPUTS)]
             _quantise(plain, calibration, artifact)
-            reference = _run(plain, held_out)
-            if network.module is not None:
-                reference = _run_module(network.module, held_out)
+            with_module = network.module is not None
+            reference = _run_module(network.module, held_out) if with_module else _run(plain, held_out)
             accuracy = _accuracy(reference, _run(artifact, held_out))
         counts = {"inputs": len(held_out), "calibration_inputs": len(calibration)}
         return {"accuracy": {**accuracy, **counts, **origin}}
@@ -105,7 +104,7 @@ def _origin(inputs: Sequence[Inputs]) -> str:
     return "given" if inputs else "drawn"
 
 
-def draw_calibration(network: Network) -> Sequence[Inputs]:
+def draw_calibration(network: Network) -> list[Inputs]:
     """Draw the inputs that ranges are taken from, fewer where the network is heavy.
 
     The number hangs on the multiply-adds and not on the clock, so that the same network gives the same artifact.
