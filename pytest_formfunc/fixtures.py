@@ -120,15 +120,15 @@ class Formfunc:
     def _check_min_speedup(self, plan: TestPlan, record: Record) -> None:
         """Fail where the speedup, by its launches, is surely below the marker's floor."""
         __tracebackhide__ = True
-        from pytest_formfunc.gate.side_by_side import launch_logs
-        from pytest_formfunc.stats.student import ratio_estimate
+        from pytest_formfunc.stats.bootstrap import paired_log_ratios
+        from pytest_formfunc.stats.launches import launch_means
         from pytest_formfunc.units import format_estimate, format_ratio
 
         floor = plan.marker.get("min_speedup")
         if floor is None or record.native_samples is None:
             return
         # Not the record's own interval: with few launches a percentile bootstrap is too narrow to fail a test.
-        speedup = ratio_estimate(launch_logs(record.native_samples.median, record.samples.median))
+        speedup = launch_means(paired_log_ratios(record.native_samples.median, record.samples.median)).interval()
         if speedup.high < floor:
             _fail(
                 f"{record.case} on {record.backend} has a speedup of {format_estimate(speedup)}, "

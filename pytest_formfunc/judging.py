@@ -12,7 +12,7 @@ from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import graph_change, program_change
 from pytest_formfunc.gate.side_by_side import Change, Sides, measure_change, only_native_moved
 from pytest_formfunc.measure.launch import Part
-from pytest_formfunc.measure.measure import Measurement
+from pytest_formfunc.measure.measure import Measurement, MoreLaunches
 from pytest_formfunc.measure.sides import base_of
 from pytest_formfunc.records import Counterpart, Verdict
 from pytest_formfunc.stats import Estimate
@@ -38,22 +38,24 @@ class Measuring(Protocol):
     def other_part(self, case: Case) -> Part | Absent | None:
         """Return the other revision's part in it, or why there is none."""
 
-    def look_again(self, case: Case, launches: int, only: tuple[str, ...] = ()) -> float:
+    def look_again(self, case: Case, more: MoreLaunches) -> float:
         """Make more launches; return the seconds they took."""
 
 
 class SideBySideJudge:
-    """Judges the comparisons of a run in their order; they share a chance of false alarm and a pool of time."""
+    """Judges the comparisons of a run in their order; they share a chance of false alarm, and the time for looks."""
 
     def __init__(self, run: Measuring, against: Against, comparisons: int, escalation_s: float) -> None:
-        """Take the time for further looks, in seconds a comparison: what one leaves over is there for the others."""
+        """Take the time for further looks, in seconds a comparison: what one leaves over is for those after it."""
         self._run = run
         self._against = against
         self._family = Family(comparisons)
-        self._pool_s = escalation_s * max(1, comparisons)
+        self._escalation_s = escalation_s
+        self._pool_s = 0.0
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         """Return the verdict, or None where this revision's side failed meanwhile."""
+        self._pool_s += self._escalation_s
         other = self._run.other_part(case)
         title = f"{case.id} on {backend}"
         if isinstance(other, Absent) or other is None:
@@ -90,7 +92,7 @@ class SideBySideJudge:
         pair = (backend, base_of(backend))
         everyone = (NATIVE, backend, base_of(NATIVE), base_of(backend))
         looks = self._family.next_looks()
-        most = 0
+        most = wanted = 0
         while True:
             measurement = self._run.measurement(case)
             if measurement is None or backend not in measurement.series:
@@ -107,16 +109,18 @@ class SideBySideJudge:
             change = measure_change(
                 Sides((here, there), (native, accelerated, native_base, accelerated_base), same_program)
             )
-            launches = len(change.logs)
+            launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
-            final = launches >= most or self._pool_s <= 0
+            final = launches >= most or launches < wanted or self._pool_s <= 0  # there are all, or there was no time
             same_graph = same_program and _same_graph(measurement, *pair)
             alpha = looks.next_alpha(1.0 if final else launches / most) * (SAME_GRAPH_SHARE if same_graph else 1)
             status = decide(change, threshold, alpha)
             if status != "inconclusive" or final:
                 break
             only = pair if same_program else everyone
-            self._pool_s -= self._run.look_again(case, min(launches * (GROWTH - 1), most - launches), only)
+            wanted = min(launches * GROWTH, most)
+            more = MoreLaunches(wanted - launches, only, self._pool_s, change.judged.scatter)
+            self._pool_s -= self._run.look_again(case, more)
         self._family.settle(looks, status in ("regressed", "improved"))
         native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
         if native_note:

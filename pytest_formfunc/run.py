@@ -23,7 +23,7 @@ from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
 from pytest_formfunc.judging import SideBySideJudge
 from pytest_formfunc.judging_saved import SavedJudge
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement, MoreLaunches
 from pytest_formfunc.measure.memory import check_memory
 from pytest_formfunc.measure.prepare import Prepared, find_prepared
 from pytest_formfunc.measure.sides import HEAD, Side, base_of, is_base
@@ -194,7 +194,7 @@ class Run:
                     self.baseline,
                     self.comparisons,
                     lambda case, backend: self.records.get((case.id, backend)),
-                    self.look_again,
+                    lambda case, launches: self.look_again(case, MoreLaunches(launches)),
                 )
             verdict = self._saved.judge(case, backend, threshold)
         else:
@@ -235,17 +235,15 @@ class Run:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def look_again(self, case: Case, launches: int, only: tuple[str, ...] = ()) -> float:
-        """Make more launches of a case, of some participants only where told; return the seconds they took."""
+    def look_again(self, case: Case, more: MoreLaunches) -> float:
+        """Make more launches of a case; return the seconds they took."""
         measured = self._measured[case.id]
         if isinstance(measured, MeasurementError):
             return 0.0
         began, loaded_s = time.monotonic(), measured.measurer.result.load_s
         self.spent.second_looks += 1
         try:
-            measured.measurer.measure(
-                Effort(self.settings.precision, self.settings.budget_s, extra_launches=launches, only=only)
-            )
+            measured.measurer.measure_more(more)
         finally:
             self._say("")
         spent_s = time.monotonic() - began

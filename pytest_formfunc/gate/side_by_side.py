@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist, stdev
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_formfunc.gate.decision import smallest_seen
-from pytest_formfunc.stats import Estimate, trimmed_mean
+from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
-from pytest_formfunc.stats.student import ratio_estimate, t_quantile
+from pytest_formfunc.stats.launches import LaunchMeans, launch_means
+from pytest_formfunc.stats.student import t_quantile
 
 _MIN_LAUNCHES = 3
 
@@ -32,23 +32,18 @@ class Sides:
     same_native: bool
 
 
-def launch_logs(over: Launches, under: Launches) -> list[float]:
-    """Return each launch's log ratio: the trimmed mean over its paired rounds."""
-    return [float(trimmed_mean(rounds)) for rounds in paired_log_ratios(over, under)]
-
-
 @dataclass(frozen=True)
 class Change:
     """Speedup here / speedup there, and its parts: above 1 is faster here.
 
     Attributes:
-        logs: one log change a launch: what is judged.
+        judged: the log change by launches that the verdict rests on.
         double: the double ratio as measured, all four series; for the report.
         accelerated: accelerated latency there / here.
         native: native latency there / here.
     """
 
-    logs: tuple[float, ...]
+    judged: LaunchMeans
     double: Estimate
     accelerated: Estimate
     native: Estimate
@@ -56,24 +51,23 @@ class Change:
     @property
     def estimate(self) -> Estimate:
         """Return the change that is judged with its 95% interval (Student's t over launches)."""
-        return ratio_estimate(self.logs)
+        return self.judged.interval()
 
     @property
     def enough(self) -> bool:
         """Return whether there are launches enough: with one degree of freedom any interval is a guess."""
-        return len(self.logs) >= _MIN_LAUNCHES
+        return len(self.judged.logs) >= _MIN_LAUNCHES
 
     def interval(self, alpha: float) -> Estimate:
         """Return the change with the interval of chance 1 - ``alpha``."""
-        return ratio_estimate(self.logs, 1 - alpha)
+        return self.judged.interval(alpha)
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
         """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``."""
-        count = len(self.logs)
-        if count < 2:
+        if len(self.judged.logs) < 2:
             return 1.0
-        error = stdev(self.logs) / math.sqrt(count)
-        return smallest_seen(error, t_quantile(alpha, count - 1), count - 1, NormalDist().inv_cdf(power))
+        mean = self.judged.mean()
+        return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
 
 
 def measure_change(sides: Sides) -> Change:
@@ -84,18 +78,18 @@ def measure_change(sides: Sides) -> Change:
     """
     native, accelerated, native_base, accelerated_base = sides.all_four
     double = [
-        float(trimmed_mean(_common(here, there)))
+        _common(here, there)
         for here, there in zip(
             paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
         )
     ]
     here, there = sides.accelerated
-    accelerated_logs = launch_logs(there, here)
+    ours = paired_log_ratios(there, here)
     return Change(
-        logs=tuple(accelerated_logs if sides.same_native else double),
-        double=ratio_estimate(double),
-        accelerated=ratio_estimate(accelerated_logs),
-        native=ratio_estimate(launch_logs(native_base, native)),
+        judged=launch_means(ours if sides.same_native else double),
+        double=launch_means(double).interval(),
+        accelerated=launch_means(ours).interval(),
+        native=launch_means(paired_log_ratios(native_base, native)).interval(),
     )
 
 

@@ -5,6 +5,7 @@ Side by side with another revision, that revision's workers take part under the 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from pytest_formfunc.measure.schedule import (
     Turn,
     plan_rounds,
     plan_turn,
+    round_seconds,
+    steady_rounds,
     turn_of_round,
     turn_order,
     why_stop,
@@ -28,6 +31,7 @@ from pytest_formfunc.measure.sides import engine_name, reference_of
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.records import Parity
 from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
+from pytest_formfunc.stats.allocation import Scatter
 
 LOADED_ALONE = 2  # launches
 
@@ -101,6 +105,8 @@ class Measurement:
 
 
 Launch = Callable[[str, str, int], WorkerLike]
+# Rounds of a launch, from its participants' turns, the seconds of a call of each, and what loading took.
+Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
 Progress = Callable[[Measurement, int, int, int], None]
 
 
@@ -111,16 +117,30 @@ class Effort:
     Attributes:
         precision: stop when every speedup's half-width is below this fraction.
         budget_s: stop when a case has taken this long.
-        extra_launches: make exactly so many more launches, whatever the precision; 0 for the rule above.
-        only: participants of those launches; all where empty.
         once: one launch, one call each; parity only.
     """
 
     precision: float
     budget_s: float
-    extra_launches: int = 0
-    only: tuple[str, ...] = ()
     once: bool = False
+
+
+@dataclass(frozen=True)
+class MoreLaunches:
+    """A further look.
+
+    Attributes:
+        launches: how many, the precision reached or not.
+        only: who takes part; all where empty.
+        seconds: fewer launches, one at least, where another would take longer than this.
+        scatter: of the ratio in doubt, so that a launch has the rounds that make it surest; as many as before where
+            None.
+    """
+
+    launches: int
+    only: tuple[str, ...] = ()
+    seconds: float = math.inf
+    scatter: Scatter | None = None
 
 
 class CaseMeasurer:
@@ -147,28 +167,45 @@ class CaseMeasurer:
     def measure(self, effort: Effort) -> Measurement:
         """Make launches until the effort is spent; failures are kept, not raised."""
         began = self._clock()
-        wanted = self._launches + effort.extra_launches
+
+        def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
+            self._rounds = self._rounds or plan_rounds(turns, calls_s, load_s, effort.budget_s)
+            return self._rounds
+
         while self._backends:
             launch_began = self._clock()
-            self._one_launch(effort)
-            if effort.once:
-                self.result.stopped = "once"
-                break
+            self._one_launch(plan, once=effort.once)
             now = self._clock()
-            if effort.extra_launches:
-                if self._launches >= wanted:
-                    break
-                continue
-            reason = why_stop(
+            reason = "once" if effort.once else why_stop(
                 self._launches,
                 self._widest(),
                 effort.precision,
                 now - began,
                 now - launch_began,
                 effort.budget_s,
-            )
+            )  # fmt: skip
             if reason:
                 self.result.stopped = reason
+                break
+        self.result.spent_s += self._clock() - began
+        return self.result
+
+    def measure_more(self, more: MoreLaunches) -> Measurement:
+        """Make so many more launches, as long as there is time for them."""
+        began = self._clock()
+
+        def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
+            if more.scatter is None:
+                return self._rounds
+            return steady_rounds(more.scatter, round_seconds(turns, calls_s), load_s)
+
+        for _ in range(more.launches):
+            if not self._backends:
+                break
+            launch_began = self._clock()
+            self._one_launch(plan, more.only)
+            now = self._clock()
+            if now - began + now - launch_began > more.seconds:
                 break
         self.result.spent_s += self._clock() - began
         return self.result
@@ -179,13 +216,13 @@ class CaseMeasurer:
             return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
         return max(self.result.speedup(name).half_width for name in accelerated)
 
-    def _one_launch(self, effort: Effort) -> None:
+    def _one_launch(self, plan: Plan, only: Collection[str] = (), *, once: bool = False) -> None:
         """Fork one worker a backend, let them take turns, and keep the rounds of those that lasted."""
         began = self._clock()
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
-            names = [name for name in self._backends if not effort.only or name in effort.only]
+            names = [name for name in self._backends if not only or name in only]
             workers: dict[str, WorkerLike] = {}
             ready: dict[str, Ready] = {}
             started = [names[index] for index in turn_order(len(names), number, 0)]
@@ -200,7 +237,7 @@ class CaseMeasurer:
                 return
             load_s = self._clock() - began
             self.result.load_s += load_s
-            rounds = self._take_turns(effort, alive, workers, ready, load_s)
+            rounds = self._take_turns(None if once else plan, alive, workers, ready, load_s)
             for name in alive:
                 if name in self._backends:
                     self._keep(name, number, ready[name], rounds[name], workers[name])
@@ -225,19 +262,16 @@ class CaseMeasurer:
 
     def _take_turns(
         self,
-        effort: Effort,
+        plan: Plan | None,
         alive: list[str],
         workers: dict[str, WorkerLike],
         ready: dict[str, Ready],
         load_s: float,
     ) -> dict[str, list[Round]]:
+        """Ask for rounds as planned; for a single call of each without a plan."""
         rounds: dict[str, list[Round]] = {name: [] for name in alive}
         turns = {name: plan_turn(ready[name].settled_call_s) for name in alive}
-        if effort.once:
-            planned = 1
-        else:
-            calls_s = [ready[name].settled_call_s for name in alive]
-            planned = self._rounds = self._rounds or plan_rounds(list(turns.values()), calls_s, load_s, effort.budget_s)
+        planned = plan(list(turns.values()), [ready[name].settled_call_s for name in alive], load_s) if plan else 1
         for round_index in range(planned):
             if self._progress:
                 self._progress(self.result, self._launches, round_index, planned)
@@ -245,7 +279,7 @@ class CaseMeasurer:
                 name = alive[index]
                 if name not in self._backends:
                     continue
-                request = Turn(0, 1) if effort.once else turn_of_round(turns[name], round_index)
+                request = turn_of_round(turns[name], round_index) if plan else Turn(0, 1)
                 try:
                     rounds[name].append(workers[name].ask(request))
                 except MeasurementError as error:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_formfunc.stats.allocation import Scatter
+
 TURN_S = 0.012  # a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
 SETTLE_S = 0.002  # the caches hold the other engine's data, and its own threads must wake up ...
 SETTLE_CALLS = 2  # ... which takes so many calls ...
@@ -16,6 +18,7 @@ MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
 MIN_ROUNDS = 3
+MOST_ROUNDS = 36
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
 
@@ -73,11 +76,27 @@ def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
     return tuple((index + shift) % count for index in range(count))
 
 
+def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
+    """Return how long a round of these turns takes.
+
+    >>> round_seconds([Turn(1, 3), Turn(2, 6)], [0.25, 0.125])
+    2.0
+    """
+    return sum((turn.discard + turn.calls) * seconds for turn, seconds in zip(turns, call_s, strict=True))
+
+
 def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, budget_s: float) -> int:
     """Return how many rounds a launch has, so that `MIN_LAUNCHES` launches fit the budget if they can."""
-    round_s = sum((turn.discard + turn.calls) * seconds for turn, seconds in zip(turns, call_s, strict=True))
-    affordable = (budget_s / MIN_LAUNCHES - load_s) / max(round_s, 1e-9)
+    affordable = (budget_s / MIN_LAUNCHES - load_s) / max(round_seconds(turns, call_s), 1e-9)
     return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
+
+
+def steady_rounds(scatter: Scatter, round_s: float, load_s: float) -> int:
+    """Return how many rounds a further launch has, so that the mean over launches is surest in a given time.
+
+    A machine's own slow changes make more than `MOST_ROUNDS` worth less than they cost.
+    """
+    return round(min(MOST_ROUNDS, max(MIN_ROUNDS, scatter.best_rounds(load_s, round_s))))
 
 
 def why_stop(

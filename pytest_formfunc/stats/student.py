@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from dataclasses import dataclass
+from math import fsum
+from statistics import fmean
 
 from pytest_formfunc.stats.estimate import Estimate
 
@@ -74,18 +76,45 @@ def t_quantile(alpha: float, df: float) -> float:
     return (low + high) / 2
 
 
-def ratio_estimate(logs: Sequence[float], level: float = 0.95) -> Estimate:
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its standard error; ``df``: that error's degrees of freedom."""
+
+    value: float
+    standard_error: float
+    df: float
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> Mean:
+    """Return the mean of at least two values that are worth so much each; all the same where not told.
+
+    The standard error rests on how the values lie about the mean, not on the weights being right (a sandwich
+    estimator: White, Econometrica 48, 1980), and has one degree of freedom less than so many equal weights would
+    make up ``(sum w)^2 / sum w^2`` (Kish, Survey Sampling, 1965). With equal weights it is the usual one.
+
+    >>> weighted_mean([1.0, 2.0, 3.0]).value, round(weighted_mean([1.0, 2.0, 3.0]).standard_error, 4)
+    (2.0, 0.5774)
+    >>> weighted_mean([1.0, 2.0], [3.0, 1.0]).value
+    1.25
+    """
+    shares = [weight / fsum(weights) for weight in weights] if weights else [1 / len(values)] * len(values)
+    center = fsum(share * value for share, value in zip(shares, values, strict=True))
+    squares = fsum(share**2 for share in shares)
+    scatter = fsum((share * (value - center)) ** 2 for share, value in zip(shares, values, strict=True))
+    return Mean(center, math.sqrt(scatter / (1 - squares)), 1 / squares - 1)
+
+
+def ratio_estimate(logs: Sequence[float], level: float = 0.95, weights: Sequence[float] | None = None) -> Estimate:
     """Return the geometric mean of ratios, given their logs, with Student's interval; open for a single one.
 
     >>> estimate = ratio_estimate([0.0, 0.01, 0.02])
     >>> round(estimate.value, 4), round(estimate.low, 3), round(estimate.high, 3)
     (1.0101, 0.985, 1.035)
     """
-    center = fmean(logs)
     if len(logs) < 2:
-        return Estimate(math.exp(center), 0.0, math.inf, level, len(logs))
-    reach = t_quantile(1 - level, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
-    return log_interval(center, reach, level, len(logs))
+        return Estimate(math.exp(fmean(logs)), 0.0, math.inf, level, len(logs))
+    mean = weighted_mean(logs, weights)
+    return log_interval(mean.value, t_quantile(1 - level, mean.df) * mean.standard_error, level, len(logs))
 
 
 def log_interval(center: float, reach: float, level: float, n: int) -> Estimate:

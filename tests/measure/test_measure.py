@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.errors import WorkerDied
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort
+from pytest_formfunc.measure.measure import CaseMeasurer, Effort, MoreLaunches
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
@@ -155,7 +155,7 @@ def test_more_launches_can_be_asked_for_later(tmp_path):
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     measurer = lab.measurer("native", "openvino")
     measurer.measure(Effort(0.03, 60))
-    result = measurer.measure(Effort(0.03, 60, extra_launches=4))
+    result = measurer.measure_more(MoreLaunches(4))
     assert len(result.series["native"].launches) == 7
     assert len(result.series["openvino"].launches) == 7
 
@@ -198,7 +198,7 @@ def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
     measurer = lab.measurer(*names)
     measurer.measure(Effort(0.03, 60))
     before = len(measurer.result.series["native"].launches)
-    result = measurer.measure(Effort(0.03, 60, extra_launches=4, only=("openvino", "openvino@base")))
+    result = measurer.measure_more(MoreLaunches(4, only=("openvino", "openvino@base")))
     assert len(result.series["native"].launches) == before
     assert len(result.series["openvino"].launches) == before + 4
     assert [len(side) for side in result.together("openvino", "openvino@base")] == [before + 4] * 2
