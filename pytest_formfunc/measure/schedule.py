@@ -18,7 +18,7 @@ MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
 MIN_ROUNDS = 3
-MOST_ROUNDS = 36
+STEADY_ROUNDS = (4, 36)  # of a further launch, at least and at most: fewer than four have no quarter to leave out
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
 
@@ -94,9 +94,10 @@ def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, b
 def steady_rounds(scatter: Scatter, round_s: float, load_s: float) -> int:
     """Return how many rounds a further launch has, so that the mean over launches is surest in a given time.
 
-    A machine's own slow changes make more than `MOST_ROUNDS` worth less than they cost.
+    A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost.
     """
-    return round(min(MOST_ROUNDS, max(MIN_ROUNDS, scatter.best_rounds(load_s, round_s))))
+    least, most = STEADY_ROUNDS
+    return round(min(most, max(least, scatter.best_rounds(load_s, round_s))))
 
 
 def why_stop(

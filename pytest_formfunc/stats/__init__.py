@@ -1,7 +1,8 @@
 """Pure statistics: sequences of floats in, an `Estimate` out. No pytest, no torch."""
 
-from pytest_formfunc.stats.bootstrap import log_ratio_draws, speedup_estimate, trimmed_mean
+from pytest_formfunc.stats.bootstrap import log_ratio_draws, speedup_estimate
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.quantiles import quantile
+from pytest_formfunc.stats.trimmed import trimmed_mean
 
 __all__ = ["Estimate", "log_ratio_draws", "quantile", "speedup_estimate", "trimmed_mean"]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, variance
+from statistics import fmean, variance
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_formfunc.stats.bootstrap import trimmed_mean
+from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 # Few launches hardly show how much they differ; that they differ at all by so much is taken for granted.
 LEAST_LAUNCH_SD = 0.01
@@ -46,12 +46,9 @@ class Scatter:
 
 
 def scatter_of(launches: Sequence[NDArray[np.float64]]) -> Scatter:
-    """Estimate what scatters from each launch's log ratios of rounds.
-
-    The median launch speaks for the rounds: an outlier that the trimmed mean leaves out must not count here either.
-    """
-    within = [float(np.var(rounds, ddof=1)) for rounds in launches if len(rounds) > 1]
-    of_rounds = median(within) if within else 0.0
+    """Estimate what scatters from each launch's log ratios of rounds, as far as their trimmed means show it."""
+    within = [trimmed_variance(rounds) for rounds in launches if len(rounds) > 1]
+    of_rounds = fmean(within) if within else 0.0
     between = 0.0
     if len(launches) > 1:
         explained = of_rounds * fmean(1 / len(rounds) for rounds in launches)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_formfunc.stats.estimate import Estimate
+from pytest_formfunc.stats.trimmed import trimmed_mean
 
 Launches = Sequence[Sequence[float]]
 
@@ -56,17 +57,6 @@ def paired_log_ratios(numerator: Launches, denominator: Launches) -> list[NDArra
         rounds = min(len(over), len(under))
         pairs.append(np.log(np.asarray(over[:rounds], dtype=float)) - np.log(np.asarray(under[:rounds], dtype=float)))
     return pairs
-
-
-def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean along the last axis without the lowest and the highest eighth, at least one each of four.
-
-    Rounds are a mixture (each has a heap layout of its own), for which a median is a poor summary, with now and
-    then an outlier by a neighbour on the machine, for which a mean is.
-    """
-    count = values.shape[-1]
-    cut = max(count // 8, 1 if count >= 4 else 0)
-    return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
 
 
 def log_ratio(numerator: Launches, denominator: Launches) -> float:

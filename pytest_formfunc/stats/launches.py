@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
-from pytest_formfunc.stats.bootstrap import trimmed_mean
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.student import Mean, ratio_estimate, weighted_mean
+from pytest_formfunc.stats.trimmed import trimmed_mean
 
 
 @dataclass(frozen=True)
