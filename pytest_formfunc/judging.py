@@ -114,7 +114,7 @@ class SideBySideJudge:
             final = launches >= most or launches < wanted or self._pool_s <= 0  # there are all, or there was no time
             same_graph = same_program and _same_graph(measurement, *pair)
             alpha = looks.next_alpha(1.0 if final else launches / most) * (SAME_GRAPH_SHARE if same_graph else 1)
-            status = decide(change, threshold, alpha)
+            status = decide(change, threshold, alpha, LOOKS)
             if status != "inconclusive" or final:
                 break
             only = pair if same_program else everyone

@@ -52,6 +52,7 @@ def test_the_same_packages_are_the_same(repository, environment):
     assert len(record["against"]["native_samples"]) >= 2
 
 
+@pytest.mark.alone
 def test_versions_that_differ_are_named(repository, environment):
     """A package's metadata says another version: the sentence names it, and equal kernels are no proof any more."""
     link_packages(environment)
@@ -59,7 +60,7 @@ def test_versions_that_differ_are_named(repository, environment):
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: openvino\nVersion: 2001.1.0\n")
     outcome = repository.measure(
-        *FORM, "--formfunc-escalation", "1s", "--formfunc-threshold", "20%", "--formfunc-plant", "openvino=300%",
+        *FORM, "--formfunc-escalation", "5s", "--formfunc-threshold", "20%", "--formfunc-plant", "openvino=300%",
         "--formfunc-against", "HEAD", "--formfunc-against-env", str(environment),
     )  # fmt: skip
     assert outcome.code == 1, outcome.text

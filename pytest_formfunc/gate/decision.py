@@ -31,13 +31,14 @@ class ChangeLike(Protocol):
         """Return the change with the interval of chance 1 - ``alpha``."""
 
 
-def decide(change: ChangeLike, threshold: float, alpha: float) -> str:
+def decide(change: ChangeLike, threshold: float, alpha: float, looks: int = 1) -> str:
     """Return the status at one look.
 
     ``alpha`` is the chance that unchanged code looks slower for sure; that it looks faster for sure is no alarm and
     has the same chance beside it. ``regressed`` and ``improved`` need both locks: at least the threshold, and an
-    interval of chance 1 - 2 ``alpha`` without 1. ``unchanged``: less than the threshold was measured, and the 95%
-    interval rules out twice the threshold. All else is ``inconclusive``, which asks for another look.
+    interval of chance 1 - 2 ``alpha`` without 1. ``unchanged``: less than the threshold was measured, and the
+    interval of chance 1 - 0.05 / ``looks``, of which there may be so many, rules out twice the threshold. All else is
+    ``inconclusive``, which asks for another look.
     """
     if not change.enough:
         return "inconclusive"
@@ -51,7 +52,8 @@ def decide(change: ChangeLike, threshold: float, alpha: float) -> str:
             return "inconclusive"
         return "regressed" if shown.value < 1 else "improved"
     ruled_out = math.exp(-2 * log_threshold)
-    if shown.low > ruled_out and shown.high < 1 / ruled_out:
+    sure = change.interval(0.05 / looks)
+    if sure.low > ruled_out and sure.high < 1 / ruled_out:
         return "unchanged"
     return "inconclusive"
 

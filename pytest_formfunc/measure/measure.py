@@ -197,7 +197,7 @@ class CaseMeasurer:
         def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
             if more.scatter is None:
                 return self._rounds
-            return steady_rounds(more.scatter, round_seconds(turns, calls_s), load_s)
+            return steady_rounds(more.scatter, round_seconds(turns, calls_s), load_s, more.seconds, more.launches)
 
         for _ in range(more.launches):
             if not self._backends:

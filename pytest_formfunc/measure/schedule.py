@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest_formfunc.stats.allocation import Scatter
+if TYPE_CHECKING:  # it needs numpy, which an environment that is to be refused may lack
+    from pytest_formfunc.stats.allocation import Scatter
 
 TURN_S = 0.012  # a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
 SETTLE_S = 0.002  # the caches hold the other engine's data, and its own threads must wake up ...
@@ -19,6 +21,8 @@ MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
 MIN_ROUNDS = 3
 STEADY_ROUNDS = (4, 36)  # of a further launch, at least and at most: fewer than four have no quarter to leave out
+LEAST_FURTHER = 6  # launches
+HAND_OVER = 1.2  # a round takes so many times its calls
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
 
@@ -91,13 +95,15 @@ def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, b
     return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
 
 
-def steady_rounds(scatter: Scatter, round_s: float, load_s: float) -> int:
-    """Return how many rounds a further launch has, so that the mean over launches is surest in a given time.
+def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float, launches: int) -> int:
+    """Return how many rounds each of some further launches has, so that their mean is surest in a given time.
 
-    A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost.
+    So many at most that `LEAST_FURTHER` launches fit into the time where as many are wanted, for the interval rests on
+    their number. A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost.
     """
     least, most = STEADY_ROUNDS
-    return round(min(most, max(least, scatter.best_rounds(load_s, round_s))))
+    affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / max(round_s * HAND_OVER, 1e-9)
+    return round(min(most, max(least, min(affordable, scatter.best_rounds(load_s, round_s)))))
 
 
 def why_stop(

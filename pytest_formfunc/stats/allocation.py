@@ -10,47 +10,82 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from statistics import fmean, variance
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.student import t_quantile
 from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 # Few launches hardly show how much they differ; that they differ at all by so much is taken for granted.
 LEAST_LAUNCH_SD = 0.01
+_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Variances of a log ratio: of ``rounds`` within a launch, and of ``launches`` beyond what their rounds explain."""
+    """Variances of a log ratio.
+
+    Attributes:
+        rounds: within a launch.
+        launches: beyond what their rounds explain.
+        launches_at_least: what those surely have (90%). Launches that are thought to differ more than they do cost
+            more than the contrary: their few rounds say little, and many rounds are only a little late.
+    """
 
     rounds: float
     launches: float
+    launches_at_least: float
 
     def best_rounds(self, load_s: float, round_s: float) -> float:
         """Return the rounds a launch that make the mean surest in a given time, for a load and a round so long.
 
-        >>> round(Scatter(rounds=0.12**2, launches=0.02**2).best_rounds(load_s=0.36, round_s=0.04), 3)
+        >>> round(Scatter(0.12**2, 0.03**2, launches_at_least=0.02**2).best_rounds(load_s=0.36, round_s=0.04), 3)
         18.0
         """
-        return math.sqrt(load_s / max(round_s, 1e-9) * self.rounds / self.launches)
+        return math.sqrt(load_s / max(round_s, 1e-9) * self.rounds / self.launches_at_least)
 
     def weights(self, counts: Sequence[int]) -> list[float]:
-        """Return what launches of so many rounds each are worth: the inverse of their means' variances.
+        """Return what launches of so many rounds each should count, the mean of these being 1.
 
-        >>> Scatter(rounds=0.5, launches=0.125).weights([2, 4])
-        [2.6666666666666665, 4.0]
+        The inverse of their means' variances makes the mean surest, but where few launches have most of the weight,
+        little is known of how sure that is. So it is that power of the inverse, between none and the first, which
+        promises the narrowest t interval.
+
+        >>> Scatter(0.04, 0.01, 0.01).weights([6, 6, 6])
+        [1.0, 1.0, 1.0]
         """
-        return [1 / (self.launches + self.rounds / count) for count in counts]
+        variances = [self.launches + self.rounds / count for count in counts]
+        if len(set(counts)) == 1:
+            return [1.0] * len(counts)
+        candidates = [[variance**-power for variance in variances] for power in _POWERS]
+        best = min(candidates, key=lambda weights: _promised(weights, variances))
+        return [weight / fmean(best) for weight in best]
+
+
+def _promised(weights: Sequence[float], variances: Sequence[float]) -> float:
+    """Return the half-width of the 95% interval of a weighted mean, where the values have these variances."""
+    total = fsum(weights)
+    df = total**2 / fsum(weight**2 for weight in weights) - 1
+    error = math.sqrt(fsum(weight**2 * one for weight, one in zip(weights, variances, strict=True))) / total
+    return t_quantile(0.05, df) * error
 
 
 def scatter_of(launches: Sequence[NDArray[np.float64]]) -> Scatter:
     """Estimate what scatters from each launch's log ratios of rounds, as far as their trimmed means show it."""
     within = [trimmed_variance(rounds) for rounds in launches if len(rounds) > 1]
     of_rounds = fmean(within) if within else 0.0
-    between = 0.0
+    seen = explained = surely = 0.0
     if len(launches) > 1:
         explained = of_rounds * fmean(1 / len(rounds) for rounds in launches)
-        between = variance([float(trimmed_mean(rounds)) for rounds in launches]) - explained
-    return Scatter(of_rounds, max(between, LEAST_LAUNCH_SD**2))
+        seen = variance([float(trimmed_mean(rounds)) for rounds in launches])
+        surely = seen / _chi_square_share(len(launches) - 1)
+    least = LEAST_LAUNCH_SD**2
+    return Scatter(of_rounds, max(seen - explained, least), max(surely - explained, least))
+
+
+def _chi_square_share(df: int, z: float = 1.2816) -> float:
+    """Return the quantile (of 90%) of chi-square over its degrees of freedom (Wilson & Hilferty, PNAS 17, 1931)."""
+    return (1 - 2 / (9 * df) + z * math.sqrt(2 / (9 * df))) ** 3

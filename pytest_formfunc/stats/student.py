@@ -16,7 +16,7 @@ from pytest_formfunc.stats.estimate import Estimate
 
 _TINY = 1e-300
 
-_LARGEST_LOG = 500.0  # of a ratio; beyond it there is nothing to tell apart
+_LARGEST_LOG = math.log(1e6)  # of a ratio: an interval that reaches further says nothing
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
@@ -70,7 +70,7 @@ def t_quantile(alpha: float, df: float) -> float:
     while two_sided_p(high, df) > alpha:
         high *= 2
     low = 0.0
-    for _ in range(80):
+    while high - low > 1e-9 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if two_sided_p(middle, df) > alpha else (low, middle)
     return (low + high) / 2
@@ -118,7 +118,7 @@ def ratio_estimate(logs: Sequence[float], level: float = 0.95, weights: Sequence
 
 
 def log_interval(center: float, reach: float, level: float, n: int) -> Estimate:
-    """Return the estimate of a ratio whose log is ``center`` ± ``reach``; open where a float cannot hold its end."""
+    """Return the estimate of a ratio whose log is ``center`` ± ``reach``; open where it says nothing."""
     if reach > _LARGEST_LOG:
         return Estimate(math.exp(center), 0.0, math.inf, level, n)
     return Estimate(math.exp(center), math.exp(center - reach), math.exp(center + reach), level, n)

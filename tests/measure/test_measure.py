@@ -6,6 +6,7 @@ import pytest
 from pytest_formfunc.errors import WorkerDied
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort, MoreLaunches
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
+from pytest_formfunc.stats.allocation import Scatter
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
 
@@ -158,6 +159,31 @@ def test_more_launches_can_be_asked_for_later(tmp_path):
     result = measurer.measure_more(MoreLaunches(4))
     assert len(result.series["native"].launches) == 7
     assert len(result.series["openvino"].launches) == 7
+
+
+def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
+    """Few where launches differ, many where rounds do; and as before where nothing is said."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.01**2, 0.05**2, 0.05**2)))
+    measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.5**2, 0.01**2, 0.01**2)))
+    result = measurer.measure_more(MoreLaunches(1))
+    assert [len(launch) for launch in result.series["openvino"].launches] == [6, 6, 6, 4, 36, 6]
+
+
+def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):
+    """On the lab's clock a launch of both takes 0.4 s of loading and its rounds."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    began, before = lab.now, 3
+    result = measurer.measure_more(MoreLaunches(20, seconds=3.0))
+    made = len(result.series["native"].launches) - before
+    assert 1 < made < 20
+    assert lab.now - began <= 3.0 < (lab.now - began) * (made + 1) / made
+    result = measurer.measure_more(MoreLaunches(20, seconds=0.0))
+    assert len(result.series["native"].launches) == before + made + 1
 
 
 def test_once_is_one_call_each_with_parity(tmp_path):

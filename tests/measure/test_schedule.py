@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from pytest_formfunc.measure.schedule import (
@@ -5,13 +7,16 @@ from pytest_formfunc.measure.schedule import (
     MIN_ROUNDS,
     ROUNDS_PER_LAUNCH,
     SHAKE_EVERY,
+    STEADY_ROUNDS,
     Turn,
     plan_rounds,
     plan_turn,
+    steady_rounds,
     turn_of_round,
     turn_order,
     why_stop,
 )
+from pytest_formfunc.stats.allocation import Scatter
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -50,6 +55,17 @@ def test_rounds_shrink_so_that_the_least_launches_fit_the_budget():
     assert plan_rounds(turns, [0.001, 0.001], load_s=0.1, budget_s=5) == ROUNDS_PER_LAUNCH
     assert plan_rounds(turns, [0.05, 0.05], load_s=0.1, budget_s=5) == 5
     assert plan_rounds(turns, [5.0, 5.0], load_s=1.0, budget_s=5) == MIN_ROUNDS
+
+
+def test_further_launches_leave_time_for_enough_of_them():
+    """Many rounds where rounds scatter, few where launches do, and never so many that too few launches fit."""
+    noisy, uneven = Scatter(0.3**2, 0.01**2, 0.01**2), Scatter(0.01**2, 0.1**2, 0.1**2)
+    least, most = STEADY_ROUNDS
+    assert steady_rounds(noisy, 0.04, 0.34, math.inf, 12) == most
+    assert steady_rounds(uneven, 0.04, 0.34, math.inf, 12) == least
+    assert steady_rounds(noisy, 0.04, 0.34, 6.0, 12) == 14  # six of a second each
+    assert steady_rounds(noisy, 0.04, 0.34, 3.0, 3) == 14
+    assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == least
 
 
 def test_measuring_stops_when_it_is_precise_but_not_before_the_least_launches():

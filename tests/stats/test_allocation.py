@@ -1,0 +1,80 @@
+"""Rounds a launch, what a launch is worth, and the interval over unequal launches, on numbers with a known truth."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pytest_formfunc.stats.allocation import LEAST_LAUNCH_SD, Scatter, scatter_of
+from pytest_formfunc.stats.launches import launch_means
+from pytest_formfunc.stats.student import ratio_estimate, weighted_mean
+from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
+
+
+def made_up(generator, counts, *, rounds=0.1, launches=0.02, truth=0.0):
+    """Return the log ratios of launches of so many rounds each."""
+    return [truth + generator.normal(0, launches) + generator.normal(0, rounds, count) for count in counts]
+
+
+@pytest.mark.parametrize(("rounds", "launches"), [(0.13, 0.015), (0.2, 0.05), (0.02, 0.01)])
+def test_the_best_rounds_give_the_least_variance_in_a_given_time(rounds, launches):
+    """By trying every number of rounds."""
+    scatter = Scatter(rounds**2, launches**2, launches**2)
+    load_s, round_s = 0.34, 0.04
+    variance = {n: (scatter.launches + scatter.rounds / n) * (load_s + n * round_s) for n in range(1, 200)}
+    assert scatter.best_rounds(load_s, round_s) == pytest.approx(min(variance, key=variance.get), abs=1)
+
+
+def test_what_scatters_is_found_in_the_samples():
+    """Both parts to a tenth, from many launches; few are thought to differ less, and alike they never are."""
+    found = scatter_of(made_up(np.random.default_rng(0), [12] * 2000))
+    assert math.sqrt(found.rounds) == pytest.approx(0.1, rel=0.1)
+    assert math.sqrt(found.launches) == pytest.approx(0.02, rel=0.1)
+    assert found.launches_at_least == pytest.approx(found.launches, rel=0.2)
+    few = scatter_of(made_up(np.random.default_rng(1), [12] * 4, launches=0.1))
+    assert LEAST_LAUNCH_SD**2 < few.launches_at_least < 0.6 * few.launches
+    alike = [np.array([0.1, 0.2, 0.3, 0.4])] * 3
+    assert scatter_of(alike).launches == scatter_of(alike).launches_at_least == LEAST_LAUNCH_SD**2
+
+
+def test_one_launch_or_one_round_says_nothing_of_scatter_and_is_no_error():
+    """The least there can be."""
+    assert scatter_of([np.array([0.1])]) == Scatter(0.0, LEAST_LAUNCH_SD**2, LEAST_LAUNCH_SD**2)
+    assert launch_means([np.array([0.1])]).interval().high == math.inf
+
+
+@pytest.mark.parametrize("count", [4, 6, 12, 37])
+def test_the_trimmed_means_variance_is_that_of_a_value_over_their_number(count):
+    """For normal values and for those with outliers, in 4,000 samples each."""
+    generator = np.random.default_rng(1)
+    normal = generator.normal(0, 1, (4000, count))
+    spoilt = np.where(generator.random((4000, count)) < 0.1, 10 * normal, normal)
+    for samples in (normal, spoilt):
+        seen = float(np.var(trimmed_mean(samples)))
+        said = float(np.mean([trimmed_variance(values) for values in samples])) / count
+        assert said == pytest.approx(seen, rel=0.3)
+    assert np.var(trimmed_mean(spoilt)) < np.var(spoilt.mean(axis=1)) / 2
+
+
+def test_equal_weights_are_students_own_interval():
+    """Mean, standard error and degrees of freedom."""
+    values = [0.3, 0.1, 0.4, 0.1, 0.5]
+    for weights in (None, [2.0] * 5):
+        mean = weighted_mean(values, weights)
+        assert mean.value == pytest.approx(np.mean(values))
+        assert mean.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
+        assert mean.df == pytest.approx(4)
+    assert ratio_estimate(values, weights=[1.0] * 5).high == pytest.approx(ratio_estimate(values).high)
+
+
+def test_the_interval_over_unequal_launches_holds_the_truth_as_often_as_said():
+    """Three launches of six rounds, then nine of thirty-six: 2,000 nominal 95% intervals, and narrower than unweighted."""
+    generator = np.random.default_rng(2)
+    held, narrower = 0, 0
+    for _ in range(2000):
+        means = launch_means(made_up(generator, [6] * 3 + [36] * 9, truth=0.05))
+        interval = means.interval()
+        held += interval.low <= math.exp(0.05) <= interval.high
+        narrower += interval.half_width < ratio_estimate(means.logs).half_width
+    assert 0.93 < held / 2000 < 0.98
+    assert narrower > 1200
