@@ -1,7 +1,8 @@
-"""The mean of a launch's rounds without the lowest and the highest quarter, and what scatter it has.
+"""The mean of a launch's rounds without its lowest and highest part, and what scatter that has.
 
 Rounds are a mixture (each few have a heap layout of their own), for which a median is a poor summary, with outliers by
-neighbours on the machine, for which a mean is. The quarter is measured: docs/figures.md.
+neighbours on the machine, for which a mean is. So a quarter is left out at either end; three eighths of many rounds,
+which a launch has only where rounds scatter. Both are measured: docs/figures.md.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_SHARE = 4  # one in so many is left out at either end
+MANY = 16  # rounds
+
+
+def _cut(count: int) -> int:
+    """Return how many values are left out at either end."""
+    return count * 3 // 8 if count >= MANY else count // 4
 
 
 def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean along the last axis without its lowest and highest quarter (of three values: of all).
+    """Return the mean along the last axis without what lies outermost (of three values: of all).
 
     >>> float(trimmed_mean(np.array([1.0, 2.0, 4.0, 900.0])))
     3.0
     """
     count = values.shape[-1]
-    cut = count // _SHARE
+    cut = _cut(count)
     return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
 
 
@@ -32,7 +38,7 @@ def trimmed_variance(values: NDArray[np.float64]) -> float:
     5.33
     """
     count = len(values)
-    cut = count // _SHARE
+    cut = _cut(count)
     ordered = np.sort(values)
     pulled = np.clip(values, ordered[cut], ordered[count - 1 - cut])
     return float(np.var(pulled, ddof=1)) / (1 - 2 * cut / count) ** 2

@@ -43,7 +43,7 @@ def test_one_launch_or_one_round_says_nothing_of_scatter_and_is_no_error():
     assert launch_means([np.array([0.1])]).interval().high == math.inf
 
 
-@pytest.mark.parametrize("count", [4, 6, 12, 37])
+@pytest.mark.parametrize("count", [4, 6, 12, 16, 37])
 def test_the_trimmed_means_variance_is_that_of_a_value_over_their_number(count):
     """For normal values and for those with outliers, in 4,000 samples each."""
     generator = np.random.default_rng(1)
