@@ -99,7 +99,8 @@ def test_further_launches_are_of_the_accelerated_pair_with_the_scatter_that_was_
     judge_of(run).judge(CASE, "openvino", 0.03)
     assert [more.launches for more in run.asked][:2] == [3, 6]
     assert all(more.only == ("openvino", base_of("openvino")) for more in run.asked)
-    assert run.asked[-1].scatter.rounds == pytest.approx(0.3**2 * 0.4**2, rel=0.7)  # of those that are not disturbed
+    undisturbed = (0.3 * 0.4) ** 2
+    assert undisturbed < run.asked[-1].scatter.rounds < 0.3**2
 
 
 def test_a_comparison_has_its_share_of_the_time_and_what_those_before_it_left():
