@@ -127,7 +127,7 @@ def stolen_and_busy():
     return steal, user + nice + system + irq + softirq + steal
 
 
-def report(verdicts, changes, seconds, looks, others, launch_s, stolen):
+def report(verdicts, changes, seconds, looks, others, launch_s, stolen, by_form):
     every = [value for values in seconds.values() for value in values]
     load = "under load" if UNDER_LOAD else "no load of ours"
     print(
@@ -143,6 +143,13 @@ def report(verdicts, changes, seconds, looks, others, launch_s, stolen):
             f"({counts['regressed'] / total:.1%}), {dict(counts)}; change {change:.3f}x, sd {spread:.3f}; "
             f"looks {fmean(looks[scenario]):.1f}"
         )
+    for form, (said, smallest) in by_form.items():
+        cells = ", ".join(
+            f"{said[scenario]['regressed']} of {said[scenario].total()} {scenario}"
+            for scenario in verdicts
+            if said[scenario]
+        )
+        print(f"gate quality: {form}: red: {cells}; smallest loss it would have seen: median {median(smallest):.1%}")
     counts = verdicts["unchanged"] + verdicts["unchanged" + DOUBLE]
     print(
         f"gate quality: {counts['regressed']} of {counts.total()} false alarms: a rate of at most "
@@ -166,6 +173,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     prepared = {case.id: laboratory.prepare(case) for case in cases}
     verdicts, changes, seconds, looks = defaultdict(Counter), defaultdict(list), defaultdict(list), defaultdict(list)
     others, launch_s, last = Counter(), [], {}
+    by_form = {case.id: (defaultdict(Counter), []) for case in cases}
     generator = random.Random(0)
     series = ("", DOUBLE) if ALL_FOUR else ("",)
     losses = itertools.cycle([scenario + which for which in series for scenario in LOSSES if scenario != "unchanged"])
@@ -193,6 +201,8 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                     seconds[scenario].append(time.monotonic() - began)
                     looks[scenario].append(verdict.looks)
                     verdicts[scenario][verdict.status] += 1
+                    by_form[case.id][0][scenario][verdict.status] += 1
+                    by_form[case.id][1].append(verdict.smallest_change)
                     changes[scenario].append(math.log(verdict.change.value))
                     if scenario.startswith("unchanged"):
                         now = np.concatenate(trial.measurer.result.series["openvino"].per_round(0.5))
@@ -208,7 +218,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
     with capsys.disabled():
         share = stolen / max(busy, 1)
-        report(verdicts, changes, seconds, looks, others, launch_s, share)
+        report(verdicts, changes, seconds, looks, others, launch_s, share, by_form)
     assert verdicts["unchanged"]["regressed"] == verdicts["unchanged" + DOUBLE]["regressed"] == 0
     if not UNDER_LOAD:
         check_power(verdicts)

@@ -2,7 +2,7 @@
 
 A launch costs its loading whatever it measures, and its mean scatters by what the launch itself does to the numbers
 and by its rounds' scatter over the root of their number. Kalibera and Jones, "Rigorous benchmarking in reasonable
-time" (ISMM 2013), section 8, give the number of rounds that makes the grand mean surest in a given time.
+time" (ISMM 2013), give the number of rounds that makes the grand mean surest in a given time.
 """
 
 from __future__ import annotations
