@@ -127,42 +127,53 @@ def stolen_and_busy():
     return steal, user + nice + system + irq + softirq + steal
 
 
-def report(verdicts, changes, seconds, looks, others, launch_s, stolen, by_form):
-    every = [value for values in seconds.values() for value in values]
-    load = "under load" if UNDER_LOAD else "no load of ours"
-    print(
-        f"\ngate quality: side by side, threshold {THRESHOLD:.0%}, {load}; "
-        f"the host gave {stolen:.1%} of this machine's busy time to others"
-    )
-    for scenario, counts in verdicts.items():
-        total = counts.total()
-        change = math.exp(fmean(changes[scenario]))
-        spread = stdev(changes[scenario]) if total > 1 else 0.0
+class Tally:
+    """What was said in each scenario, of each form; and what the other rules would have said."""
+
+    def __init__(self):
+        self.verdicts, self.changes, self.looks = defaultdict(Counter), defaultdict(list), defaultdict(list)
+        self.by_form, self.smallest = defaultdict(Counter), defaultdict(list)
+        self.seconds, self.launch_s, self.others = [], [], Counter()
+
+    def add(self, scenario, case, verdict, seconds):
+        self.seconds.append(seconds)
+        self.looks[scenario].append(verdict.looks)
+        self.changes[scenario].append(math.log(verdict.change.value))
+        for counts in (self.verdicts[scenario], self.by_form[case.id, scenario]):
+            counts[verdict.status] += 1
+        self.smallest[case.id].append(verdict.smallest_change)
+
+    def report(self, stolen):
+        load = "under load" if UNDER_LOAD else "no load of ours"
         print(
-            f"gate quality: {scenario:28} {total:4} judged, {counts['regressed']:4} red "
-            f"({counts['regressed'] / total:.1%}), {dict(counts)}; change {change:.3f}x, sd {spread:.3f}; "
-            f"looks {fmean(looks[scenario]):.1f}"
+            f"\ngate quality: side by side, threshold {THRESHOLD:.0%}, {load}; "
+            f"the host gave {stolen:.1%} of this machine's busy time to others"
         )
-    for form, (said, smallest) in by_form.items():
-        cells = ", ".join(
-            f"{said[scenario]['regressed']} of {said[scenario].total()} {scenario}"
-            for scenario in verdicts
-            if said[scenario]
+        for scenario, counts in self.verdicts.items():
+            total, changes = counts.total(), self.changes[scenario]
+            spread = stdev(changes) if total > 1 else 0.0
+            print(
+                f"gate quality: {scenario:28} {total:4} judged, {counts['regressed']:4} red "
+                f"({counts['regressed'] / total:.1%}), {dict(counts)}; change {math.exp(fmean(changes)):.3f}x, "
+                f"sd {spread:.3f}; looks {fmean(self.looks[scenario]):.1f}"
+            )
+        for form, smallest in self.smallest.items():
+            of_form = {scenario: self.by_form[form, scenario] for scenario in self.verdicts}
+            red = ", ".join(f"{counts['regressed']} of {counts.total()} {name}" for name, counts in of_form.items())
+            print(f"gate quality: {form}: red {red}; smallest loss that it would have seen {median(smallest):.1%}")
+        counts = self.verdicts["unchanged"] + self.verdicts["unchanged" + DOUBLE]
+        print(
+            f"gate quality: {counts['regressed']} of {counts.total()} false alarms: a rate of at most "
+            f"{bound(counts['regressed'], counts.total()):.1%} (95%)"
         )
-        print(f"gate quality: {form}: red: {cells}; smallest loss it would have seen: median {median(smallest):.1%}")
-    counts = verdicts["unchanged"] + verdicts["unchanged" + DOUBLE]
-    print(
-        f"gate quality: {counts['regressed']} of {counts.total()} false alarms: a rate of at most "
-        f"{bound(counts['regressed'], counts.total()):.1%} (95%)"
-    )
-    print(
-        f"gate quality: the engine's own samples of two passes: median:10% red in {others['median']}, "
-        f"asv's rule in {others['asv']} of {others['compared']}"
-    )
-    print(
-        f"gate quality: seconds a verdict: median {median(every):.1f}, worst {max(every):.1f}; "
-        f"{MOST_LAUNCHES} launches for all would take {MOST_LAUNCHES * fmean(launch_s):.0f} s each"
-    )
+        print(
+            f"gate quality: the engine's own samples of two passes: median:10% red in {self.others['median']}, "
+            f"asv's rule in {self.others['asv']} of {self.others['compared']}"
+        )
+        print(
+            f"gate quality: seconds a verdict: median {median(self.seconds):.1f}, worst {max(self.seconds):.1f}; "
+            f"{MOST_LAUNCHES} launches for all would take {MOST_LAUNCHES * fmean(self.launch_s):.0f} s each"
+        )
 
 
 def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
@@ -171,9 +182,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     same_code = SimpleNamespace(title="the same code", version_changes=())
     cases = [pattern_case(pattern, depth, 64) for pattern, depth in FORMS]
     prepared = {case.id: laboratory.prepare(case) for case in cases}
-    verdicts, changes, seconds, looks = defaultdict(Counter), defaultdict(list), defaultdict(list), defaultdict(list)
-    others, launch_s, last = Counter(), [], {}
-    by_form = {case.id: (defaultdict(Counter), []) for case in cases}
+    tally, last = Tally(), {}
     generator = random.Random(0)
     series = ("", DOUBLE) if ALL_FOUR else ("",)
     losses = itertools.cycle([scenario + which for which in series for scenario in LOSSES if scenario != "unchanged"])
@@ -196,19 +205,14 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                         native_differs=scenario.endswith(DOUBLE),
                     )  # fmt: skip
                     first = trial.measure()
-                    launch_s.append(first.spent_s / len(first.series[NATIVE].launches))
+                    tally.launch_s.append(first.spent_s / len(first.series[NATIVE].launches))
                     verdict = judge.judge(case, "openvino", THRESHOLD)
-                    seconds[scenario].append(time.monotonic() - began)
-                    looks[scenario].append(verdict.looks)
-                    verdicts[scenario][verdict.status] += 1
-                    by_form[case.id][0][scenario][verdict.status] += 1
-                    by_form[case.id][1].append(verdict.smallest_change)
-                    changes[scenario].append(math.log(verdict.change.value))
+                    tally.add(scenario, case, verdict, time.monotonic() - began)
                     if scenario.startswith("unchanged"):
                         now = np.concatenate(trial.measurer.result.series["openvino"].per_round(0.5))
                         if case.id in last:
                             said = others_say(now, last[case.id])
-                            others.update(compared=1, median=said[0], asv=said[1])
+                            tally.others.update(compared=1, median=said[0], asv=said[1])
                         this_pass[case.id] = now
                 if time.monotonic() > end:
                     break
@@ -217,11 +221,10 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         laboratory.server.close()
     stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
     with capsys.disabled():
-        share = stolen / max(busy, 1)
-        report(verdicts, changes, seconds, looks, others, launch_s, share, by_form)
-    assert verdicts["unchanged"]["regressed"] == verdicts["unchanged" + DOUBLE]["regressed"] == 0
+        tally.report(stolen / max(busy, 1))
+    assert tally.verdicts["unchanged"]["regressed"] == tally.verdicts["unchanged" + DOUBLE]["regressed"] == 0
     if not UNDER_LOAD:
-        check_power(verdicts)
+        check_power(tally.verdicts)
 
 
 def check_power(verdicts):
