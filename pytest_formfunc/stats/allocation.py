@@ -48,7 +48,7 @@ class Scatter:
         return math.sqrt(load_s / max(round_s, 1e-9) * self.rounds / self.launches_at_least)
 
     def weights(self, counts: Sequence[int]) -> list[float]:
-        """Return what launches of so many rounds each should count, the mean of these being 1.
+        """Return what launches of so many rounds each should count beside each other.
 
         The inverse of their means' variances makes the mean surest, but where few launches have most of the weight,
         little is known of how sure that is. So it is that power of the inverse, between none and the first, which
@@ -61,8 +61,7 @@ class Scatter:
         if len(set(counts)) == 1:
             return [1.0] * len(counts)
         candidates = [[variance**-power for variance in variances] for power in _POWERS]
-        best = min(candidates, key=lambda weights: _promised(weights, variances))
-        return [weight / fmean(best) for weight in best]
+        return min(candidates, key=lambda weights: _promised(weights, variances))
 
 
 def _promised(weights: Sequence[float], variances: Sequence[float]) -> float:

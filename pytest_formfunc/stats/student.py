@@ -97,7 +97,9 @@ def weighted_mean(values: Sequence[float], weights: Sequence[float] | None = Non
     >>> weighted_mean([1.0, 2.0], [3.0, 1.0]).value
     1.25
     """
-    shares = [weight / fsum(weights) for weight in weights] if weights else [1 / len(values)] * len(values)
+    weights = weights or [1.0] * len(values)
+    total = fsum(weights)
+    shares = [weight / total for weight in weights]
     center = fsum(share * value for share, value in zip(shares, values, strict=True))
     squares = fsum(share**2 for share in shares)
     scatter = fsum((share * (value - center)) ** 2 for share, value in zip(shares, values, strict=True))

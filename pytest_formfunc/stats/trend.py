@@ -87,6 +87,6 @@ def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the ranks; equal values share the mean of theirs."""
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[group], dtype=float)
+    below = (values[:, None] > values).sum(axis=1)
+    alike = (values[:, None] == values).sum(axis=1)
+    return np.asarray(below + (alike + 1) / 2, dtype=float)

@@ -20,18 +20,16 @@ class MadeUp:
     ``rounds`` and ``launches``: standard deviations of the log ratio; a fifth of the rounds are disturbed.
     """
 
-    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015, graph=None):
+    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015):
         self.generator = np.random.default_rng(seed)
         self.loss, self.rounds, self.launches = loss, rounds, launches
-        self.graph = graph
         self.begin()
 
     def begin(self):
         """Measure the next case: three launches of six rounds, all four series."""
         self.asked, self.spent_s = [], 0.0
-        ready = SimpleNamespace(graph=self.graph)
+        ready = SimpleNamespace(graph=None)
         self.values = {name: [] for name in NAMES}
-        self.failures = {}
         self.series = {name: SimpleNamespace(ready=ready) for name in NAMES}
         for _ in range(3):
             self._launch(NAMES, 6)
@@ -48,9 +46,6 @@ class MadeUp:
     def together(self, *names):
         count = min(len(self.values[name]) for name in names)
         return [self.values[name][:count] for name in names]
-
-    def speedup(self, name):
-        return SimpleNamespace(value=1.0, low=0.9, high=1.1)
 
     def measurement(self, case):
         return self
@@ -71,12 +66,8 @@ class MadeUp:
         return launches * launch_s
 
 
-class Sayer:
-    """A part in a measurement, as far as a judge asks."""
-
-    prepared = SimpleNamespace(input_shapes=[(1, 3)], program={"digest": "one", "operators": {}}, cost=None)
-
-
+PREPARED = SimpleNamespace(input_shapes=[(1, 3)], program={"digest": "one"})
+PART = SimpleNamespace(prepared=PREPARED)
 CASE = SimpleNamespace(id="case")
 
 
@@ -84,9 +75,6 @@ CASE = SimpleNamespace(id="case")
 def plain_sentences(monkeypatch):
     """The sentence is tested elsewhere, on the real engines."""
     monkeypatch.setattr(SideBySideJudge, "_sentence", lambda *args: "said")
-
-
-PART = Sayer()
 
 
 def judge_of(run, comparisons=1, escalation_s=20.0):
