@@ -143,6 +143,11 @@ class Tally:
             counts[verdict.status] += 1
         self.smallest[case.id].append(verdict.smallest_change)
 
+    def so_far(self):
+        """Say in a line what has been red: a run of hours may be ended before its report."""
+        red = ", ".join(f"{counts['regressed']} of {counts.total()} {name}" for name, counts in self.verdicts.items())
+        return f"gate quality: {sum(self.seconds):.0f} s of verdicts; red so far: {red}"
+
     def report(self, stolen):
         load = "under load" if UNDER_LOAD else "no load of ours"
         print(
@@ -217,6 +222,8 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                 if time.monotonic() > end:
                     break
             last |= this_pass
+            with capsys.disabled():
+                print(f"\n{tally.so_far()}", end="", flush=True)
     finally:
         laboratory.server.close()
     stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
