@@ -270,8 +270,9 @@ class CaseMeasurer:
     ) -> dict[str, list[Round]]:
         """Ask for rounds as planned; for a single call of each without a plan."""
         rounds: dict[str, list[Round]] = {name: [] for name in alive}
-        turns = {name: plan_turn(ready[name].settled_call_s) for name in alive}
-        planned = plan(list(turns.values()), [ready[name].settled_call_s for name in alive], load_s) if plan else 1
+        calls_s = {name: self._call_s(name, ready[name]) for name in alive}
+        turns = {name: plan_turn(seconds) for name, seconds in calls_s.items()}
+        planned = plan(list(turns.values()), list(calls_s.values()), load_s) if plan else 1
         for round_index in range(planned):
             if self._progress:
                 self._progress(self.result, self._launches, round_index, planned)
@@ -285,6 +286,17 @@ class CaseMeasurer:
                 except MeasurementError as error:
                     self._fail(name, error)
         return rounds
+
+    def _call_s(self, name: str, ready: Ready) -> float:
+        """Return the seconds of a call to plan by: what earlier launches found, else what warming up did.
+
+        Those that load side by side also warm up side by side, which makes calls look several times as long; their
+        turns would be of few calls.
+        """
+        earlier = self.result.series.get(name)
+        if earlier is None or not earlier.launches:
+            return ready.settled_call_s
+        return quantile([seconds for launch in earlier.per_round(0.5) for seconds in launch], 0.5)
 
     def _keep(self, name: str, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike) -> None:
         try:

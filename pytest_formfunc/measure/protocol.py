@@ -72,7 +72,7 @@ class Ready:
     Attributes:
         compile_s: seconds from the artifact on disk to a callable model.
         first_call_s: seconds of the first call.
-        settled_call_s: seconds of the last warm-up call: a guess for planning rounds.
+        settled_call_s: seconds of a call once it was warm: a guess for planning the first rounds.
         outputs: files with the outputs for the parity check, one ``.npz`` a seed.
         graph: the engine's own account of what it runs (kernels), or None; asked for in the first launch.
         precision: the precision that the engine says it runs in.

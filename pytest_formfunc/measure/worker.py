@@ -252,14 +252,13 @@ def _measure(connection: Connection, job: Job) -> None:
 
 
 def _warm_up(timer: Callable[[], int]) -> float:
-    """Call until it has had its warm-up; return the seconds of the last call."""
+    """Call until it has had its warm-up; return the seconds of the later half's median call."""
     end = time.perf_counter() + WARM_UP_S
-    calls = 0
-    while True:
-        nanoseconds = timer()
-        calls += 1
-        if calls >= WARM_UP_CALLS and time.perf_counter() >= end:
-            return nanoseconds / 1e9
+    taken: list[int] = []
+    while len(taken) < WARM_UP_CALLS or time.perf_counter() < end:
+        taken.append(timer())
+    later = sorted(taken[len(taken) // 2 :])
+    return later[len(later) // 2] / 1e9
 
 
 def _run_round(timer: Callable[[], int], discard: int, calls: int, inferences: int) -> Round:
