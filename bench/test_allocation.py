@@ -20,7 +20,7 @@ from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.measure.launch import Part, launcher
 from pytest_formfunc.measure.measure import CaseMeasurer, Effort, MoreLaunches
-from pytest_formfunc.measure.schedule import STEADY_ROUNDS, steady_rounds
+from pytest_formfunc.measure.schedule import STEADY_ROUNDS, plan_turn, round_seconds, steady_rounds
 from pytest_formfunc.measure.sides import base_of
 from pytest_formfunc.stats import trimmed_mean
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
@@ -43,7 +43,7 @@ def middle(rounds, share):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """Return by form: each launch's log ratios of rounds, seconds to load one, seconds of a round."""
+    """Return by form: each launch's log ratios of rounds, seconds to load one, of a round, and of its calls alone."""
     laboratory, found = Laboratory(tmp_path_factory.mktemp("allocation")), {}
     only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)  # asks for as many as there may be
     try:
@@ -60,7 +60,8 @@ def measured(tmp_path_factory):
             load_s = (result.load_s - load_s) / LAUNCHES
             round_s = ((result.spent_s - spent_s) / LAUNCHES - load_s) / MANY
             logs = np.array(paired_log_ratios(*reversed(result.together(*pair)))[first:])
-            found[case.id] = logs, load_s, round_s
+            calls_s = [float(np.median(np.concatenate(side))) for side in result.together(*pair)]
+            found[case.id] = logs, load_s, round_s, round_seconds([plan_turn(call_s) for call_s in calls_s], calls_s)
     finally:
         laboratory.server.close()
     return found
@@ -71,7 +72,7 @@ def test_which_rounds_of_a_launch_count(measured, capsys):
     ours, others = [], {name: [] for name in LEFT_OUT}
     with capsys.disabled():
         print(f"\nallocation: sd of {LAUNCHES} launches' means, the same code on both sides; left out at either end:")
-        for case, (logs, _, _) in measured.items():
+        for case, (logs, *_) in measured.items():
             for rounds in (6, MANY):
                 spread = {
                     name: np.std([middle(launch[:rounds], share) for launch in logs], ddof=1)
@@ -90,7 +91,7 @@ def test_how_many_rounds_a_launch_should_have(measured, capsys):
     """In the time of a comparison the rule's choice is at most half as unsure again as the best choice of hindsight."""
     with capsys.disabled():
         print(f"\nallocation: standard error of the mean that {TIME_S:.0f} s of launches buy, by rounds a launch")
-        for case, (logs, load_s, round_s) in measured.items():
+        for case, (logs, load_s, round_s, planned_s) in measured.items():
             errors = {
                 rounds: float(np.std(trimmed_mean(logs[:, :rounds]), ddof=1))
                 * math.sqrt((load_s + rounds * round_s) / TIME_S)
@@ -100,7 +101,8 @@ def test_how_many_rounds_a_launch_should_have(measured, capsys):
             nearest = min(ROUNDS, key=lambda rounds: abs(math.log(rounds / chosen)))
             cells = ", ".join(f"{rounds}: {error:.4f}" for rounds, error in errors.items())
             print(
-                f"allocation: {case:36} load {load_s:.2f} s, {round_s * 1e3:.0f} ms a round; {cells}; "
+                f"allocation: {case:36} load {load_s:.2f} s, {round_s * 1e3:.0f} ms a round "
+                f"({round_s / planned_s:.2f} times its calls as warmed up); {cells}; "
                 f"from six rounds of each the rule has {chosen}"
             )
             assert errors[nearest] <= 1.5 * min(errors.values())

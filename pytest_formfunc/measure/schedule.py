@@ -20,7 +20,8 @@ MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
 MIN_ROUNDS = 3
-STEADY_ROUNDS = (4, 36)  # of a further launch, at least and at most: fewer than four have no quarter to leave out
+STEADY_ROUNDS = (12, 36)  # of a further launch, at least and at most ...
+FEWEST_ROUNDS = 4  # ... or as many as there is time for: fewer have no quarter to leave out
 LEAST_FURTHER = 6  # launches
 HAND_OVER = 1.2  # a round takes so many times its calls
 MIN_LAUNCHES = 3
@@ -99,11 +100,13 @@ def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float
     """Return how many rounds each of some further launches has, so that their mean is surest in a given time.
 
     So many at most that `LEAST_FURTHER` launches fit into the time where as many are wanted, for the interval rests on
-    their number. A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost.
+    their number. A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost;
+    fewer than the least would trust a scatter that few launches have shown.
     """
     least, most = STEADY_ROUNDS
     affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / max(round_s * HAND_OVER, 1e-9)
-    return round(min(most, max(least, min(affordable, scatter.best_rounds(load_s, round_s)))))
+    wanted = min(most, max(least, scatter.best_rounds(load_s, round_s)))
+    return round(max(FEWEST_ROUNDS, min(affordable, wanted)))
 
 
 def why_stop(

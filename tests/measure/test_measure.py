@@ -14,8 +14,9 @@ QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
 class Lab:
     """Fake workers on a fake clock; notes the order of everything."""
 
-    def __init__(self, tmp_path, call_s, outputs=None, die=()):
+    def __init__(self, tmp_path, call_s, outputs=None, die=(), warm_up_s=None):
         self.call_s = call_s
+        self.warm_up_s = warm_up_s or call_s
         self.now = 0.0
         self.notes = []
         self.die = die
@@ -49,7 +50,7 @@ class FakeWorker:
             files.append(f"{self.outputs_to}-{index}.npz")
             values = self.lab.outputs.get(self.backend, [1.0, 2.0, 3.0])
             np.savez(files[-1], np.asarray(values) + index * self.lab.outputs.get("moves", 1.0))
-        return Ready(0.1, 0.05, self.lab.call_s[self.backend], tuple(files), None, "f32", "CPU")
+        return Ready(0.1, 0.05, self.lab.warm_up_s[self.backend], tuple(files), None, "f32", "CPU")
 
     def ask(self, message):
         if message is None:
@@ -169,7 +170,18 @@ def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.01**2, 0.05**2, 0.05**2)))
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.5**2, 0.01**2, 0.01**2)))
     result = measurer.measure_more(MoreLaunches(1))
-    assert [len(launch) for launch in result.series["openvino"].launches] == [6, 6, 6, 4, 36, 6]
+    assert [len(launch) for launch in result.series["openvino"].launches] == [6, 6, 6, 12, 36, 6]
+
+
+def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
+    """Beside others that load a call takes long: only the first launch knows nothing better."""
+    calls_s = {"native": 0.008, "openvino": 0.001}
+    lab = Lab(tmp_path, calls_s, warm_up_s={"native": 0.008, "openvino": 0.006})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    result = measurer.measure_more(MoreLaunches(1))
+    assert [len(launch[1].calls_s) for launch in result.series["openvino"].launches] == [2, 12, 12, 12]
+    assert {len(turn.calls_s) for launch in result.series["native"].launches for turn in launch} == {2}
 
 
 def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from pytest_formfunc.measure.schedule import (
+    FEWEST_ROUNDS,
     MIN_LAUNCHES,
     MIN_ROUNDS,
     ROUNDS_PER_LAUNCH,
@@ -65,7 +66,7 @@ def test_further_launches_leave_time_for_enough_of_them():
     assert steady_rounds(uneven, 0.04, 0.34, math.inf, 12) == least
     assert steady_rounds(noisy, 0.04, 0.34, 6.0, 12) == 14  # six of a second each
     assert steady_rounds(noisy, 0.04, 0.34, 3.0, 3) == 14
-    assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == least
+    assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == FEWEST_ROUNDS
 
 
 def test_measuring_stops_when_it_is_precise_but_not_before_the_least_launches():

@@ -12,9 +12,10 @@ import pytest
 
 from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
+from pytest_formfunc.measure import worker as worker_module
 from pytest_formfunc.measure.prepare import find_prepared
 from pytest_formfunc.measure.schedule import Turn
-from pytest_formfunc.measure.worker import _slowed
+from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
 pytestmark = pytest.mark.alone
@@ -104,6 +105,21 @@ def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
         worker.receive()
         names = {Path(task, "comm").read_text() for task in Path(f"/proc/{worker.pid}/task").iterdir()}
         assert not [name for name in names if "tbb" in name.lower()]
+
+
+def test_warming_up_tells_what_a_call_takes_once_it_is_warm(monkeypatch):
+    """Neither the slow first calls nor a disturbed last one are what a call takes."""
+    now, calls_s = [0.0], iter([0.5, 0.3, 0.001, 0.001, 0.001, 0.001, 0.001, 0.4])
+
+    def call():
+        seconds = next(calls_s)
+        now[0] += seconds
+        return round(seconds * 1e9)
+
+    monkeypatch.setattr(worker_module, "WARM_UP_S", 0.9)
+    monkeypatch.setattr(worker_module.time, "perf_counter", lambda: now[0])
+    assert _warm_up(call) == pytest.approx(0.001)
+    assert next(calls_s, None) is None
 
 
 def test_a_planted_slow_down_is_real(server, tmp_path):

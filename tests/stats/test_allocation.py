@@ -37,6 +37,16 @@ def test_what_scatters_is_found_in_the_samples():
     assert scatter_of(alike).launches == scatter_of(alike).launches_at_least == LEAST_LAUNCH_SD**2
 
 
+def test_launches_of_few_rounds_do_not_make_launches_look_different():
+    """The estimates hold where launches have unequal rounds, and two short ones say little beside six long ones."""
+    found = scatter_of(made_up(np.random.default_rng(2), [6, 36] * 1000))
+    assert math.sqrt(found.rounds) == pytest.approx(0.1, rel=0.15)
+    assert math.sqrt(found.launches) == pytest.approx(0.02, rel=0.1)
+    long = [np.full(36, 0.01) + np.linspace(-0.1, 0.1, 36) for _ in range(6)]
+    short = [np.array([-0.2, -0.1, 0.0]), np.array([0.0, 0.1, 0.2])]
+    assert scatter_of([*short, *long]).launches_at_least == LEAST_LAUNCH_SD**2
+
+
 def test_one_launch_or_one_round_says_nothing_of_scatter_and_is_no_error():
     """The least there can be."""
     assert scatter_of([np.array([0.1])]) == Scatter(0.0, LEAST_LAUNCH_SD**2, LEAST_LAUNCH_SD**2)
