@@ -71,13 +71,16 @@ def turn_of_round(turn: Turn, round_index: int) -> Turn:
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
     """Return the order in which ``count`` backends take their turns.
 
-    It turns by one each round and starts one later each launch, so that over ``count`` rounds everyone has been
-    everywhere.
+    Two alternate, and who begins changes with the launch: the machine's speed lasts for a few turns, and two turns of
+    one side in a row would leave more of that in the ratio (docs/figures.md). More than two turn by one each round and
+    start one later each launch, so that over ``count`` rounds everyone has been everywhere.
 
+    >>> turn_order(2, 0, 0), turn_order(2, 0, 1), turn_order(2, 1, 0)
+    ((0, 1), (0, 1), (1, 0))
     >>> turn_order(3, 0, 0), turn_order(3, 0, 1), turn_order(3, 1, 0)
     ((0, 1, 2), (1, 2, 0), (1, 2, 0))
     """
-    shift = (launch + round_index) % count
+    shift = launch if count == 2 else launch + round_index
     return tuple((index + shift) % count for index in range(count))
 
 

@@ -79,13 +79,15 @@ def test_speedup_is_native_over_accelerated(tmp_path):
 
 
 def test_backends_take_turns_and_never_run_alone(tmp_path):
-    """Every round has one turn of every backend, and the order turns."""
+    """Every round has one turn of every backend; two alternate, and each launch begins with the other."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     lab.measurer("native", "openvino").measure(Effort(0.03, 60))
     turns = [backend for what, backend in lab.notes if what == "round"]
     pairs = list(zip(turns[::2], turns[1::2], strict=True))
     assert all(set(pair) == {"native", "openvino"} for pair in pairs)
-    assert pairs[0] != pairs[1]
+    assert [turns[launch * 12 : launch * 12 + 12] for launch in range(3)] == [
+        ["native", "openvino"] * 6, ["openvino", "native"] * 6, ["native", "openvino"] * 6,
+    ]  # fmt: skip
     starts = [backend for what, backend in lab.notes if what == "start"]
     assert starts[:4] == ["native", "openvino", "openvino", "native"]
 
