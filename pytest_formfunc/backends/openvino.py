@@ -124,8 +124,8 @@ class OpenVinoEngine(Engine):
     def call(self) -> Any:
         """See `Engine.call`.
 
-        In this thread: ``start_async`` hands the work to another one, which costs tens of microseconds and leaves
-        the scheduler more to decide. Outputs are shared, for copying them into a dictionary costs some more.
+        In this thread: ``start_async`` hands the work to another one, which takes time and leaves the
+        scheduler more to decide. Outputs are shared: a call copies nothing out.
         """
         self._request.infer(share_outputs=True)
 
