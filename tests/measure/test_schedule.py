@@ -71,8 +71,8 @@ def test_further_launches_leave_time_for_enough_of_them():
     least, most = STEADY_ROUNDS
     assert steady_rounds(noisy, 0.04, 0.34, math.inf, 12) == most
     assert steady_rounds(uneven, 0.04, 0.34, math.inf, 12) == least
-    assert steady_rounds(noisy, 0.04, 0.34, 6.0, 12) == 14  # six of a second each
-    assert steady_rounds(noisy, 0.04, 0.34, 3.0, 3) == 14
+    assert steady_rounds(noisy, 0.04, 0.34, 6.0, 12) == 12  # six of a second each
+    assert steady_rounds(noisy, 0.04, 0.34, 3.0, 3) == 12
     assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == FEWEST_ROUNDS
 
 
