@@ -8,7 +8,7 @@ Beside the verdicts: what pytest-benchmark's ``--benchmark-compare-fail=median:1
 engine's samples of this pass and of the pass before.
 
 FORMFUNC_SECONDS is 600 unless told; FORMFUNC_LOAD=1 lets a neighbour burn one core at random; FORMFUNC_BUDGET is the
-budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (20 s).
+budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (30 s).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pytest_formfunc.measure.sides import base_of
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
-ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "20"))
+ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "30"))
 ALL_FOUR = os.environ.get("FORMFUNC_SERIES", "four") == "four"
 UNDER_LOAD = bool(os.environ.get("FORMFUNC_LOAD"))
 THRESHOLD = 0.03

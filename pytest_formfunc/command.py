@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import FormfuncError
-from pytest_formfunc.gate.baseline import Baseline, parse_baseline
+from pytest_formfunc.gate.baseline import Baseline, Key, parse_baseline
 from pytest_formfunc.judging_saved import SavedJudge
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.units import parse_fraction
 
-EXIT_REGRESSED = 1
+EXIT_REGRESSED = EXIT_INCOMPLETE = 1
 EXIT_INTERRUPTED = 2  # these are pytest's
 EXIT_USAGE = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0, 1 for a regression, 2 after Ctrl-C, 4 for wrong usage."""
+    """Run the command; return its exit code.
+
+    0; 1 for a regression, or what --strict does not pass; 2 after Ctrl-C; 4 for wrong usage.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     try:
@@ -50,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("then", type=Path, metavar="THEN.json")
     compare.add_argument("now", type=Path, metavar="NOW.json")
     compare.add_argument("--threshold", default="10%", metavar="PERCENT", help="loss that counts (default 10%%)")
+    compare.add_argument(
+        "--strict", action="store_true",
+        help="also exit 1 where a case is new, missing or not comparable, or every verdict is inconclusive",
+    )  # fmt: skip
     compare.set_defaults(run=_compare)
     show = commands.add_parser("show", help="show a saved run")
     show.add_argument("file", type=Path, metavar="RUN.json")
@@ -92,7 +99,21 @@ def _compare(given: argparse.Namespace) -> int:
         raise FormfuncError(
             f"nothing of {given.now} can be compared with {given.then}: name runs of one machine and suite"
         )
-    return EXIT_REGRESSED if "regressed" in statuses else 0
+    if "regressed" in statuses:
+        return EXIT_REGRESSED
+    if given.strict and (fault := _why_incomplete(statuses, missing)):
+        print(f"pytest-formfunc: the comparison is incomplete, which --strict does not pass: {fault}", file=sys.stderr)
+        return EXIT_INCOMPLETE
+    return 0
+
+
+def _why_incomplete(statuses: Collection[str], missing: Sequence[Key]) -> str:
+    """Return a clause where less was judged than both runs hold; empty where all was."""
+    gaps = [status for status in ("new", "not comparable") if status in statuses]
+    gaps += ["missing"] if missing else []
+    if gaps:
+        return f"there are cases that are {', '.join(gaps)}"
+    return "every verdict is inconclusive" if set(statuses) == {"inconclusive"} else ""
 
 
 def _show(given: argparse.Namespace) -> int:

@@ -53,6 +53,23 @@ def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
     assert "1 regressed" not in green.stdout
 
 
+def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
+    """A case of the earlier run is not in the later one: listed, and red only under --strict."""
+    document = json.loads((runs / "one.json").read_text())
+    extra = json.loads(json.dumps(document["benchmarks"]))
+    for entry in extra:
+        entry["extra_info"]["formfunc"]["case"] = "gone-d1-w8"
+    (runs / "more.json").write_text(json.dumps({**document, "benchmarks": document["benchmarks"] + extra}))
+    for first, second, gap in (("more.json", "one.json", "missing"), ("one.json", "more.json", "new")):
+        lenient = command(runs, "compare", first, second)
+        assert lenient.returncode == 0
+        assert gap in lenient.stdout
+        strict = command(runs, "compare", first, second, "--strict")
+        assert strict.returncode == 1
+        assert f"--strict does not pass: there are cases that are {gap}" in strict.stderr
+    assert command(runs, "compare", "one.json", "one.json", "--strict").returncode == 0
+
+
 def test_show_prints_a_saved_run(runs):
     """Case, backend, both latencies, the speedup with its interval."""
     done = command(runs, "show", "one.json")

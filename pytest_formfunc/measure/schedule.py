@@ -23,6 +23,7 @@ MIN_ROUNDS = 3
 STEADY_ROUNDS = (12, 36)  # of a further launch, at least and at most ...
 FEWEST_ROUNDS = 4  # ... or as many as there is time for: fewer have no quarter to leave out
 LEAST_FURTHER = 6  # launches
+LONGEST_S = 3600.0  # to plan for where there is no end
 HAND_OVER = 1.4  # a round takes so many times its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
@@ -106,9 +107,9 @@ def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float
     their number. A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost;
     fewer than the least would trust a scatter that few launches have shown.
     """
-    least, most = STEADY_ROUNDS
-    affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / max(round_s * HAND_OVER, 1e-9)
-    wanted = min(most, max(least, scatter.best_rounds(load_s, round_s)))
+    round_s = max(round_s * HAND_OVER, 1e-9)
+    affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / round_s
+    wanted = scatter.best_rounds(load_s, round_s, min(max(time_s, 1e-9), LONGEST_S), *STEADY_ROUNDS)
     return round(max(FEWEST_ROUNDS, min(affordable, wanted)))
 
 

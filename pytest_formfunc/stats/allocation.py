@@ -20,6 +20,7 @@ from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 # Few launches hardly show how much they differ; that they differ at all by so much is taken for granted.
 LEAST_LAUNCH_SD = 0.01
+_PLANNING_LEVEL = 0.001  # about that of a look in a run of a few comparisons
 _POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -38,13 +39,31 @@ class Scatter:
     launches: float
     launches_at_least: float
 
-    def best_rounds(self, load_s: float, round_s: float) -> float:
-        """Return the rounds a launch that make the mean surest in a given time, for a load and a round so long.
+    def best_rounds(self, load_s: float, round_s: float, time_s: float, least: int, most: int) -> int:
+        """Return the rounds a launch, of the least to the most, that promise the narrowest t interval.
 
-        >>> round(Scatter(0.12**2, 0.03**2, launches_at_least=0.02**2).best_rounds(load_s=0.36, round_s=0.04), 3)
-        18.0
+        Without regard to the degrees of freedom that would be the root of ``load / round * rounds / launches``
+        (Kalibera & Jones); launches that are too few to tell how much they differ make a wide interval, though, so
+        short of time they are shorter and more.
+
+        Args:
+            load_s: seconds to load a launch.
+            round_s: seconds a round.
+            time_s: seconds for all launches together.
+            least: rounds a launch has at least.
+            most: rounds it has at most.
+
+        >>> scatter = Scatter(0.12**2, 0.03**2, launches_at_least=0.02**2)
+        >>> scatter.best_rounds(0.36, 0.04, 1e6, 1, 99), scatter.best_rounds(0.36, 0.04, 10, 1, 99)
+        (18, 9)
         """
-        return math.sqrt(load_s / max(round_s, 1e-9) * self.rounds / self.launches_at_least)
+
+        def width(rounds: int) -> float:
+            launches = time_s / (load_s + rounds * round_s)
+            error = math.sqrt((self.launches_at_least + self.rounds / rounds) / launches)
+            return t_quantile(_PLANNING_LEVEL, max(launches - 1, 1)) * error
+
+        return min(range(least, most + 1), key=width)
 
     def weights(self, counts: Sequence[int]) -> list[float]:
         """Return what launches of so many rounds each should count beside each other.

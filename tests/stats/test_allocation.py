@@ -7,7 +7,7 @@ import pytest
 
 from pytest_formfunc.stats.allocation import LEAST_LAUNCH_SD, Scatter, scatter_of
 from pytest_formfunc.stats.launches import launch_means
-from pytest_formfunc.stats.student import ratio_estimate, weighted_mean
+from pytest_formfunc.stats.student import ratio_estimate, t_quantile, weighted_mean
 from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 
@@ -22,7 +22,25 @@ def test_the_best_rounds_give_the_least_variance_in_a_given_time(rounds, launche
     scatter = Scatter(rounds**2, launches**2, launches**2)
     load_s, round_s = 0.34, 0.04
     variance = {n: (scatter.launches + scatter.rounds / n) * (load_s + n * round_s) for n in range(1, 200)}
-    assert scatter.best_rounds(load_s, round_s) == pytest.approx(min(variance, key=variance.get), abs=1)
+    best = scatter.best_rounds(load_s, round_s, 1e6, 1, 199)
+    assert best == pytest.approx(min(variance, key=variance.get), abs=1)
+    assert scatter.best_rounds(load_s, round_s, 1e6, best + 2, 199) == best + 2
+
+
+@pytest.mark.parametrize("time_s", [4.0, 10.0, 40.0])
+def test_short_of_time_launches_are_shorter_and_more_and_the_interval_is_narrower(time_s):
+    """Student's interval at the level planned for, over made-up launches: none is clearly narrower than the chosen."""
+    load_s, round_s, generator = 0.34, 0.04, np.random.default_rng(3)
+    scatter = Scatter(0.12**2, 0.02**2, 0.02**2)
+    widths = {}
+    for rounds in range(2, 40):
+        launches = max(2, int(time_s / (load_s + rounds * round_s)))
+        means = generator.normal(0, math.sqrt(scatter.launches + scatter.rounds / rounds), (400, launches))
+        errors = means.std(axis=1, ddof=1) / math.sqrt(launches)
+        widths[rounds] = t_quantile(0.001, launches - 1) * float(np.mean(errors))
+    best = scatter.best_rounds(load_s, round_s, time_s, 2, 39)
+    assert best < scatter.best_rounds(load_s, round_s, 1e6, 2, 39)
+    assert widths[best] < 1.15 * min(widths.values())
 
 
 def test_what_scatters_is_found_in_the_samples():
