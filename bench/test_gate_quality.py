@@ -8,7 +8,8 @@ Beside the verdicts: what pytest-benchmark's ``--benchmark-compare-fail=median:1
 engine's samples of this pass and of the pass before.
 
 FORMFUNC_SECONDS is 600 unless told; FORMFUNC_LOAD=1 lets a neighbour burn one core at random; FORMFUNC_BUDGET is the
-budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (30 s).
+budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (30 s);
+FORMFUNC_ONLY="5% slower,10% slower" judges just these in each pass.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
 ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "30"))
 ALL_FOUR = os.environ.get("FORMFUNC_SERIES", "four") == "four"
+ONLY = [name for name in os.environ.get("FORMFUNC_ONLY", "").split(",") if name]
 UNDER_LOAD = bool(os.environ.get("FORMFUNC_LOAD"))
 THRESHOLD = 0.03
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
@@ -195,7 +197,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     stolen, busy = stolen_and_busy()
     try:
         while time.monotonic() < end:
-            scenarios = ["unchanged", f"unchanged{series[-1]}", next(losses)]
+            scenarios = ONLY or ["unchanged", f"unchanged{series[-1]}", next(losses)]
             generator.shuffle(scenarios)
             laboratory.server.close()  # each pass has a server of its own, as two runs have
             laboratory = Laboratory(tmp_path)
