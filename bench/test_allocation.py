@@ -1,8 +1,8 @@
 """What a further launch of a comparison should be: how many rounds, in which order, and which of them count.
 
 One form after the other is compared with itself, in launches of many rounds. Prints how far launches' means scatter
-when only their first rounds are taken, by what is left out of the mean at either end, and the standard error that the
-suite's time for a comparison buys so. Then what the rule of `measure/schedule.py` chooses from the first six rounds.
+when only their first rounds are taken, by what is left out of the mean at either end, and the standard error that 20 s
+of launches buy so. Then what the rule of `measure/schedule.py` chooses from the first six rounds.
 As many launches again take turns in an order that turns each round, instead of alternating.
 
 FORMFUNC_REPEATS says how many launches a form and order (default 20; fewer than 10 may fail by chance).
@@ -151,7 +151,7 @@ def test_how_many_rounds_a_launch_should_have(measured, capsys):
                 * math.sqrt((form.load_s + rounds * form.round_s) / TIME_S)
                 for rounds in ROUNDS
             }
-            chosen = steady_rounds(scatter_of(form.logs[:, :6]), form.round_s, form.load_s, TIME_S, LAUNCHES)
+            chosen = steady_rounds(scatter_of(form.logs[:, :6]), form.calls_s, form.load_s, TIME_S, LAUNCHES)
             nearest = min(ROUNDS, key=lambda rounds: abs(math.log(rounds / chosen)))
             cells = ", ".join(f"{rounds}: {error:.4f}" for rounds, error in errors.items())
             print(

@@ -9,7 +9,7 @@ engine's samples of this pass and of the pass before.
 
 FORMFUNC_SECONDS is 600 unless told; FORMFUNC_LOAD=1 lets a neighbour burn one core at random; FORMFUNC_BUDGET is the
 budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (30 s);
-FORMFUNC_ONLY="5% slower,10% slower" judges just these in each pass.
+FORMFUNC_ONLY="5% slower;10% slower" judges just these in each pass.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
 ESCALATION_S = float(os.environ.get("FORMFUNC_ESCALATION", "30"))
 ALL_FOUR = os.environ.get("FORMFUNC_SERIES", "four") == "four"
-ONLY = [name for name in os.environ.get("FORMFUNC_ONLY", "").split(",") if name]
+ONLY = [name for name in os.environ.get("FORMFUNC_ONLY", "").split(";") if name]
 UNDER_LOAD = bool(os.environ.get("FORMFUNC_LOAD"))
 THRESHOLD = 0.03
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
@@ -185,6 +185,8 @@ class Tally:
 
 def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     """Unchanged code is never red; how often a true loss is, is printed, and asserted where enough were judged."""
+    unknown = [name for name in ONLY if name.removesuffix(DOUBLE) not in LOSSES]
+    assert not unknown, f"FORMFUNC_ONLY names {unknown}: there are {list(LOSSES)}, each also with {DOUBLE!r} after it"
     laboratory = Laboratory(tmp_path)
     same_code = SimpleNamespace(title="the same code", version_changes=())
     cases = [pattern_case(pattern, depth, 64) for pattern, depth in FORMS]

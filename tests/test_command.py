@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from conftest import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
+from pytest_formfunc.command import _why_incomplete
 
 
 def command(folder, *args):
@@ -68,6 +69,20 @@ def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
         assert strict.returncode == 1
         assert f"--strict does not pass: there are cases that are {gap}" in strict.stderr
     assert command(runs, "compare", "one.json", "one.json", "--strict").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "missing", "fault"),
+    [
+        ({"unchanged", "inconclusive"}, [], ""),
+        ({"inconclusive"}, [], "every verdict is inconclusive"),
+        ({"unchanged", "not comparable"}, [], "there are cases that are not comparable"),
+        ({"inconclusive", "new"}, [("a", "openvino")], "there are cases that are new, missing"),
+    ],
+)
+def test_what_strict_does_not_pass(statuses, missing, fault):
+    """One unsure verdict may be noise; nothing but unsure ones is no comparison."""
+    assert _why_incomplete(statuses, missing) == fault
 
 
 def test_show_prints_a_saved_run(runs):
