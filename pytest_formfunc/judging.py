@@ -18,9 +18,9 @@ from pytest_formfunc.records import Counterpart, Verdict
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-# A comparison's launches grow so often and so much, while it is unsure: 2, 4 and 8 times those of the first look.
+# A comparison's launches grow so often and so much, while it is unsure: 2, 4, 8 and 16 times those of the first look.
 GROWTH = 2
-LOOKS = 4
+LOOKS = 5
 MOST_LAUNCHES = 64
 # Where the engine executes the same kernels, a loss in time is less credible: it is tested at this share of its level.
 SAME_GRAPH_SHARE = 0.25

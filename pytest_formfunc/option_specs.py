@@ -63,7 +63,7 @@ OPTIONS = (
                "packages of this virtual environment", ini=False),
     OptionSpec("baseline", "", "NAME", "compare with the runs saved by --benchmark-save=NAME, the last five together",
                ini=False),
-    OptionSpec("escalation", "30s", "TIME",
+    OptionSpec("escalation", "45s", "TIME",
                "time a comparison for more launches while it is unsure; what is left is for the next"),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip
