@@ -104,4 +104,4 @@ def test_a_planted_loss_is_red(folder, loss, capsys):
         )
     assert red_runs == PLANTED
     assert rightly == reds
-    assert bound(reds, len(found)) >= 0.9
+    assert reds >= 0.9 * len(found)
