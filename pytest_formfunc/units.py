@@ -137,6 +137,11 @@ def format_estimate(estimate: Estimate) -> str:
     return f"{format_ratio(estimate.value)} ({low} to {high})"
 
 
+def format_claim(speedup: Estimate) -> str:
+    """Write a measured speedup; a dash where one launch alone cannot tell how sure it is, so that none is claimed."""
+    return format_estimate(speedup) if math.isfinite(speedup.high) else "-"
+
+
 def format_percent(fraction: float) -> str:
     """Write a fraction as it was typed.
 

@@ -1,6 +1,7 @@
 """What a user sees, on the real engines: rows, records, baselines, verdicts, faults."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -283,6 +284,7 @@ def test_disabled_benchmarks_run_once_with_parity(bench):
     assert outcome.code == 0, outcome.text
     assert "2 passed" in outcome.text
     assert "no speedup is claimed" in outcome.text
+    assert not re.search(r"\dx \(", outcome.text)  # in no row either
 
 
 def test_skipped_benchmarks_start_no_engine(bench):

@@ -3,6 +3,7 @@ import pytest
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import (
+    format_claim,
     format_estimate,
     format_ms,
     format_percent,
@@ -80,3 +81,5 @@ def test_numbers_are_written_with_three_figures():
 def test_open_interval_is_written_as_unknown():
     """An upper end that is not known is a question mark, not infinity."""
     assert format_estimate(Estimate(2.0, 0.0, float("inf"))) == "2.00x (0.00 to ?)"
+    assert format_claim(Estimate(2.0, 0.0, float("inf"))) == "-"
+    assert format_claim(Estimate(2.0, 1.9, 2.1)) == "2.00x (1.90 to 2.10)"

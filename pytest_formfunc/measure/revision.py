@@ -105,7 +105,7 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
         BadInput: one sentence: no git, no repository, no such revision, or it can't be checked out.
     """
     top = _top(root)
-    dirty = bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
+    dirty = _is_dirty(top, name)
     base = name.removesuffix("...")
     commit = _commit(top, base)
     if name.endswith("...") or (in_ci and _is_branch(top, base)):
@@ -147,6 +147,15 @@ def _top(root: Path) -> Path:
         raise BadInput("--formfunc-against needs git, which is not installed") from None
     except BadInput as error:
         raise BadInput(f"--formfunc-against needs a git repository, and {root} is in none ({error})") from None
+
+
+def _is_dirty(top: Path, name: str) -> bool:
+    try:
+        return bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
+    except BadInput as error:  # a submodule without its repository, say
+        raise BadInput(
+            f"--formfunc-against {name}: git cannot tell the state of {top}, mend what git status says there: {error}"
+        ) from None
 
 
 def _commit(top: Path, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.engines import FASTEST, tabulate_engines
-from pytest_formfunc.units import format_estimate, format_ms, format_shape
+from pytest_formfunc.units import format_claim, format_ms, format_shape
 
 if TYPE_CHECKING:
     from pytest_formfunc.run import Run
@@ -61,7 +61,7 @@ def table_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
                 record.backend,
                 format_ms(other.latency_s.median) if other else "-",
                 format_ms(record.latency_s.median),
-                format_estimate(record.speedup) if record.speedup else "-",
+                format_claim(record.speedup) if record.speedup else "-",
                 f"{record.cost['macs'] / 1e9:.3f}",
                 record.verdict.status if record.verdict else "",
             )

@@ -12,7 +12,7 @@ from pytest_formfunc.gate.compare import measure_change, pair_of, why_not_timed
 from pytest_formfunc.records import BaselineRecord, Verdict
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_estimate, format_ms, format_ratio
+from pytest_formfunc.units import format_claim, format_estimate, format_ms, format_ratio
 
 _LEVEL = 0.01
 
@@ -25,7 +25,7 @@ def render_saved(run: Baseline) -> Iterator[str]:
         native, accelerated = pair_of(record)
         yield (
             f"{record.case + ' on ' + record.backend:52} {_typical_ms(native.median):>9} ms "
-            f"{_typical_ms(accelerated.median):>9} ms  {format_estimate(speedup)}"
+            f"{_typical_ms(accelerated.median):>9} ms  {format_claim(speedup)}"
         )
     known = [speedup for _, speedup in rows if math.isfinite(speedup.high)]  # not what was called only once
     if known:

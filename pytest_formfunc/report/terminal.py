@@ -15,7 +15,7 @@ from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engine
 from pytest_formfunc.report.study import study_lines
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
+from pytest_formfunc.units import format_bytes, format_claim, format_estimate, format_ms, format_percent, format_ratio
 
 if TYPE_CHECKING:
     from pytest_formfunc.collect import Comparison
@@ -71,7 +71,7 @@ def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
         change = f" {format_ratio(record.verdict.change.value)}" if record.verdict and record.verdict.change else ""
         text = (
             f"{_shorten(record.case):{_CASE}} {native_ms:>9} {format_ms(record.latency_s.median):>9}  "
-            f"{format_estimate(speedup):21} {verdict}{change}"
+            f"{format_claim(speedup):21} {verdict}{change}"
         )
         yield Line(text.rstrip(), {"red": True} if verdict == "regressed" else {})
     yield from _summary(rows)

@@ -1,5 +1,6 @@
 """Real git repositories, small ones."""
 
+import shutil
 import subprocess
 import sys
 
@@ -139,10 +140,22 @@ def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, tm
     git(repository, "commit", "-qm", "with a part")
     inner.rename(tmp_path / "gone")
     git(repository, "submodule", "deinit", "-q", "--all", "--force")
-    import shutil
-
     shutil.rmtree(repository / ".git" / "modules")
     with pytest.raises(BadInput, match="submodules cannot be checked out"):
+        check_out("main", repository, tmp_path / "other", in_ci=False)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_tree_whose_state_git_cannot_tell_is_said(repository, tmp_path):
+    """A submodule's repository is gone while its folder points there: git status fails in the user's own tree."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q", "-b", "main")
+    commit(inner, "inner")
+    git(repository, "submodule", "add", "-q", str(inner), "part")
+    git(repository, "commit", "-qm", "with a part")
+    shutil.rmtree(repository / ".git" / "modules" / "part")
+    with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot tell the state of .*: fatal: "):
         check_out("main", repository, tmp_path / "other", in_ci=False)
     assert not (tmp_path / "other").exists()
 
