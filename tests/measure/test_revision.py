@@ -130,15 +130,21 @@ def test_inside_a_git_hook_the_folder_decides(repository, tmp_path, monkeypatch)
     assert check_out("main", repository, tmp_path / "other", in_ci=False).dirty is False
 
 
-def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, tmp_path):
-    """The network may be closed; the checkout is removed again."""
+@pytest.fixture
+def submodule(repository, tmp_path):
+    """Give the repository a submodule; return where it comes from."""
     inner = tmp_path / "inner"
     inner.mkdir()
     git(inner, "init", "-q", "-b", "main")
     commit(inner, "inner")
     git(repository, "submodule", "add", "-q", str(inner), "part")
     git(repository, "commit", "-qm", "with a part")
-    inner.rename(tmp_path / "gone")
+    return inner
+
+
+def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, submodule, tmp_path):
+    """The network may be closed; the checkout is removed again."""
+    submodule.rename(tmp_path / "gone")
     git(repository, "submodule", "deinit", "-q", "--all", "--force")
     shutil.rmtree(repository / ".git" / "modules")
     with pytest.raises(BadInput, match="submodules cannot be checked out"):
@@ -146,14 +152,9 @@ def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, tm
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.usefixtures("submodule")
 def test_a_tree_whose_state_git_cannot_tell_is_said(repository, tmp_path):
     """A submodule's repository is gone while its folder points there: git status fails in the user's own tree."""
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    git(inner, "init", "-q", "-b", "main")
-    commit(inner, "inner")
-    git(repository, "submodule", "add", "-q", str(inner), "part")
-    git(repository, "commit", "-qm", "with a part")
     shutil.rmtree(repository / ".git" / "modules" / "part")
     with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot tell the state of .*: fatal: "):
         check_out("main", repository, tmp_path / "other", in_ci=False)
