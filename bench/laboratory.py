@@ -11,9 +11,9 @@ from statistics import median
 
 from pytest_formfunc.cases import Case
 from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.artifacts import Prepared
+from pytest_formfunc.measure.case_measurer import WorkerLike
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import WorkerLike
-from pytest_formfunc.measure.prepare import Prepared
 from pytest_formfunc.measure.schedule import plan_turn, turn_of_round
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import Estimate

@@ -20,11 +20,11 @@ from laboratory import Laboratory
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.measure import measure as measuring
+from pytest_formfunc.measure import case_measurer as measuring
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, MoreLaunches
+from pytest_formfunc.measure.participants import base_of
 from pytest_formfunc.measure.schedule import STEADY_ROUNDS, plan_turn, round_seconds, steady_rounds, turn_order
-from pytest_formfunc.measure.sides import base_of
 from pytest_formfunc.stats import trimmed_mean
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
 from pytest_formfunc.stats.bootstrap import paired_log_ratios

@@ -9,9 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "backends"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from conformance import NAMES, Preparer, run_once, smallest_case, unavailable
+from support.conformance import NAMES, Preparer, run_once, smallest_case, unavailable
 
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.host import allowed_cores

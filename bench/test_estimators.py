@@ -19,8 +19,8 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 from pytest_formfunc.stats import trimmed_mean
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))

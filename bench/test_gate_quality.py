@@ -32,10 +32,10 @@ from laboratory import Laboratory, bound
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.judging import MOST_LAUNCHES, SideBySideJudge
+from pytest_formfunc.gate.side_by_side import MOST_LAUNCHES, SideBySideJudge
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort
-from pytest_formfunc.measure.sides import base_of
+from pytest_formfunc.measure.participants import base_of
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))

@@ -14,8 +14,8 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
 BUDGET_S = 3.0

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from statistics import median
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "backends"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 import pytest
-from conformance import smallest_case
+from support.conformance import smallest_case
 
 from pytest_formfunc.backends import openvino_int8
 from pytest_formfunc.forms.patterns import pattern_names

@@ -10,25 +10,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc import judging_graph
-from pytest_formfunc.against import Absent, Against, survey_key
-from pytest_formfunc.assemble import assemble_record
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput, MeasurementError
 from pytest_formfunc.forms.factories import FactorySource
 from pytest_formfunc.forms.sources import Source, Weighable, uses_added_code
+from pytest_formfunc.gate import graph_judge
 from pytest_formfunc.gate.baseline import Baseline, Key
+from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.side_by_side import SideBySideJudge
 from pytest_formfunc.host import describe_host, fingerprint, peak_rss_bytes
-from pytest_formfunc.judging import SideBySideJudge
-from pytest_formfunc.judging_saved import SavedJudge
+from pytest_formfunc.measure.artifacts import Prepared, find_prepared
+from pytest_formfunc.measure.assemble import assemble_record
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, Measurement, MoreLaunches
 from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.measure import CaseMeasurer, Effort, Measurement, MoreLaunches
 from pytest_formfunc.measure.memory import check_memory
-from pytest_formfunc.measure.prepare import Prepared, find_prepared
-from pytest_formfunc.measure.sides import HEAD, Side, base_of, is_base
+from pytest_formfunc.measure.participants import HEAD, Side, base_of, is_base
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.records import Record, Verdict
+from pytest_formfunc.revisions.other_revision import Absent, Against, survey_key
 from pytest_formfunc.settings import Settings
 from pytest_formfunc.units import format_ratio
 
@@ -207,9 +207,9 @@ class Run:
 
     def _judge_graph(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         if self.against is not None:
-            return judging_graph.judge_against(self, self.against, case, backend, threshold)
+            return graph_judge.judge_against(self, self.against, case, backend, threshold)
         if self.baseline is not None:
-            return judging_graph.judge_saved(self.records[case.id, backend], self.baseline, threshold)
+            return graph_judge.judge_saved(self.records[case.id, backend], self.baseline, threshold)
         return None
 
     def other_part(self, case: Case) -> Part | Absent | None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from pytest_formfunc import cases
 from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.calibration import check_calibration
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
 from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.measure.calibration import check_calibration
 from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 

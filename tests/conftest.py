@@ -1,82 +1,14 @@
-"""Shared helpers: a project of a user's, run by a pytest of its own."""
+"""The fixtures that tests share."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import statistics
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from support.project import MATRIX, NET, OWN_TEST, Project, git
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-def heed_ctrl_c() -> None:
-    """Undo an ignored SIGINT, which processes in a shell's background inherit: to be called in a new child."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@dataclass
-class Outcome:
-    """How a pytest run ended."""
-
-    code: int
-    text: str
-
-    def line(self, start: str) -> str:
-        """Return the first line that starts so."""
-        return next(line for line in self.text.splitlines() if line.startswith(start))
-
-
-def users_environment() -> dict[str, str]:
-    """Return this process' environment without what the pytest around it, or its xdist, was told."""
-    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("PYTEST_")}
-
-
-class Project:
-    """A user's folder with tests; each run is a process of its own, as a user's is."""
-
-    def __init__(self, folder: Path, cache: Path) -> None:
-        self.folder = folder
-        self.cache = cache
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def pytest(self, *args: str, timeout: float = 240, env: dict[str, str] | None = None) -> Outcome:
-        environment = users_environment() | {"COLUMNS": "100"} | (env or {})
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        return Outcome(done.returncode, done.stdout + done.stderr)
-
-    def measure(self, *args: str, **kwargs) -> Outcome:
-        """Run with small effort: these tests check what is said, not how fast anything is.
-
-        One thread, because two on a busy machine wait for each other by the millisecond.
-        """
-        return self.pytest(
-            "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
-            f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
-        )  # fmt: skip
-
-    def saved(self) -> list[Path]:
-        return sorted(self.folder.glob(".benchmarks/*/*.json"))
-
-    def records(self, path: Path | str) -> dict[tuple[str, str], dict]:
-        entries = json.loads((self.folder / path).read_text())["benchmarks"]
-        found = [entry["extra_info"]["formfunc"] for entry in entries]
-        return {(record["case"], record["backend"]): record for record in found}
 
 
 @pytest.fixture(scope="session")
@@ -92,67 +24,11 @@ def project(tmp_path, artifact_cache):
     return one
 
 
-def calm(document: dict) -> dict:
-    """Give a saved run's rounds 1% of scatter around their median: what a busy machine did to them is not tested."""
-
-    def calmed(launches):
-        middle = statistics.median(value for launch in launches for value in launch)
-        return [[middle * (1 + 0.01 * ((3 * row + column) % 5 - 2)) for column in range(6)] for row in range(4)]
-
-    for entry in document["benchmarks"]:
-        record = entry["extra_info"]["formfunc"]
-        for key in {"samples", "samples_low", "native_samples", "native_samples_low"} & set(record):
-            record[key] = calmed(record[key])
-    return document
-
-
-MATRIX = """
-def test_form(formfunc, formfunc_case, formfunc_backend):
-    formfunc(formfunc_case)
-"""
-
-
 @pytest.fixture
 def bench(project):
     """A project whose one file measures the matrix."""
     project.write("test_forms.py", MATRIX)
     return project
-
-
-NET = """
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, {out}, 3, padding=1))
-
-    def forward(self, x):
-        return self.body(x).mean((2, 3))
-
-
-def build():
-    return Net()
-"""
-OWN_TEST = """
-import torch
-from mynets.net import Net
-
-
-def test_net(formfunc):
-    torch.manual_seed(0)
-    result = formfunc(Net(), torch.randn(1, 3, 32, 32))
-    print("VERDICT", result.record.verdict.reason)
-"""
-
-
-def git(folder, *args):
-    return subprocess.run(
-        ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *args],
-        cwd=folder, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-from made_records import record
+from support.records import record
 
 from pytest_formfunc.option_specs import OPTIONS
 from pytest_formfunc.records import Counterpart, Verdict
@@ -42,7 +42,7 @@ def test_options_that_documents_name_exist():
 def test_models_that_documents_name_can_be_written_so(tmp_path, monkeypatch):
     """Each example of docs/models.md parses: models, inputs, and options that go with them."""
     import torch
-    from model_files import bert_folder, encoder_onnx, exported_program
+    from support.model_files import bert_folder, encoder_onnx, exported_program
 
     from pytest_formfunc.settings import read_settings
 

@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from made_records import record
+from support.records import record
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import BaselineRecord, Parity

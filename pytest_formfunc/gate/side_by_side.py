@@ -1,107 +1,191 @@
-"""Judge two revisions that were measured in the same rounds."""
+"""The verdict on one accelerated test, side by side with another revision: look, and look again while it is unsure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from statistics import NormalDist
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pytest_formfunc.gate.decision import smallest_seen
+from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.cases import Case
+from pytest_formfunc.gate.decision import VERBS, decide
+from pytest_formfunc.gate.error_budget import Family
+from pytest_formfunc.gate.explain import graph_change, program_change
+from pytest_formfunc.gate.paired_change import Change, Sides, measure_change, only_native_moved
+from pytest_formfunc.measure.case_measurer import Measurement, MoreLaunches
+from pytest_formfunc.measure.launch import Part
+from pytest_formfunc.measure.participants import base_of
+from pytest_formfunc.records import Counterpart, Verdict
+from pytest_formfunc.revisions.other_revision import Absent, Against
 from pytest_formfunc.stats import Estimate
-from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
-from pytest_formfunc.stats.launches import LaunchMeans, launch_means
-from pytest_formfunc.stats.student import t_quantile
+from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-_MIN_LAUNCHES = 3
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Round medians of two revisions, in seconds, one sequence a launch; launches and rounds in pairs.
-
-    Attributes:
-        accelerated: this revision's and the other's, from all launches that both took part in.
-        all_four: native and accelerated here, native and accelerated there, from the launches that had all four.
-        same_native: whether native runs the same program in both, so that its ratio is 1 by construction.
-    """
-
-    accelerated: tuple[Launches, Launches]
-    all_four: tuple[Launches, Launches, Launches, Launches]
-    same_native: bool
+# A comparison's launches grow so often and so much, while it is unsure: 2, 4, 8 and 16 times those of the first look.
+GROWTH = 2
+LOOKS = 5
+MOST_LAUNCHES = 64
+# Where the engine executes the same kernels, a loss in time is less credible: it is tested at this share of its level.
+SAME_GRAPH_SHARE = 0.25
 
 
-@dataclass(frozen=True)
-class Change:
-    """Speedup here / speedup there, and its parts: above 1 is faster here.
+class Measuring(Protocol):
+    """What a judge asks of the run."""
 
-    Attributes:
-        judged: the log change by launches that the verdict rests on.
-        double: the double ratio as measured, all four series; for the report.
-        accelerated: accelerated latency there / here.
-        native: native latency there / here.
-    """
+    def measurement(self, case: Case) -> Measurement | None:
+        """Return a case's measurement as it stands."""
 
-    judged: LaunchMeans
-    double: Estimate
-    accelerated: Estimate
-    native: Estimate
+    def own_part(self, case: Case) -> Part:
+        """Return this revision's part in it."""
 
-    @property
-    def estimate(self) -> Estimate:
-        """Return the change that is judged with its 95% interval (Student's t over launches)."""
-        return self.judged.interval()
+    def other_part(self, case: Case) -> Part | Absent | None:
+        """Return the other revision's part in it, or why there is none."""
 
-    @property
-    def enough(self) -> bool:
-        """Return whether there are launches enough: with one degree of freedom any interval is a guess."""
-        return len(self.judged.logs) >= _MIN_LAUNCHES
-
-    def interval(self, alpha: float) -> Estimate:
-        """Return the change with the interval of chance 1 - ``alpha``."""
-        return self.judged.interval(alpha)
-
-    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``."""
-        if len(self.judged.logs) < 2:
-            return 1.0
-        mean = self.judged.mean()
-        return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
+    def look_again(self, case: Case, more: MoreLaunches) -> float:
+        """Make more launches; return the seconds they took."""
 
 
-def measure_change(sides: Sides) -> Change:
-    """Estimate how much the speedup changed.
+class SideBySideJudge:
+    """Judges the comparisons of a run in their order; they share a chance of false alarm, and the time for looks."""
 
-    Where native runs the same program on both sides its ratio is 1 and measuring it would only add noise: the change
-    is then that of the accelerated side, from all its launches.
-    """
-    native, accelerated, native_base, accelerated_base = sides.all_four
-    double = [
-        _common(here, there)
-        for here, there in zip(
-            paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
+    def __init__(self, run: Measuring, against: Against, comparisons: int, escalation_s: float) -> None:
+        """Take the time for further looks, in seconds a comparison: what one leaves over is for those after it."""
+        self._run = run
+        self._against = against
+        self._family = Family(comparisons)
+        self._escalation_s = escalation_s
+        self._pool_s = 0.0
+
+    def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
+        """Return the verdict, or None where this revision's side failed meanwhile."""
+        self._pool_s += self._escalation_s
+        other = self._run.other_part(case)
+        title = f"{case.id} on {backend}"
+        if isinstance(other, Absent) or other is None:
+            status, reason = (other.status, other.reason) if other else ("not comparable", "it was not prepared")
+            return Verdict(status, threshold, None, f"{title} is {status}: {reason}")
+        own = self._run.own_part(case)
+        if own.prepared.input_shapes != other.prepared.input_shapes:
+            reason = f"its input was {other.prepared.input_shapes} there and is {own.prepared.input_shapes} here"
+            return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
+        digest = own.prepared.program["digest"]
+        same_program = bool(digest) and digest == other.prepared.program["digest"] and not self._against.version_changes
+        return self._look(case, backend, threshold, same_program)
+
+    def counterpart(self, case: Case, backend: str) -> Counterpart | None:
+        """Return the other revision's side of a comparison as it was measured, or None where it was not."""
+        measurement = self._run.measurement(case)
+        name = base_of(backend)
+        if measurement is None or any(one not in measurement.series for one in (backend, name, base_of(NATIVE))):
+            return None
+        own, samples = measurement.together(backend, name)
+        native = measurement.together(base_of(NATIVE), name, backend, NATIVE)[0]
+        revision = self._against.revision
+        return Counterpart(
+            revision.name,
+            revision.commit,
+            measurement.speedup(name),
+            tuple(map(tuple, samples)),
+            tuple(map(tuple, own)),
+            tuple(map(tuple, native)),
         )
-    ]
-    here, there = sides.accelerated
-    ours = paired_log_ratios(there, here)
-    return Change(
-        judged=launch_means(ours if sides.same_native else double),
-        double=launch_means(double).interval(),
-        accelerated=launch_means(ours).interval(),
-        native=launch_means(paired_log_ratios(native_base, native)).interval(),
-    )
+
+    def _look(self, case: Case, backend: str, threshold: float, same_program: bool) -> Verdict | None:
+        title = f"{case.id} on {backend}"
+        pair = (backend, base_of(backend))
+        everyone = (NATIVE, backend, base_of(NATIVE), base_of(backend))
+        looks = self._family.next_looks()
+        most = wanted = 0
+        while True:
+            measurement = self._run.measurement(case)
+            if measurement is None or backend not in measurement.series:
+                return None
+            gone = [name for name in everyone if name not in measurement.series]
+            if gone:
+                reason = measurement.failures.get(gone[0], "it was not measured")
+                return Verdict(
+                    "not comparable", threshold, None,
+                    f"{title} is not comparable: at {self._against.title}: {reason}",
+                )  # fmt: skip
+            here, there = measurement.together(*pair)
+            native, accelerated, native_base, accelerated_base = measurement.together(*everyone)
+            change = measure_change(
+                Sides((here, there), (native, accelerated, native_base, accelerated_base), same_program)
+            )
+            launches = len(change.judged.logs)
+            most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
+            final = launches >= most or launches < wanted or self._pool_s <= 0  # there are all, or there was no time
+            same_graph = same_program and _same_graph(measurement, *pair)
+            alpha = looks.next_alpha(1.0 if final else launches / most) * (SAME_GRAPH_SHARE if same_graph else 1)
+            status = decide(change, threshold, alpha, LOOKS)
+            if status != "inconclusive" or final:
+                break
+            only = pair if same_program else everyone
+            wanted = min(launches * GROWTH, most)
+            more = MoreLaunches(wanted - launches, only, self._pool_s, change.judged.scatter)
+            self._pool_s -= self._run.look_again(case, more)
+        self._family.settle(looks, status in ("regressed", "improved"))
+        native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
+        if native_note:
+            status = "unchanged"
+        smallest = change.smallest_seen(max(2 * alpha, 1e-9))
+        sentence = self._sentence(case, backend, threshold, status, change, measurement, native_note)
+        if same_graph and status == "regressed":
+            sentence += f", so it took {1 / SAME_GRAPH_SHARE:.0f} times the evidence"
+        if status == "inconclusive":
+            sentence += f"; the smallest loss it could have seen is {format_percent(smallest)}"
+        return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
+
+    def _sentence(
+        self,
+        case: Case,
+        backend: str,
+        threshold: float,
+        status: str,
+        change: Change,
+        measurement: Measurement,
+        native_note: bool,
+    ) -> str:
+        verb = VERBS[status]
+        if native_note:
+            verb = "has less speedup only because native got faster, which is no regression"
+        then, now = measurement.speedup(base_of(backend)), measurement.speedup(backend)
+        text = (
+            f"{case.id} on {backend} {verb} against {self._against.title}: {format_estimate(then)} there, "
+            f"{format_estimate(now)} here, a change of {format_estimate(change.estimate)} "
+            f"(threshold {format_percent(threshold)}); {_sides(backend, change, measurement)}"
+        )
+        own, other = self._run.own_part(case), self._run.other_part(case)
+        assert isinstance(other, Part)
+        ready, ready_base = measurement.series[backend].ready, measurement.series[base_of(backend)].ready
+        assert ready is not None
+        assert ready_base is not None
+        clauses = [
+            *self._against.version_changes,
+            *graph_change(ready_base.graph, ready.graph),
+            *program_change(other.prepared.program, own.prepared.program, (other.prepared.cost, own.prepared.cost)),
+        ]
+        return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 
-def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    rounds = min(len(here), len(there))
-    return here[:rounds] - there[:rounds]
+def _same_graph(measurement: Measurement, here: str, there: str) -> bool:
+    """Return whether the engine executes the same kernels in both revisions, on one machine."""
+    graphs = [ready.graph for name in (here, there) if (ready := measurement.series[name].ready) is not None]
+    return len(graphs) == 2 and all(graphs) and graphs[0]["hash"] == graphs[1]["hash"]  # type: ignore[index]
 
 
-def only_native_moved(change: Change, threshold: float) -> bool:
-    """Return whether a lost speedup is native's gain: the accelerated side did not get slower.
+def _sides(backend: str, change: Change, measurement: Measurement) -> str:
+    """Say how each side's latency moved, in milliseconds of the median round."""
+    parts = []
+    for name, ratio in ((backend, change.accelerated), (NATIVE, change.native)):
+        (here,), (there,) = measurement.together(name), measurement.together(base_of(name))
+        parts.append(f"{name} {_typical_ms(there)} -> {_typical_ms(here)} ms, {_moved(ratio)}")
+    return ", ".join(parts)
 
-    It did not where the loss it may have had, by its 95% interval, is below the threshold and may be none.
-    """
-    unharmed = change.accelerated.low > 1 - threshold and change.accelerated.high >= 1
-    return unharmed and change.native.low > 1
+
+def _typical_ms(launches: list[list[float]]) -> str:
+    values = sorted(value for launch in launches for value in launch)
+    return format_ms(values[len(values) // 2])
+
+
+def _moved(ratio: Estimate) -> str:
+    if ratio.low <= 1 <= ratio.high:
+        return "not surely moved"
+    return "faster" if ratio.value > 1 else "slower"

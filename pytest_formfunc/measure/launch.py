@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.measure.measure import Launch, WorkerLike
-from pytest_formfunc.measure.prepare import Prepared
-from pytest_formfunc.measure.sides import HEAD, Side, engine_name, is_base
+from pytest_formfunc.measure.artifacts import Prepared
+from pytest_formfunc.measure.case_measurer import Launch, WorkerLike
+from pytest_formfunc.measure.participants import HEAD, Side, engine_name, is_base
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_formfunc.extensions import Extensions
-from pytest_formfunc.measure.environment import Environment
+from pytest_formfunc.revisions.environment import Environment
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _check_whose_code(job: Job) -> None:
     """
     if job.trees is None:
         return
-    from pytest_formfunc.measure.revision import is_installed
+    from pytest_formfunc.revisions.checkout import is_installed
 
     mine, other = map(Path, job.trees)
     harness = Path(__file__).parents[1]  # this revision's, on both sides
@@ -182,7 +182,7 @@ def _weigh(connection: Connection, job: Job) -> None:
 
 def _prepare(connection: Connection, job: Job) -> None:
     """Prepare one source after another until the parent lets go; exporting warms up only once."""
-    from pytest_formfunc.measure.prepare import prepare_in_worker
+    from pytest_formfunc.measure.artifacts import prepare_in_worker
 
     request: Any = job.payload
     while request is not None:

@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from pytest_formfunc import extensions
 from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
-from pytest_formfunc.measure.environment import Environment
+from pytest_formfunc.measure.participants import HEAD, Side
 from pytest_formfunc.measure.protocol import Failure, Job
 from pytest_formfunc.measure.server_process import ServerProcess
-from pytest_formfunc.measure.sides import HEAD, Side
+from pytest_formfunc.revisions.environment import Environment
 
 
 class JobFailed(MeasurementError):

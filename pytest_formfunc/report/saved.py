@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from pytest_formfunc.gate.baseline import Baseline, Key
-from pytest_formfunc.gate.compare import measure_change, pair_of, why_not_timed
+from pytest_formfunc.gate.saved_change import measure_change, pair_of, why_not_timed
 from pytest_formfunc.records import BaselineRecord, Verdict
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean

@@ -18,7 +18,7 @@ from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_bytes, format_claim, format_estimate, format_ms, format_percent, format_ratio
 
 if TYPE_CHECKING:
-    from pytest_formfunc.collect import Comparison
+    from pytest_formfunc.plugin.collection import Comparison
     from pytest_formfunc.run import Run, Spent
 
 COLUMNS = 100

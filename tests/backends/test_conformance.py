@@ -4,7 +4,7 @@ All patterns: bench/test_conformance.py, which takes minutes.
 """
 
 import pytest
-from conformance import NAMES, Preparer, run_once, smallest_case, unavailable
+from support.conformance import NAMES, Preparer, run_once, smallest_case, unavailable
 
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.measure.workers import WorkerServer

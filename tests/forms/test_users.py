@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from model_files import bert_folder, encoder_onnx, exported_program, one_node_onnx
+from support.model_files import bert_folder, encoder_onnx, exported_program, one_node_onnx
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.factories import FactorySource

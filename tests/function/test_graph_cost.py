@@ -3,8 +3,8 @@
 import openvino
 import pytest
 import torch
-from model_files import encoder_onnx
 from openvino import opset13 as ops
+from support.model_files import encoder_onnx
 
 from pytest_formfunc.backends.openvino_files import read_for
 from pytest_formfunc.forms.built import Inputs

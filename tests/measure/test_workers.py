@@ -13,7 +13,7 @@ import pytest
 from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.measure import worker as worker_module
-from pytest_formfunc.measure.prepare import find_prepared
+from pytest_formfunc.measure.artifacts import find_prepared
 from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer

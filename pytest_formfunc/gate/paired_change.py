@@ -1,0 +1,107 @@
+"""Judge two revisions that were measured in the same rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_formfunc.gate.decision import smallest_seen
+from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
+from pytest_formfunc.stats.launches import LaunchMeans, launch_means
+from pytest_formfunc.stats.student import t_quantile
+
+_MIN_LAUNCHES = 3
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Round medians of two revisions, in seconds, one sequence a launch; launches and rounds in pairs.
+
+    Attributes:
+        accelerated: this revision's and the other's, from all launches that both took part in.
+        all_four: native and accelerated here, native and accelerated there, from the launches that had all four.
+        same_native: whether native runs the same program in both, so that its ratio is 1 by construction.
+    """
+
+    accelerated: tuple[Launches, Launches]
+    all_four: tuple[Launches, Launches, Launches, Launches]
+    same_native: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """Speedup here / speedup there, and its parts: above 1 is faster here.
+
+    Attributes:
+        judged: the log change by launches that the verdict rests on.
+        double: the double ratio as measured, all four series; for the report.
+        accelerated: accelerated latency there / here.
+        native: native latency there / here.
+    """
+
+    judged: LaunchMeans
+    double: Estimate
+    accelerated: Estimate
+    native: Estimate
+
+    @property
+    def estimate(self) -> Estimate:
+        """Return the change that is judged with its 95% interval (Student's t over launches)."""
+        return self.judged.interval()
+
+    @property
+    def enough(self) -> bool:
+        """Return whether there are launches enough: with one degree of freedom any interval is a guess."""
+        return len(self.judged.logs) >= _MIN_LAUNCHES
+
+    def interval(self, alpha: float) -> Estimate:
+        """Return the change with the interval of chance 1 - ``alpha``."""
+        return self.judged.interval(alpha)
+
+    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
+        """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``."""
+        if len(self.judged.logs) < 2:
+            return 1.0
+        mean = self.judged.mean()
+        return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
+
+
+def measure_change(sides: Sides) -> Change:
+    """Estimate how much the speedup changed.
+
+    Where native runs the same program on both sides its ratio is 1 and measuring it would only add noise: the change
+    is then that of the accelerated side, from all its launches.
+    """
+    native, accelerated, native_base, accelerated_base = sides.all_four
+    double = [
+        _common(here, there)
+        for here, there in zip(
+            paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
+        )
+    ]
+    here, there = sides.accelerated
+    ours = paired_log_ratios(there, here)
+    return Change(
+        judged=launch_means(ours if sides.same_native else double),
+        double=launch_means(double).interval(),
+        accelerated=launch_means(ours).interval(),
+        native=launch_means(paired_log_ratios(native_base, native)).interval(),
+    )
+
+
+def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    rounds = min(len(here), len(there))
+    return here[:rounds] - there[:rounds]
+
+
+def only_native_moved(change: Change, threshold: float) -> bool:
+    """Return whether a lost speedup is native's gain: the accelerated side did not get slower.
+
+    It did not where the loss it may have had, by its 95% interval, is below the threshold and may be none.
+    """
+    unharmed = change.accelerated.low > 1 - threshold and change.accelerated.high >= 1
+    return unharmed and change.native.low > 1

@@ -1,0 +1,301 @@
+"""Prepare a form's artifacts once, and keep them on disk by content.
+
+The key of a case's folder is a digest of everything that shapes the artifacts: for the bundled patterns the
+source code of ``forms/``, name, sizes, seed and versions; for a user's module the exported program and
+its weights; for added forms and engines their source code too. A folder appears under its key in one rename, complete
+or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_formfunc.backends import NATIVE, backend_entry, distributions
+from pytest_formfunc.calibration import digest_samples, read_calibration
+from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
+from pytest_formfunc.measure.added_engines import code_of, sort_out
+
+if TYPE_CHECKING:
+    from pytest_formfunc.forms.built import Network
+
+_META = "case.json"
+_FACTS = ".json"  # after an artifact's name
+_LAYOUT = "4"  # raise when the folder's layout changes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case's artifacts on disk.
+
+    Attributes:
+        folder: where they are.
+        engines: name of the engine that executes each backend; another than the backend's own only for native.
+        artifacts: file name of each backend's artifact.
+        refused: why an engine cannot take the network, by backend; such a backend has no artifact.
+        facts: what an engine has to say of its artifact, by backend.
+        cost: macs, params, weight_bytes, activation_bytes.
+        input_shapes: one shape an input.
+        program: what the network computes; see `describe_program`.
+        converted: artifacts that this call had to make.
+        seconds: what preparing took.
+    """
+
+    folder: str
+    engines: dict[str, str]
+    artifacts: dict[str, str]
+    refused: dict[str, str]
+    facts: dict[str, dict[str, Any]]
+    cost: dict[str, int]
+    input_shapes: list[list[int]]
+    program: dict[str, Any]
+    converted: tuple[str, ...]
+    seconds: float
+
+
+def prepare_in_worker(
+    threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = ""
+) -> Prepared:
+    """Make what is missing of a source's artifacts. Runs in a worker: it imports torch.
+
+    Args:
+        threads: that torch may use.
+        source: of the network.
+        engines: engine by backend.
+        cache: folder of all artifacts.
+        calibration: file of the user's samples for quantisation, or nothing.
+
+    Raises:
+        MeasurementError: native cannot take the model; or an added form does not import.
+        Exception: whatever building the user's model raises.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    network = None
+    engines, unusable = sort_out(engines)
+    known = source.content()
+    if known is None:
+        network = _build(source)
+        known = _content_of(network)
+    known += code_of(engines) + digest_samples(calibration)
+    wanted: dict[str, str] = {}
+    for engine in engines.values():
+        wanted.setdefault(_artifact_of(engine, threads), engine)
+    folder = Path(cache) / cache_key(known, source.describe())
+    missing = {name: engine for name, engine in wanted.items() if not (folder / name).is_file()}
+    refused: dict[str, str] = {}
+    if missing or not (folder / _META).is_file():
+        if network is None:
+            network = _build(source)
+        if calibration:
+            read = functools.partial(read_calibration, Path(calibration), network.inputs)
+            network = replace(network, calibration=read)
+        refused = _write(folder, network, missing)
+    if (reason := refused.get(_artifact_of(engines[NATIVE], threads))) is not None:
+        raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
+    converted = tuple(name for name in missing if name not in refused)
+    prepared = _read(folder, engines, threads, refused, converted, time.perf_counter() - started)
+    return replace(prepared, refused=prepared.refused | unusable)
+
+
+def _artifact_of(engine: str, threads: int) -> str:
+    return backend_entry(engine).engine_class().artifact_name(threads)
+
+
+def _build(source: Any) -> Network:
+    """Build a network and run it as it stands: what it raises is said in its own words, not in the exporter's."""
+    import torch
+
+    network: Network = source.build()
+    if network.module is None:
+        return network
+    with torch.inference_mode():
+        try:
+            network.module(*network.inputs.args, **network.inputs.kwargs)
+        except Exception as error:  # the user's code may raise anything
+            raise MeasurementError(f"the model raises {one_line(error)}") from error
+    return network
+
+
+def find_prepared(
+    source: Any, engines: dict[str, str], cache: str, threads: int, calibration: str = ""
+) -> Prepared | None:
+    """Return a case's artifacts for that many threads if all are there. Needs no torch.
+
+    None too where a source's content is only known by building it, and where others added the form or an engine: their
+    modules are not imported here.
+    """
+    from pytest_formfunc.forms.sources import uses_added_code  # here, for another revision's forms may know of none
+
+    if uses_added_code(source) or any(backend_entry(engine).added for engine in engines.values()):
+        return None
+    known = source.content()
+    if known is None:
+        return None
+    folder = Path(cache) / cache_key(known + digest_samples(calibration), source.describe())
+    names = {_artifact_of(engine, threads) for engine in engines.values()}
+    if not all((folder / name).is_file() for name in (*names, _META)):
+        return None
+    return _read(folder, engines, threads, {}, (), 0.0)
+
+
+def _read(
+    folder: Path,
+    engines: dict[str, str],
+    threads: int,
+    refused: Mapping[str, str],
+    converted: tuple[str, ...],
+    seconds: float,
+) -> Prepared:
+    meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+    artifacts = {backend: _artifact_of(engine, threads) for backend, engine in engines.items()}
+    facts = {
+        backend: json.loads((folder / f"{name}{_FACTS}").read_text(encoding="utf-8"))
+        for backend, name in artifacts.items()
+        if (folder / f"{name}{_FACTS}").is_file()
+    }
+    return Prepared(
+        folder=str(folder),
+        engines=engines,
+        artifacts={backend: name for backend, name in artifacts.items() if name not in refused},
+        refused={backend: refused[name] for backend, name in artifacts.items() if name in refused},
+        facts=facts,
+        cost=meta["cost"],
+        input_shapes=meta["input_shapes"],
+        program=meta["program"],
+        converted=converted,
+        seconds=seconds,
+    )
+
+
+def cache_key(content: str, description: str) -> str:
+    """Return the folder's name: readable start, then a digest of content and versions."""
+    digest = hashlib.sha256(f"{_LAYOUT}|{content}|{_versions(distributions())}".encode()).hexdigest()[:20]
+    readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in description)[:60]
+    return f"{readable}-{digest}"
+
+
+@functools.cache
+def _versions(engines: tuple[str, ...]) -> str:
+    versions = {}
+    for name in (*engines, "pytest-formfunc"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return json.dumps(versions, sort_keys=True)
+
+
+def _content_of(network: Network) -> str:
+    """Digest a module by the program that it exports to and by its weights."""
+    import torch
+
+    digest = hashlib.sha256()
+    try:
+        program = network.program
+    except Exception as error:  # the exporter raises many kinds
+        raise MeasurementError(f"torch.export cannot export the model: {one_line(error)}") from error
+    digest.update(program.graph_module.print_readable(print_output=False).encode())
+    for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
+        digest.update(name.encode())
+        if isinstance(tensor, torch.Tensor):
+            flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(flat.numpy().data)
+    for tensor in network.inputs.tensors:
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _describe(network: Network) -> dict[str, Any]:
+    """Describe the program; an engine that can do without an exported one is not held up by a failing exporter."""
+    from pytest_formfunc.function.graph_cost import describe_graph
+    from pytest_formfunc.function.program import describe_program
+
+    if network.module is None:
+        return describe_graph(_graph_of(network))
+    try:
+        return describe_program(network.program)
+    except Exception:  # noqa: BLE001 - the exporter raises many kinds; who needs the program says so
+        return {"digest": "", "operators": {}}
+
+
+def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[str, str]:
+    """Make artifacts; return why those that could not be made were refused."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    refused: dict[str, str] = {}
+    try:
+        for name, engine in missing.items():
+            part = scratch / f"part-{len(refused)}-{name}"
+            part.mkdir()
+            try:
+                facts = backend_entry(engine).engine_class().prepare(network, part / name)
+            except FormfuncError as error:
+                refused[name] = str(error)
+                shutil.rmtree(part)
+                continue
+            except Exception as error:  # noqa: BLE001 - converters raise many kinds
+                refused[name] = f"its converter raises {one_line(error)}"
+                shutil.rmtree(part)
+                continue
+            if facts:
+                (part / f"{name}{_FACTS}").write_text(json.dumps(facts), encoding="utf-8")
+            # The artifact's parts first, the file that says "complete" last.
+            for file in sorted(part.iterdir(), key=lambda path: path.name == name):
+                folder.mkdir(exist_ok=True)
+                os.replace(file, folder / file.name)
+        if not (folder / _META).is_file():
+            folder.mkdir(exist_ok=True)
+            meta = {
+                "cost": _cost_of(network),
+                "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
+                "program": _describe(network),
+            }
+            (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
+            os.replace(scratch / _META, folder / _META)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return refused
+
+
+def _cost_of(network: Network) -> dict[str, int]:
+    """Count what a call costs: a module's by running it, a file's by its graph.
+
+    Raises:
+        MeasurementError: OpenVINO, which reads graphs, is missing or cannot read this one.
+    """
+    import torch
+
+    from pytest_formfunc.function.cost import count_activation_bytes, count_cost
+
+    if network.module is None:
+        from pytest_formfunc.function.graph_cost import count_graph_cost
+
+        return asdict(count_graph_cost(_graph_of(network)))
+    cost = count_cost(network.module, network.inputs.args, network.inputs.kwargs)
+    if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers left to watch
+        cost = replace(cost, activation_bytes=count_activation_bytes(network.program))
+    return asdict(cost)
+
+
+def _graph_of(network: Network) -> Any:
+    """Return a file's graph, its shapes fixed; raises what `read_for` raises, or that OpenVINO is missing."""
+    from pytest_formfunc.backends.openvino_files import read_for
+
+    if (reason := backend_entry("openvino").why_not_installed()) is not None:
+        raise MeasurementError(f"what a model file costs is counted by OpenVINO: {reason}")
+    assert network.file is not None
+    return read_for(network.file, network.inputs)

@@ -1,0 +1,37 @@
+"""The border to pytest: the only folder that imports it. pytest loads this package as the plugin."""
+
+from pytest_formfunc.plugin.hooks import (
+    pytest_addhooks,
+    pytest_addoption,
+    pytest_benchmark_compare_machine_info,
+    pytest_cmdline_main,
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_collectreport,
+    pytest_configure,
+    pytest_deselected,
+    pytest_generate_tests,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+    pytest_xdist_node_collection_finished,
+)
+
+__all__ = [
+    "pytest_addhooks",
+    "pytest_addoption",
+    "pytest_benchmark_compare_machine_info",
+    "pytest_cmdline_main",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_collectreport",
+    "pytest_configure",
+    "pytest_deselected",
+    "pytest_generate_tests",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_unconfigure",
+    "pytest_xdist_node_collection_finished",
+]

@@ -1,0 +1,121 @@
+"""Find the commit that lost the speedup: at each step that commit against the good one, side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.revisions.checkout import Revision, check_out, commits_between
+
+LOST, KEPT, UNKNOWN = "lost it", "kept it", "cannot be judged"
+_FINE = {"unchanged", "improved"}
+_CLEANING_S = 60
+
+
+def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Callable[[str], None]) -> int:
+    """Search the commits after ``good`` up to ``bad``, first parents only; return 0 where one was found.
+
+    A commit with a verdict that is neither (it does not import, its model raises, it is inconclusive) cannot be judged;
+    the search goes on with its neighbours.
+
+    Raises:
+        BadInput: the revisions are none, or not in this order; or the last one did not lose the speedup, or cannot be
+            judged.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="formfunc-bisect-"))
+    try:
+        first = check_out(good, root, scratch / "good", in_ci=False)
+        first.close()
+        commits = commits_between(root, first.commit, bad)
+        return _search(commits, lambda commit: _judge(commit, first, pytest_args, root, scratch, say), say)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str], None]) -> int:
+    """Halve the commits, oldest first, until the first red one is known. The last one must be red."""
+    outcome = judge(commits[-1])
+    if outcome == UNKNOWN:
+        raise BadInput(
+            f"{commits[-1][:10]} cannot be judged, so there is nothing to search for: mend what is said above"
+        )
+    if outcome == KEPT:
+        raise BadInput(f"{commits[-1][:10]} did not lose the speedup: there is nothing to search for")
+    low, high = -1, len(commits) - 1  # green up to low, red from high on
+    unknown: set[int] = set()
+    while candidates := [index for index in range(low + 1, high) if index not in unknown]:
+        index = min(candidates, key=lambda one: abs(one - (low + high) / 2))
+        outcome = judge(commits[index])
+        if outcome == LOST:
+            high = index
+        elif outcome == KEPT:
+            low = index
+        else:
+            unknown.add(index)
+    suspects = [commits[index] for index in range(low + 1, high + 1)]
+    if len(suspects) == 1:
+        say(f"{suspects[0]} is the first commit that lost the speedup")
+    else:
+        say(f"one of these lost the speedup; all but the last could not be judged: {', '.join(suspects)}")
+    return 0
+
+
+def _judge(
+    commit: str, good: Revision, pytest_args: Sequence[str], root: Path, scratch: Path, say: Callable[[str], None]
+) -> str:
+    """Run the tests of a commit against the good one; return what their verdicts come to."""
+    revision = check_out(commit, root, scratch / commit[:10], in_ci=False)
+    report = scratch / f"{commit[:10]}.json"
+    try:
+        command = [sys.executable, "-m", "pytest", *pytest_args, f"--formfunc-against={good.commit}"]
+        command += [f"--formfunc-report={report}", "-p", "no:cacheprovider"]
+        command.append(f"--formfunc-cache-dir={root / '.formfunc_cache'}")  # what one step converts the next one has
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(revision.side(sys.path, root).sys_path or ())}
+        code, text = _run(command, revision.there(root), environment)
+        verdicts = _read_verdicts(report)
+        statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # what came since has nothing to lose
+        kept = code == 0 and statuses and statuses <= _FINE
+        outcome = LOST if "regressed" in statuses else KEPT if kept else UNKNOWN
+        say(f"{commit[:10]} {outcome}")
+        shown = [verdict["reason"] for verdict in verdicts if verdict["status"] not in (*_FINE, "new")]
+        shown += [line for line in text.splitlines() if line.startswith(("ERROR", "FAILED", "E  ", "INTERNALERROR"))]
+        for line in shown[:1] if outcome != KEPT else ():
+            say(f"  {line.strip()}")
+        return outcome
+    finally:
+        revision.close()
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run pytest; return its exit code and what it said. After Ctrl-C it is given the time to clean up."""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdin=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            text, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_CLEANING_S)
+            raise
+    return process.returncode, text
+
+
+def _read_verdicts(report: Path) -> list[dict[str, Any]]:
+    """Return the verdicts that a run reported; none where it did not come to measure."""
+    try:
+        records = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [record["verdict"] for record in records if record.get("verdict")]

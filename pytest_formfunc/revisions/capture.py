@@ -1,0 +1,162 @@
+"""The models that another revision's tests measure: its tests run in a process of their own, up to where they measure.
+
+The child is told by an environment variable; its ``formfunc`` fixture writes model and inputs down and skips the test.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc import extensions
+from pytest_formfunc.forms.sources import Source
+from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.revisions.capture_mode import CAPTURE_VARIABLE
+from pytest_formfunc.revisions.environment import link_harness
+
+_LIST = "captured.jsonl"
+_EXTENSIONS = "extensions.pickle"
+
+
+# Left out of what is passed on: what would write files of the user's, end the run early, or spread it over processes.
+_LEFT_OUT_FLAGS = (
+    "--formfunc-strict", "--formfunc-list", "--benchmark-disable", "--benchmark-enable", "--benchmark-only",
+    "--benchmark-skip", "--benchmark-autosave", "--benchmark-save-data", "--benchmark-disable-gc", "--benchmark-quiet",
+    "--benchmark-verbose", "-x", "--exitfirst", "--lf", "--last-failed", "--ff", "--failed-first", "--nf",
+    "--new-first", "--sw", "--stepwise", "--pdb", "--no-cov", "--cache-clear",
+)  # fmt: skip
+_LEFT_OUT = (
+    "--junitxml", "--junit-xml", "--junit-prefix", "--html", "--report-log", "--log-file", "--basetemp", "--maxfail",
+    "-n", "--numprocesses", "--dist", "--cov", "--cov-report", "--cov-config", "--rootdir",
+    "--cache-show", "--lfnf", "--last-failed-no-failures", "-k", "-m",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tests of another revision are those of this run.
+
+    Attributes:
+        arguments: pytest's.
+        any: whether there are any: of paths that were named one at least exists there.
+        single: whether single tests were named, so that the others of their files were left out on purpose.
+    """
+
+    arguments: tuple[str, ...]
+    any: bool
+    single: bool
+
+
+def without_left_out(given: Sequence[str]) -> list[str]:
+    """Drop options that are not for another revision's tests, with their values.
+
+    >>> without_left_out(["-q", "--formfunc-against", "main", "--benchmark-json=a.json", "--width", "8", "-n4"])
+    ['-q', '--width', '8']
+    """
+    kept = []
+    waiting = list(given)
+    while waiting:
+        one = waiting.pop(0)
+        name, equals, _ = one.partition("=")
+        if name.startswith(("--formfunc-", "--benchmark-")) or name in (*_LEFT_OUT, *_LEFT_OUT_FLAGS):
+            if not equals and name not in _LEFT_OUT_FLAGS and waiting and not waiting[0].startswith("-"):
+                waiting.pop(0)
+        elif not (one.startswith("-n") and one[2:].isdigit()) and not (one[:2] in ("-k", "-m") and one[2:]):
+            kept.append(one)
+    return kept
+
+
+def note_captured(folder: Path, group: str, source: Any) -> None:
+    """Note which model a group of tests measures."""
+    _note(folder, {"group": group, "source": base64.b64encode(pickle.dumps(source)).decode()})
+
+
+def note_failed(folder: Path, group: str, reason: str) -> None:
+    """Note why a group of tests did not come to measure."""
+    _note(folder, {"group": group, "reason": reason})
+
+
+def _note(folder: Path, entry: dict[str, str]) -> None:
+    with open(folder / _LIST, "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def entries_of_run(folder: Path) -> extensions.Extensions:
+    """Return the added entries of the run that compares, which are used in place of those of the other revision."""
+    entries: extensions.Extensions = pickle.loads((folder / _EXTENSIONS).read_bytes())
+    return entries
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What the other revision's tests measure.
+
+    Attributes:
+        sources: by the tests' group.
+        failures: why a group's test did not come to measure.
+        problem: why nothing could be collected, or an empty text.
+    """
+
+    sources: dict[str, Source]
+    failures: dict[str, str]
+    problem: str
+
+
+def capture_models(side: Side, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
+    """Run another revision's tests up to where they measure.
+
+    Args:
+        side: that revision's code.
+        arguments: pytest's.
+        folder: where to write models; must exist.
+        limit_s: how long all of it may take.
+    """
+    (folder / _EXTENSIONS).write_bytes(pickle.dumps(extensions.current()))
+    harness = link_harness(folder / "harness")  # this revision's plugin, whatever the other revision's import path has
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+    if "PYTEST_DISABLE_PLUGIN_AUTOLOAD" in os.environ:
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+    environment |= {
+        CAPTURE_VARIABLE: str(folder),
+        "PYTHONPATH": os.pathsep.join([str(harness), *(side.sys_path or ())]),
+    }
+    if "PYTEST_ADDOPTS" in os.environ:
+        environment["PYTEST_ADDOPTS"] = shlex.join(without_left_out(shlex.split(os.environ["PYTEST_ADDOPTS"])))
+    command = [sys.executable, "-m", "pytest", *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=side.cwd, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        fine = done.returncode in (0, 5) or (done.returncode == 1 and (folder / _LIST).is_file())
+        problem = "" if fine else _first_error(done.stdout + done.stderr)
+    except subprocess.TimeoutExpired:
+        problem = f"its tests did not come to measure within {limit_s:g}s"
+    return _read(folder, problem)
+
+
+def _read(folder: Path, problem: str) -> Captured:
+    captured = Captured({}, {}, problem)
+    path = folder / _LIST
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        entry = json.loads(line)
+        if "reason" in entry:
+            captured.failures[entry["group"]] = entry["reason"]
+        else:
+            # Pickled by a process that this run started, into a folder of its own.
+            captured.sources[entry["group"]] = pickle.loads(base64.b64decode(entry["source"]))
+    return captured
+
+
+def _first_error(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.startswith(("E  ", "ERROR", "INTERNALERROR"))]
+    return (lines[0].removeprefix("E").strip() if lines else "pytest ended unexpectedly")[:300]

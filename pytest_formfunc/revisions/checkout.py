@@ -1,0 +1,266 @@
+"""Check another git revision out beside the user's tree, and say which code is its."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_formfunc
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.revisions.environment import Environment
+
+_CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
+_SUBMODULE_LIMIT_S = 900
+# Set inside a git hook: they would point git at another tree than the folder it runs in.
+_OTHER_REPOSITORY = frozenset(
+    ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Another revision, checked out.
+
+    Attributes:
+        name: as the user gave it.
+        commit: its full hash.
+        top: the repository's top folder, the user's tree.
+        tree: where it is checked out.
+        dirty: whether the user's tree has changes that no commit holds.
+    """
+
+    name: str
+    commit: str
+    top: Path
+    tree: Path
+    dirty: bool
+
+    @property
+    def title(self) -> str:
+        """Return the name with the short hash, for sentences."""
+        short = self.commit[:10]
+        return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
+
+    def there(self, path: str | Path) -> Path:
+        """Return where a path of the user's tree lies in the other revision; outside of it the path itself.
+
+        What an environment inside the tree holds belongs to both.
+        """
+        given = Path(path).absolute()
+        resolved = given.resolve()
+        for candidate in (given, resolved):
+            if candidate.is_relative_to(self.top) and not is_installed(candidate, self.top):
+                return self.tree / candidate.relative_to(self.top)
+        return given
+
+    def side(
+        self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = (), environment: Environment | None = None
+    ) -> Side:
+        """Return whose code a worker of this revision runs: its own files, an environment's packages.
+
+        Args:
+            sys_path: this process' import path.
+            cwd: its working directory.
+            modules: names of modules that will be imported, beside those that are.
+            environment: whose packages; None for this process' own.
+        """
+        folders = [*_folders_of_imported(self.top), *_folders_of(self.top, modules)]
+        there = [self.there(entry or cwd) for entry in [*folders, *sys_path]]
+        if environment is not None:  # it has packages of its own: only the revision's files are added
+            there = [path for path in there if path.is_relative_to(self.tree)]
+        own_forms = Path(pytest_formfunc.__file__).resolve().parent / "forms"
+        forms = self.there(own_forms)
+        cwd_there = self.there(cwd)
+        return Side(
+            sys_path=tuple(dict.fromkeys(map(str, there))),
+            cwd=str(cwd_there if cwd_there.is_dir() else self.tree),
+            forms=str(forms) if forms != own_forms and (forms / "__init__.py").is_file() else None,
+            environment=environment,
+            trees=(str(self.top), str(self.tree)),
+        )
+
+    def close(self) -> None:
+        """Remove the checkout and what git knows of it; harmless to repeat."""
+        _remove_worktree(self.top, self.tree)
+
+
+def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
+    """Check a revision out into a folder that does not exist yet.
+
+    Args:
+        name: any revision; ``A...`` is the merge base of ``A`` and the current commit. In CI a branch's name means
+            that too: what others have merged since is not this change's doing.
+        root: a folder in the user's repository.
+        into: where to check it out.
+        in_ci: whether this is a build server.
+
+    Raises:
+        BadInput: one sentence: no git, no repository, no such revision, or it can't be checked out.
+    """
+    top = _top(root)
+    dirty = _is_dirty(top, name)
+    base = name.removesuffix("...")
+    commit = _commit(top, base)
+    if name.endswith("...") or (in_ci and _is_branch(top, base)):
+        commit = _merge_base(top, base)
+    try:
+        # Hooks are the user's: one after a checkout might install things into the environment that both sides share.
+        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit,
+             limit_s=_CHECKOUT_LIMIT_S)  # fmt: skip
+    except BadInput as error:
+        _remove_worktree(top, into)
+        raise BadInput(f"--formfunc-against {name}: git cannot check it out: {error}") from None
+    revision = Revision(name, commit, top, into, dirty)
+    try:
+        _check_out_submodules(revision)
+    except BaseException:
+        revision.close()
+        raise
+    return revision
+
+
+def commits_between(root: Path, good: str, bad: str) -> list[str]:
+    """Return the commits after ``good`` up to ``bad``, oldest first, first parents only.
+
+    Raises:
+        BadInput: ``bad`` is no revision, or ``good`` is not among its ancestors.
+    """
+    top = _top(root)
+    last = _commit(top, bad)
+    commits = _git(top, "rev-list", "--first-parent", "--reverse", f"{good}..{last}").split()
+    if not commits or _git(top, "merge-base", good, last, check=False) != good:
+        raise BadInput(f"{good[:10]} is not an ancestor of {bad}: name the revision that had the speedup first")
+    return commits
+
+
+def _top(root: Path) -> Path:
+    try:
+        return Path(_git(root, "rev-parse", "--show-toplevel")).resolve()
+    except FileNotFoundError:
+        raise BadInput("--formfunc-against needs git, which is not installed") from None
+    except BadInput as error:
+        raise BadInput(f"--formfunc-against needs a git repository, and {root} is in none ({error})") from None
+
+
+def _is_dirty(top: Path, name: str) -> bool:
+    try:
+        return bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
+    except BadInput as error:  # a submodule without its repository, say
+        raise BadInput(
+            f"--formfunc-against {name}: git cannot tell the state of {top}, mend what git status says there: {error}"
+        ) from None
+
+
+def _commit(top: Path, name: str) -> str:
+    try:
+        return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except BadInput:
+        pass
+    for remote in ("origin",):  # a build server's checkout has no local branches
+        commit = _git(top, "rev-parse", "--verify", "--quiet", f"{remote}/{name}^{{commit}}", check=False)
+        if commit:
+            return commit
+    raise BadInput(f"--formfunc-against {name}: this repository has no such revision{_shallow_advice(top)}")
+
+
+def _merge_base(top: Path, base: str) -> str:
+    commit = _git(top, "merge-base", "HEAD", _commit(top, base), check=False)
+    if not commit:
+        raise BadInput(
+            f"--formfunc-against {base}: it has no common ancestor with the current commit{_shallow_advice(top)}"
+        )
+    return commit
+
+
+def _is_branch(top: Path, name: str) -> bool:
+    refs = _git(top, "for-each-ref", "--format=%(refname)", f"refs/heads/{name}", f"refs/remotes/origin/{name}")
+    return bool(refs) or name.startswith("origin/")
+
+
+def _shallow_advice(top: Path) -> str:
+    if _git(top, "rev-parse", "--is-shallow-repository", check=False) == "true":
+        return " (the clone is shallow: git fetch --unshallow, or fetch-depth: 0 in actions/checkout)"
+    return ""
+
+
+def _remove_worktree(top: Path, tree: Path) -> None:
+    """Remove a checkout and what git knows of it, a half-made one too, which git holds locked."""
+    _git(top, "worktree", "remove", "--force", "--force", str(tree), check=False, limit_s=_CHECKOUT_LIMIT_S)
+
+
+def _check_out_submodules(revision: Revision) -> None:
+    if not (revision.tree / ".gitmodules").is_file():
+        return
+    try:
+        _git(revision.tree, "submodule", "update", "--init", "--recursive", limit_s=_SUBMODULE_LIMIT_S)
+    except BadInput as error:
+        raise BadInput(f"--formfunc-against {revision.name}: its submodules cannot be checked out: {error}") from None
+
+
+def is_installed(path: Path, top: Path) -> bool:
+    """Return whether a path in the user's tree lies in an environment there rather than among the sources."""
+    if any(part in ("site-packages", "dist-packages") for part in path.parts):
+        return True
+    prefixes = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
+    return any(path.is_relative_to(prefix) for prefix in prefixes if top in prefix.parents)
+
+
+def _folders_of_imported(top: Path) -> list[str]:
+    """Return the import folders of the user's modules that are loaded.
+
+    An editable install may find them by a hook of its own, with no entry in the import path to take over.
+    """
+    loaded = [
+        (name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items()) if "." not in name
+    ]
+    files = [file for name, file in loaded if file and not name.startswith(("test_", "conftest", "__"))]
+    return _import_folders(top, files)
+
+
+def _folders_of(top: Path, modules: Iterable[str]) -> list[str]:
+    """Return the import folders of modules that are not loaded yet. Looking for a top-level one runs no code."""
+    files = []
+    for name in {module.partition(".")[0] for module in modules}:
+        with contextlib.suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(name)
+            files += [spec.origin] if spec and spec.origin else []
+    return _import_folders(top, files)
+
+
+def _import_folders(top: Path, files: Iterable[str]) -> list[str]:
+    paths = [Path(file).resolve() for file in files]
+    return list(
+        dict.fromkeys(
+            str(path.parent.parent if path.name == "__init__.py" else path.parent)
+            for path in paths
+            if path.is_relative_to(top) and not is_installed(path, top)
+        )
+    )
+
+
+def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> str:
+    """Run git in a folder; return what it printed.
+
+    Raises:
+        BadInput: it failed; the first line that it said.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in _OTHER_REPOSITORY}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", *args], cwd=folder, capture_output=True, text=True, check=False, timeout=limit_s, env=environment,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"git {args[0]} did not end within {limit_s:g}s") from None
+    if done.returncode and check:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BadInput(next((line for line in lines if line.startswith(("fatal", "error"))), "git failed")[:300])
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,212 @@
+import numpy as np
+import pytest
+from support.records import record, samples, saved
+
+from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.explain import graph_change
+from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.saved_change import measure_change
+from pytest_formfunc.records import Noise, Samples
+
+THEN = saved(record(0.0025, draw=1))
+CASE = pattern_case("residual", 8, 64)
+
+
+def judge(now, then, threshold, comparisons, history=()):
+    """Judge as a run does, where further launches show the same again."""
+    key = (CASE.id, "openvino")
+    baseline = Baseline("file", {key: then}, {}, {key: (then,)}, {key: (*history, then)})
+    return SavedJudge(baseline, comparisons, lambda *_: now, lambda *_: 0.0).judge(CASE, "openvino", threshold)
+
+
+@pytest.mark.parametrize(
+    ("factor", "status"),
+    [(1.0, "unchanged"), (1.04, "unchanged"), (1.3, "regressed"), (2.0, "regressed"), (0.7, "improved")],
+)
+def test_the_verdict_follows_the_true_change(factor, status):
+    """Losses beyond the threshold are red, gains improved, small changes neither."""
+    verdict = judge(record(0.0025 * factor), THEN, 0.10, comparisons=32)
+    assert verdict.status == status
+    assert verdict.change.low < 1 / factor < verdict.change.high
+
+
+def test_a_loss_below_the_threshold_is_not_red_however_sure():
+    """Real but small is not big enough."""
+    verdict = judge(record(0.0025 * 1.3), THEN, 0.50, comparisons=1)
+    assert verdict.status == "unchanged"
+
+
+def test_a_loss_that_may_be_none_is_not_red_however_big():
+    """Big but unsure is inconclusive."""
+    noisy = record(0.0025 * 1.3, samples=samples(0.0025 * 1.3, scatter=0.7))
+    assert judge(noisy, THEN, 0.10, comparisons=32).status == "inconclusive"
+
+
+def test_a_stricter_level_asks_for_more_evidence():
+    """The chance of any red run is shared out over all comparisons and looks."""
+    sides = (samples(0.010, seed=3), samples(0.0025, seed=4))
+    change = measure_change(sides, [sides])
+    assert change.interval(1e-5).low < change.interval(0.01).low < 1 < change.interval(0.01).high
+
+
+def test_the_assumed_scatter_between_runs_widens_the_interval():
+    """Even exact samples of two runs do not prove a change of a few percent."""
+    exact = (samples(0.010, scatter=0), samples(0.0025, scatter=0))
+    assert 0.90 < measure_change(exact, [exact]).estimate.low < 0.95
+
+
+def pair(log, seed=0):
+    return samples(0.010 * np.exp(log), seed=seed), samples(0.0025, seed=seed + 500)
+
+
+def test_a_noisy_history_widens_the_interval_and_a_calm_one_narrows_it():
+    """Saved runs that moved by 15% teach more caution than the prior, ones that did not teach less."""
+    generator = np.random.default_rng(0)
+    noisy = [pair(move, seed) for seed, move in enumerate(generator.normal(0, 0.15, 20))]
+    calm = [pair(0.0, seed) for seed in range(20)]
+    now, then = pair(0.0, 90), [pair(0.0, 91)]
+    plain = measure_change(now, then).estimate.half_width
+    assert measure_change(now, then, noisy).estimate.half_width > 1.8 * plain
+    assert measure_change(now, then, calm).estimate.half_width < 0.9 * plain
+
+
+def test_one_real_change_in_a_long_history_is_not_taken_for_noise():
+    """Successive differences see a step once."""
+    stepped = [pair(0.0 if seed < 10 else 0.3, seed) for seed in range(20)]
+    now, then = pair(0.0, 90), [pair(0.0, 91)]
+    spread = float(np.std([0.0] * 10 + [0.3] * 10))
+    assert np.sqrt(measure_change(now, then, stepped).noise.variance) < 0.5 * spread
+
+
+def test_several_saved_runs_together_are_surer_than_one():
+    """The noise of the baseline's side averages out."""
+    now, then = pair(0.0, 90), [pair(0.0, seed) for seed in range(5)]
+    assert measure_change(now, then).estimate.half_width < 0.9 * measure_change(now, then[:1]).estimate.half_width
+
+
+def test_a_threshold_that_saved_runs_cannot_judge_is_said():
+    """The smallest loss that would be seen stands beside it, and where that is known from."""
+    verdict = judge(record(0.0025), THEN, 0.02, comparisons=1)
+    assert "a threshold of 2% is finer than saved runs can judge here" in verdict.reason
+    assert "assumed, for few runs are saved" in verdict.reason
+    assert verdict.smallest_change > 0.02
+
+
+def test_unchanged_is_not_said_where_a_great_loss_is_possible():
+    """An interval that reaches to twice the threshold is inconclusive, not green."""
+    noisy = (samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
+    change = measure_change(noisy, [noisy])
+    assert change.estimate.value == pytest.approx(1.0)
+    assert decide(change, 0.05, 0.01) == "inconclusive"
+
+
+def test_the_sentence_names_case_backend_speedups_threshold_and_side():
+    """All that a person needs to act, in one sentence."""
+    verdict = judge(record(0.0050), THEN, 0.10, comparisons=1)
+    for words in (
+        "residual-d8-w64 on openvino lost speedup: 4.0",
+        "now",
+        "(threshold 10%)",
+        "openvino got slower",
+        "ms",
+    ):
+        assert words in verdict.reason
+    assert "\n" not in verdict.reason
+
+
+def test_a_faster_native_side_is_named_as_the_one_that_moved():
+    """The speedup fell, but the accelerated side did not lose anything."""
+    verdict = judge(record(0.0025, native_s=0.005), THEN, 0.10, comparisons=1)
+    assert verdict.status == "regressed"
+    assert "native got faster" in verdict.reason
+
+
+def test_version_and_kernel_changes_are_part_of_the_sentence():
+    """What changed without any noise is said beside what was timed."""
+    now = record(
+        0.0050, host={"cpu": "CPU", "versions": {"openvino": "2"}}, graph={"hash": "b", "kernels": {"ref": 17}}
+    )
+    reason = judge(now, THEN, 0.10, comparisons=1).reason
+    assert "openvino 1 -> 2" in reason
+    assert "kernels changed: brgconv 17 -> 0, ref 0 -> 17" in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"fingerprint": "there"}, "another machine"),
+        ({"threads": 1}, "threads was 2, is 1"),
+        ({"input_shape": (2, 3, 224, 224)}, "input shape was"),
+        ({"seed": 1}, "seed was 0, is 1"),
+        ({"precision": "bf16"}, "precision was f32, is bf16"),
+    ],
+)
+def test_unlike_records_are_not_compared(change, reason):
+    """Machine, threads, input, seed and precision must be those of the baseline."""
+    verdict = judge(record(0.0050, **change), THEN, 0.10, comparisons=1)
+    assert verdict.status == "not comparable"
+    assert verdict.change is None
+    assert reason in verdict.reason
+
+
+def test_an_equal_graph_is_said():
+    """A timing change without a change of the graph is worth knowing."""
+    graph = {"hash": "a", "kernels": {"x": 1}}
+    assert graph_change(graph, graph) == ["the engine executes the same kernels as before"]
+    assert graph_change(None, graph) == []
+
+
+def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
+    """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower mostly.
+
+    As in a run of 32 comparisons, what is suspicious is judged again with ten more launches, at levels that add up.
+    """
+    generator = np.random.default_rng(11)
+
+    def run(factor, launches=20):
+        run_factor = np.exp(generator.normal(0, 0.025))
+        launch = np.exp(generator.normal(0, 0.06, size=(launches, 1)))
+        rounds = np.exp(generator.normal(0, 0.20, size=(launches, 8)))
+        native = (0.010 * run_factor * launch * rounds).tolist()
+        accelerated = np.full((launches, 8), 0.0025 * factor).tolist()
+        return native, accelerated
+
+    def first(sides, launches):
+        return tuple(Samples(tuple(map(tuple, side[:launches])), ()) for side in sides)
+
+    def is_red(now, then):
+        for launches, alpha in ((10, 0.00019), (20, 0.00012)):
+            status = decide(measure_change(first(now, launches), [first(then, 10)]), 0.10, alpha)
+            if status != "inconclusive":
+                break
+        return status == "regressed"
+
+    red = {1.0: 0, 1.3: 0}
+    trials = {1.0: 300, 1.3: 60}
+    for factor, count in trials.items():
+        for _ in range(count):
+            red[factor] += is_red(run(factor), run(1.0))
+    assert red[1.0] == 0
+    assert red[1.3] >= 0.55 * trials[1.3]
+
+
+def test_a_loss_beside_other_work_is_not_red():
+    """A neighbour slows engines unequally; the kernel's run-queue delay tells that it was there."""
+    busy = record(0.0050, noise=Noise(0.1, 0, 0, 0, 0.4))
+    verdict = judge(busy, THEN, 0.10, comparisons=1)
+    assert verdict.status == "inconclusive"
+    assert "waited for a core 20% of the time and 0% then" in verdict.reason
+    huge = judge(record(0.0250, noise=Noise(0.1, 0, 0, 0, 0.4)), THEN, 0.10, comparisons=1)
+    assert huge.status == "regressed"  # tenfold, more than waiting a fifth of the time explains
+    assert judge(record(0.0050, noise=Noise(0.9, 0, 0, 0, 0.05)), THEN, 0.10, comparisons=1).status == "regressed"
+
+
+def test_more_launches_now_make_it_surer():
+    """They shrink what this run's launches scatter, not what runs scatter among each other."""
+    then = [(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
+    few = (samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
+    many = (samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))
+    assert measure_change(many, then).variance < 0.8 * measure_change(few, then).variance
+    assert measure_change(many, then).variance > measure_change(few, then).noise.variance / 2

@@ -1,0 +1,255 @@
+"""The schedule with fake workers and a fake clock; the real ones are in test_workers.py and test_end_to_end.py."""
+
+import numpy as np
+import pytest
+
+from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
+from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
+from pytest_formfunc.stats.allocation import Scatter
+
+QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
+
+
+class Lab:
+    """Fake workers on a fake clock; notes the order of everything."""
+
+    def __init__(self, tmp_path, call_s, outputs=None, die=(), warm_up_s=None):
+        self.call_s = call_s
+        self.warm_up_s = warm_up_s or call_s
+        self.now = 0.0
+        self.notes = []
+        self.die = die
+        self.launches = 0
+        self.tmp_path = tmp_path
+        self.outputs = outputs or {}
+
+    def clock(self):
+        return self.now
+
+    def launch(self, backend, outputs_to, number):
+        self.notes.append(("start", backend))
+        return FakeWorker(self, backend, outputs_to)
+
+    def measurer(self, *backends, **kwargs):
+        return CaseMeasurer(backends, self.launch, self.tmp_path, clock=self.clock, **kwargs)
+
+
+class FakeWorker:
+    def __init__(self, lab, backend, outputs_to):
+        self.lab, self.backend, self.outputs_to = lab, backend, outputs_to
+        self.rounds = 0
+
+    def receive(self, timeout_s=None):
+        self.lab.now += 0.2
+        self.lab.notes.append(("ready", self.backend))
+        if (self.backend, "load") in self.lab.die:
+            raise WorkerDied(f"{self.backend} worker died while loading")
+        files = []
+        for index in range(2):
+            files.append(f"{self.outputs_to}-{index}.npz")
+            values = self.lab.outputs.get(self.backend, [1.0, 2.0, 3.0])
+            np.savez(files[-1], np.asarray(values) + index * self.lab.outputs.get("moves", 1.0))
+        return Ready(0.1, 0.05, self.lab.warm_up_s[self.backend], tuple(files), None, "f32", "CPU")
+
+    def ask(self, message):
+        if message is None:
+            return 1000
+        self.lab.notes.append(("round", self.backend))
+        self.rounds += 1
+        if (self.backend, "round") in self.lab.die and self.rounds == 2:
+            raise WorkerDied(f"{self.backend} worker was killed by SIGSEGV")
+        discard, calls = message.discard, message.calls
+        call_s = self.lab.call_s[self.backend]
+        self.lab.now += (discard + calls) * call_s
+        return Round((call_s,) * calls, QUIET)
+
+    def stop(self):
+        self.lab.notes.append(("stop", self.backend))
+
+
+def test_speedup_is_native_over_accelerated(tmp_path):
+    """Four times faster is 4.0x, known exactly without noise, after the least launches."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert result.speedup("openvino").value == pytest.approx(4.0)
+    assert result.stopped == "precise"
+    assert len(result.series["native"].launches) == 3
+    assert result.series["openvino"].parity.ok
+
+
+def test_backends_take_turns_and_never_run_alone(tmp_path):
+    """Every round has one turn of every backend; two alternate, and each launch begins with the other."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    turns = [backend for what, backend in lab.notes if what == "round"]
+    pairs = list(zip(turns[::2], turns[1::2], strict=True))
+    assert all(set(pair) == {"native", "openvino"} for pair in pairs)
+    assert [turns[launch * 12 : launch * 12 + 12] for launch in range(3)] == [
+        ["native", "openvino"] * 6, ["openvino", "native"] * 6, ["native", "openvino"] * 6,
+    ]  # fmt: skip
+    starts = [backend for what, backend in lab.notes if what == "start"]
+    assert starts[:4] == ["native", "openvino", "openvino", "native"]
+
+
+def test_every_worker_is_stopped(tmp_path):
+    """Each launch ends the workers that it started."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    kinds = [what for what, _ in lab.notes]
+    assert kinds.count("stop") == kinds.count("start") == 6
+
+
+def test_a_tight_budget_ends_after_two_launches_and_says_so(tmp_path):
+    """The budget is the reason that is given."""
+    lab = Lab(tmp_path, {"native": 1.0, "openvino": 0.5})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 5))
+    assert result.stopped == "budget"
+    assert len(result.series["native"].launches) == 2
+
+
+def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
+    """A backend with other outputs has no speedup; native and the honest one go on."""
+    speeds = {"native": 0.008, "openvino": 0.002, "openvino-bf16": 0.001}
+    lab = Lab(tmp_path, speeds, outputs={"openvino": [1.0, 2.5, 3.0]})
+    result = lab.measurer("native", "openvino", "openvino-bf16").measure(Effort(0.03, 60))
+    assert "disagrees with native" in result.failures["openvino"]
+    assert set(result.series) == {"native", "openvino-bf16"}
+    assert all(launch for launch in result.series["openvino-bf16"].launches)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "sentence"),
+    [
+        ({"native": [1.0, float("nan"), 3.0]}, "NaN or infinity"),
+        ({"moves": 0.0}, "ignores its input"),
+    ],
+)
+def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, sentence):
+    """Without a trustworthy native side there is no speedup at all."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, outputs=outputs)
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert sentence in result.failures["native"]
+    assert sentence in result.failures["openvino"]
+    assert not result.series
+
+
+@pytest.mark.parametrize("when", ["load", "round"])
+def test_a_dead_accelerated_worker_leaves_native_measured(tmp_path, when):
+    """Its death is its own failure; native's rows are still there."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("openvino", when)})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert "openvino worker" in result.failures["openvino"]
+    assert set(result.series) == {"native"}
+    assert len(result.series["native"].launches) >= 2
+
+
+@pytest.mark.parametrize("when", ["load", "round"])
+def test_a_dead_native_worker_ends_the_case(tmp_path, when):
+    """There is nothing to be relative to."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("native", when)})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    assert set(result.failures) == {"native", "openvino"}
+    assert "without native" in result.failures["openvino"]
+    assert not result.series
+
+
+def test_more_launches_can_be_asked_for_later(tmp_path):
+    """A second look adds exactly the launches asked for."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    result = measurer.measure_more(MoreLaunches(4))
+    assert len(result.series["native"].launches) == 7
+    assert len(result.series["openvino"].launches) == 7
+
+
+def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
+    """Few where launches differ, many where rounds do; and as before where nothing is said."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.01**2, 0.05**2, 0.05**2)))
+    measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.5**2, 0.01**2, 0.01**2)))
+    result = measurer.measure_more(MoreLaunches(1))
+    assert [len(launch) for launch in result.series["openvino"].launches] == [6, 6, 6, 12, 36, 6]
+
+
+def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
+    """Beside others that load a call takes long: only the first launch knows nothing better."""
+    calls_s = {"native": 0.008, "openvino": 0.001}
+    lab = Lab(tmp_path, calls_s, warm_up_s={"native": 0.008, "openvino": 0.006})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    result = measurer.measure_more(MoreLaunches(1))
+    assert [len(launch[1].calls_s) for launch in result.series["openvino"].launches] == [2, 12, 12, 12]
+    assert {len(turn.calls_s) for launch in result.series["native"].launches for turn in launch} == {2}
+
+
+def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):
+    """On the lab's clock a launch of both takes 0.4 s of loading and its rounds."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer("native", "openvino")
+    measurer.measure(Effort(0.03, 60))
+    began, before = lab.now, 3
+    result = measurer.measure_more(MoreLaunches(20, seconds=3.0))
+    made = len(result.series["native"].launches) - before
+    assert 1 < made < 20
+    assert lab.now - began <= 3.0 < (lab.now - began) * (made + 1) / made
+    result = measurer.measure_more(MoreLaunches(20, seconds=0.0))
+    assert len(result.series["native"].launches) == before + made + 1
+
+
+def test_once_is_one_call_each_with_parity(tmp_path):
+    """With benchmarks disabled each body runs once, and parity is still checked."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60, once=True))
+    assert [len(launch) for launch in result.series["openvino"].launches] == [1]
+    assert len(result.series["openvino"].launches[0][0].calls_s) == 1
+    assert result.series["openvino"].parity.ok
+    assert result.stopped == "once"
+
+
+def test_progress_is_told_before_each_round(tmp_path):
+    """A person can see how far a long case is."""
+    seen = []
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    lab.measurer("native", "openvino", progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
+    assert seen[0] == (1, 0, 6)
+    assert seen[-1] == (3, 5, 6)
+
+
+def test_compile_time_is_taken_alone_and_later_launches_load_side_by_side(tmp_path):
+    """The first two launches start a worker when the other has loaded; the others start all and then wait."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    loading = [note for note in lab.notes if note[0] in ("start", "ready")]
+    kinds = [kind for kind, _ in loading]
+    assert kinds[:8] == ["start", "ready"] * 4
+    assert kinds[8:12] == ["start", "start", "ready", "ready"]
+    assert len(result.series["native"].launches) >= 3
+    assert len(result.series["native"].compile_s) == 2
+
+
+def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
+    """Escalation measures what is in doubt; pairs are made of the launches that both took part in."""
+    names = ("native", "openvino", "native@base", "openvino@base")
+    lab = Lab(tmp_path, dict.fromkeys(names, 0.002))
+    measurer = lab.measurer(*names)
+    measurer.measure(Effort(0.03, 60))
+    before = len(measurer.result.series["native"].launches)
+    result = measurer.measure_more(MoreLaunches(4, only=("openvino", "openvino@base")))
+    assert len(result.series["native"].launches) == before
+    assert len(result.series["openvino"].launches) == before + 4
+    assert [len(side) for side in result.together("openvino", "openvino@base")] == [before + 4] * 2
+    assert [len(side) for side in result.together(*names)] == [before] * 4
+
+
+def test_a_fault_of_the_other_revision_leaves_this_one_measured(tmp_path):
+    """Its native takes its own accelerated side with it, and no more."""
+    names = ("native", "openvino", "native@base", "openvino@base")
+    lab = Lab(tmp_path, dict.fromkeys(names, 0.002), die=[("native@base", "load")])
+    result = lab.measurer(*names).measure(Effort(0.03, 60))
+    assert set(result.series) == {"native", "openvino"}
+    assert set(result.failures) == {"native@base", "openvino@base"}
+    assert "no speedup without native" in result.failures["openvino@base"]

@@ -1,0 +1,153 @@
+"""What the plugin does to a pytest that does not measure: nothing. And what it says of itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.project import heed_ctrl_c, users_environment
+
+from pytest_formfunc.backends import backend_names
+from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.option_specs import OPTIONS
+
+HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.stats")
+
+
+@pytest.mark.parametrize("args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",)])
+def test_a_plain_run_loads_nothing_heavy(project, args):
+    """With the plugin installed, other tests run without torch, openvino or even numpy."""
+    project.write(
+        "conftest.py",
+        "import sys\n\ndef pytest_unconfigure(config):\n"
+        f"    print('LOADED', [name for name in {HEAVY} if name in sys.modules])\n",
+    )
+    project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
+    outcome = project.pytest(*args)
+    assert outcome.code == 0, outcome.text
+    assert outcome.line("LOADED") == "LOADED []"
+    assert "formfunc ==" not in outcome.text
+
+
+def test_strict_markers_and_warnings_as_errors_find_nothing_to_complain_of(bench):
+    """The marker is declared, and a measuring run raises no warning."""
+    outcome = bench.measure(
+        "--strict-markers", "--strict-config", "-W", "error", "--formfunc-patterns", "pointwise", "--formfunc-depths",
+        "1", "--formfunc-widths", "8",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    assert "warning" not in outcome.text
+
+
+def test_every_option_is_in_the_help(project):
+    """Options and ini keys alike."""
+    text = project.pytest("--help").text
+    for spec in OPTIONS:
+        assert f"--formfunc-{spec.name}" in text
+        assert (f"formfunc_{spec.key} " in text) == spec.ini or f"formfunc_{spec.key}" in text
+    assert "--formfunc-list" in text
+
+
+def test_the_marker_is_documented(project):
+    """pytest --markers explains its arguments."""
+    text = project.pytest("--markers").text
+    assert (
+        "@pytest.mark.formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
+        in text
+    )
+
+
+def test_the_fixtures_are_documented(project):
+    """pytest --fixtures has a line for each."""
+    text = project.pytest("--fixtures").text
+    for name in (
+        "formfunc",
+        "formfunc_case",
+        "formfunc_pattern",
+        "formfunc_depth",
+        "formfunc_width",
+        "formfunc_backend",
+    ):
+        assert f"\n{name} -- " in text
+
+
+def test_the_list_has_patterns_backends_and_this_machine(project):
+    """--formfunc-list needs no test and says what can be measured here."""
+    outcome = project.pytest("--formfunc-list")
+    assert outcome.code == 0
+    for name in (*pattern_names(), *backend_names()):
+        assert f"\n  {name} " in outcome.text
+    assert "this machine (fingerprint " in outcome.text
+    assert "native           available" in outcome.text
+
+
+def test_the_list_names_the_extra_of_what_is_missing(project):
+    """A backend that cannot be used is listed with what to install."""
+    project.write(
+        "conftest.py",
+        "import importlib.metadata as m\nreal = m.version\n"
+        "def version(name):\n    if name == 'openvino':\n        raise m.PackageNotFoundError(name)\n    return real(name)\n"
+        "m.version = version\n",
+    )
+    outcome = project.pytest("--formfunc-list")
+    assert 'not available: openvino is not installed (pip install "pytest-formfunc[openvino]")' in outcome.text
+
+
+def servers(cache):
+    """Return the command lines of measuring processes whose environment names this test's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes()
+            where = os.readlink(process / "cwd")
+        except OSError:
+            continue
+        if b"pytest_formfunc.measure.server" in line and where == str(cache):
+            found.append(process.name)
+    return found
+
+
+def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
+    """Interrupted in the second case: pytest's exit code 2, the first case is saved, no process is left."""
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--formfunc-patterns", "pointwise,plain",
+        "--formfunc-depths", "1,2", "--formfunc-widths", "8", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "4s",
+        "--formfunc-precision", "0.01%", f"--formfunc-cache-dir={bench.cache}", "--benchmark-json", "out.json",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command,
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+        env=users_environment(),
+    ) as process:
+        for line in process.stdout:
+            if "d1-w8-1x3x32x32-openvino] PASSED" in line:
+                break
+        time.sleep(1.0)
+        assert servers(bench.folder)
+        os.killpg(process.pid, signal.SIGINT)
+        text = process.stdout.read()
+        assert process.wait(60) == 2, text
+    assert "KeyboardInterrupt" in text
+    end = time.monotonic() + 10
+    while servers(bench.folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not servers(bench.folder)
+    assert ("pointwise-d1-w8-1x3x32x32", "openvino") in bench.records("out.json")
+
+
+def test_the_suite_is_the_matrix_and_figures_run_only_where_they_are_named():
+    """`pytest bench/` must not start an hour of our own figures."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    suite = subprocess.run([*command, "bench"], cwd=root, capture_output=True, text=True, check=True)
+    assert {line.partition("::")[0] for line in suite.stdout.splitlines() if "::" in line} == {"bench/test_forms.py"}
+    named = subprocess.run([*command, "bench/test_layout.py"], cwd=root, capture_output=True, text=True, check=True)
+    assert "bench/test_layout.py::" in named.stdout

@@ -1,0 +1,308 @@
+"""What a user sees, on the real engines: rows, records, baselines, verdicts, faults."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+pytestmark = pytest.mark.alone
+
+PLAIN = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
+CASE = "pointwise-d1-w8-1x3x32x32"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, artifact_cache):
+    """One measured and saved run, for all tests that compare with it."""
+    from support.project import MATRIX, Project
+
+    one = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
+    one.write("pytest.ini", "[pytest]\n")
+    one.write("test_forms.py", MATRIX)
+    args = ["--formfunc-patterns", "pointwise,attention", "--formfunc-depths", "1", "--formfunc-widths", "32"]
+    outcome = one.measure(
+        *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html"
+    )
+    assert outcome.code == 0, outcome.text
+    one.args = args
+    one.outcome = outcome
+    return one
+
+
+def again(saved, tmp_path, *args, change=lambda document: None, **kwargs):
+    """Run once more in a folder of its own, with the saved baseline, calmed and changed as told."""
+    from support.project import MATRIX, Project, calm
+
+    one = Project(tmp_path, saved.cache)
+    one.write("pytest.ini", "[pytest]\n")
+    one.write("test_forms.py", MATRIX)
+    source = saved.saved()[0]
+    document = calm(json.loads(source.read_text()))
+    change(document)
+    one.write(str(source.relative_to(saved.folder)), json.dumps(document))
+    return one, one.measure(*args, "--benchmark-compare", **kwargs)
+
+
+def test_there_is_a_row_for_each_case_and_backend(saved):
+    """pytest-benchmark's table groups native and accelerated rows by case."""
+    text = saved.outcome.text
+    assert "benchmark 'pointwise-d1-w32-1x3x32x32': 2 tests" in text
+    assert "test_form[attention-d1-w32-1x3x32x32-native]" in text
+    assert "test_form[attention-d1-w32-1x3x32x32-openvino]" in text
+    assert "4 passed" in text
+
+
+CONTRACT = {
+    "schema": int, "case": str, "form": dict, "input_shape": list, "batch": int, "seed": int, "backend": str,
+    "native": bool, "precision": str, "device": str, "threads": int, "launches": int, "rounds": int,
+    "iterations": int, "latency_s": dict, "compile_s": float, "first_call_s": float, "peak_rss_bytes": int,
+    "cost": dict, "noise": dict, "samples": list,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["native", "openvino"])
+@pytest.mark.parametrize("kept_data", [True, False], ids=["json", "autosave"])
+def test_every_name_of_the_contract_is_written(saved, backend, kept_data):
+    """Also without --benchmark-save-data, and with figures that fit each other."""
+    path = "out.json" if kept_data else saved.saved()[0]
+    record = saved.records(path)["attention-d1-w32-1x3x32x32", backend]
+    for name, kind in CONTRACT.items():
+        assert isinstance(record[name], kind), name
+    assert record["schema"] == 1
+    assert record["form"] == {"kind": "pattern", "name": "attention", "depth": 1, "width": 32}
+    assert record["input_shape"] == [1, 3, 32, 32]
+    assert record["native"] == (backend == "native")
+    assert record["launches"] == len(record["samples"])
+    assert record["rounds"] == sum(len(launch) for launch in record["samples"])
+    assert record["iterations"] >= record["rounds"]
+    assert record["cost"]["flops"] == 2 * record["cost"]["macs"] > 0
+    latency = record["latency_s"]
+    assert (
+        0 < latency["min"] <= latency["p10"] <= latency["median"] <= latency["p90"] <= latency["p95"] <= latency["p99"]
+    )
+    assert ("speedup" in record) == ("parity" in record) == ("graph" in record) == (backend != "native")
+    if backend == "openvino":
+        assert record["speedup"]["low"] <= record["speedup"]["value"] <= record["speedup"]["high"]
+        assert record["parity"]["ok"] is True
+        assert record["parity"]["output_std"] > 0.01
+        assert sum(record["graph"]["kernels"].values()) > 3
+    assert "verdict" not in record
+
+
+def test_the_saved_statistics_are_those_of_the_samples(saved):
+    """The series that pytest-benchmark tabulates is the measured one, exactly."""
+    for entry in json.loads((saved.folder / "out.json").read_text())["benchmarks"]:
+        rounds = [value for launch in entry["extra_info"]["formfunc"]["samples"] for value in launch]
+        assert entry["stats"]["data"] == rounds
+        assert entry["stats"]["min"] == min(rounds)
+        assert entry["group"] == entry["extra_info"]["formfunc"]["case"]
+        assert entry["options"]["timer"] == "formfunc_clock"
+
+
+def test_the_report_says_speedup_with_interval_and_where_time_went(saved):
+    """One line a case, the mean, best and worst, time and memory; at most 100 columns."""
+    report = saved.outcome.text.partition(" formfunc ==")[2].splitlines()[1:-1]
+    rows = [line for line in report if line.startswith(("pointwise", "attention"))]
+    assert len(rows) == 2
+    values = [float(row.split("x (")[0].split()[-1]) for row in rows]
+    assert values == sorted(values, reverse=True)
+    joined = "\n".join(report)
+    for words in ("geometric mean", "best  ", "worst ", "converted", "measuring", "peak memory"):
+        assert words in joined
+    assert max(map(len, report)) <= 100
+
+
+def test_the_parent_stays_small(saved):
+    """The engines live in the workers: pytest's own process keeps below 300 MB."""
+    line = saved.outcome.line("peak memory: ")
+    assert int(line.split()[2]) < 300
+    assert int(line.split("process, ")[1].split()[0]) > 100
+
+
+def test_the_html_report_is_written(saved):
+    """It names the cases and needs nothing else."""
+    page = (saved.folder / "out.html").read_text()
+    assert "attention-d1-w32-1x3x32x32" in page
+    assert "http" not in page
+
+
+def test_an_unchanged_run_is_compared_and_nothing_is_converted_again(saved, tmp_path):
+    """A second run finds its artifacts and says what it was compared with."""
+    _, outcome = again(saved, tmp_path, *saved.args, "--formfunc-threshold", "90%")
+    assert outcome.code == 0, outcome.text
+    assert "compared with" in outcome.text
+    assert "0 converted, 4 from the cache" in outcome.text
+    assert "verdicts: 2 unchanged" in outcome.text
+
+
+def faster_then(document):
+    """Make the baseline's accelerated side a hundred times as fast as it was."""
+    for entry in document["benchmarks"]:
+        record = entry["extra_info"]["formfunc"]
+        if not record["native"]:
+            for name in ("samples", "samples_low"):
+                record[name] = [[value / 100 for value in launch] for launch in record[name]]
+            for name in ("value", "low", "high"):
+                record["speedup"][name] *= 100
+
+
+def test_lost_speedup_fails_its_test_with_one_sentence(saved, tmp_path):
+    """Case, backend, both speedups with intervals, threshold and the side that moved; JUnit agrees; it is saved."""
+    one, outcome = again(
+        saved, tmp_path, *saved.args, "-k", "pointwise", "--junitxml", "junit.xml", "--benchmark-json", "now.json",
+        change=faster_then,
+    )  # fmt: skip
+    assert outcome.code == 1, outcome.text
+    assert "1 failed, 1 passed" in outcome.text
+    assert "Traceback" not in outcome.text
+    suite = ET.parse(one.folder / "junit.xml").getroot().find("testsuite")
+    assert suite.get("failures") == "1"
+    (failure,) = suite.iter("failure")
+    sentence = failure.get("message")
+    for words in (
+        "pointwise-d1-w32-1x3x32x32 on openvino lost speedup",
+        "then",
+        "now",
+        "threshold 10%",
+        "got slower",
+    ):
+        assert words in sentence
+    assert sentence.count("x (") == 3
+    record = one.records("now.json")["pointwise-d1-w32-1x3x32x32", "openvino"]
+    assert record["verdict"]["status"] == "regressed"
+    assert record["verdict"]["change"]["high"] < 0.5
+
+
+def test_a_gain_is_green_and_said(saved, tmp_path):
+    """Faster than the baseline is improved."""
+
+    def slower_then(document):
+        for entry in document["benchmarks"]:
+            record = entry["extra_info"]["formfunc"]
+            if not record["native"]:
+                for name in ("samples", "samples_low"):
+                    record[name] = [[value * 100 for value in launch] for launch in record[name]]
+
+    _, outcome = again(saved, tmp_path, *saved.args, "-k", "pointwise", change=slower_then)
+    assert outcome.code == 0
+    assert "1 improved" in outcome.text
+
+
+def test_a_looser_threshold_of_the_marker_wins(saved, tmp_path):
+    """A test's own threshold decides for it."""
+    one, _ = again(saved, tmp_path, "--collect-only")
+    one.write(
+        "test_forms.py",
+        "import pytest\n\n@pytest.mark.formfunc(threshold='99.9%')\n"
+        "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n",
+    )
+    document = json.loads(one.saved()[0].read_text())
+    faster_then(document)
+    one.saved()[0].write_text(json.dumps(document))
+    outcome = one.measure(*saved.args, "-k", "pointwise", "--benchmark-compare")
+    assert outcome.code == 0, outcome.text
+
+
+def test_new_and_missing_are_listed_and_red_when_strict(saved, tmp_path):
+    """What only one side has is never passed over."""
+    args = ["--formfunc-patterns", "pointwise,fire", "--formfunc-depths", "1", "--formfunc-widths", "32"]
+    one, outcome = again(saved, tmp_path, *args, "--formfunc-threshold", "90%")
+    assert outcome.code == 0, outcome.text
+    assert "new: fire-d1-w32-1x3x32x32 on openvino" in outcome.text
+    assert "missing: attention-d1-w32-1x3x32x32 on openvino" in outcome.text
+    strict = one.measure(
+        *args,
+        "--formfunc-threshold",
+        "90%",
+        "--benchmark-compare",
+        "--formfunc-strict",
+        "--junitxml",
+        "junit.xml",
+    )
+    assert strict.code == 1
+    assert "2 failed, 4 passed" in strict.text  # the fourth: all that was asked for was judged
+    suite = ET.parse(one.folder / "junit.xml").getroot().find("testsuite")
+    assert suite.get("failures") == "2"
+
+
+def test_another_machine_is_not_compared_said_once_and_red_when_strict(saved, tmp_path):
+    """Neither milliseconds nor ratios of unlike machines are compared."""
+
+    def elsewhere(document):
+        for entry in document["benchmarks"]:
+            entry["extra_info"]["formfunc"]["host"]["cpu"] = "Other CPU"
+            entry["extra_info"]["formfunc"]["fingerprint"] = "another"
+
+    one, outcome = again(saved, tmp_path, *saved.args, change=elsewhere)
+    assert outcome.code == 0
+    assert outcome.text.count("not comparable: the baseline is from another machine") == 1
+    assert "cpu 'Other CPU' then" in outcome.text
+    strict = one.measure(*saved.args, "--benchmark-compare", "--formfunc-strict")
+    assert strict.code == 1
+    assert "2 failed, 3 passed" in strict.text
+
+
+def test_no_baseline_is_one_line_and_green_locally(bench):
+    """A first run has nothing to compare with; it says how to get it."""
+    outcome = bench.measure(*PLAIN, "--benchmark-compare")
+    assert outcome.code == 0
+    assert "save one with --benchmark-autosave; nothing was compared" in outcome.text
+
+
+def test_only_selected_tests_are_measured(bench):
+    """-k chooses rows; native is measured with an accelerated row even when its own row is not wanted."""
+    outcome = bench.measure(*PLAIN, "-k", "openvino", "--benchmark-json", "out.json")
+    assert "1 passed, 1 deselected" in outcome.text
+    record = bench.records("out.json")[CASE, "openvino"]
+    assert record["speedup"]["value"] > 0
+    assert record["native_samples"]
+    native = bench.measure(*PLAIN, "-k", "native", "--benchmark-json", "native.json")
+    assert native.code == 0
+    assert set(bench.records("native.json")) == {(CASE, "native")}
+
+
+def test_collect_only_measures_nothing(bench):
+    """Ids can be listed without starting an engine."""
+    outcome = bench.pytest("--collect-only", "-q", *PLAIN)
+    assert outcome.code == 0
+    assert "test_forms.py::test_form[pointwise-d1-w8-native]" in outcome.text
+    assert "formfunc ==" not in outcome.text
+
+
+def test_without_pytest_benchmark_it_still_measures_and_reports(bench):
+    """-p no:benchmark takes the table away, not the measurement."""
+    outcome = bench.measure(*PLAIN, "-p", "no:benchmark")
+    assert outcome.code == 0, outcome.text
+    assert "2 passed" in outcome.text
+    assert "geometric mean" in outcome.text
+
+
+def test_disabled_benchmarks_run_once_with_parity(bench):
+    """--benchmark-disable claims no speedup."""
+    outcome = bench.measure(*PLAIN, "--benchmark-disable")
+    assert outcome.code == 0, outcome.text
+    assert "2 passed" in outcome.text
+    assert "no speedup is claimed" in outcome.text
+    assert not re.search(r"\dx \(", outcome.text)  # in no row either
+
+
+def test_skipped_benchmarks_start_no_engine(bench):
+    """--benchmark-skip is pytest-benchmark's and is obeyed."""
+    outcome = bench.measure(*PLAIN, "--benchmark-skip")
+    assert "2 skipped" in outcome.text
+    assert "formfunc ==" not in outcome.text
+
+
+def test_a_named_architecture_is_measured(bench):
+    """Under its name, alone: no pattern is measured unless asked for."""
+    outcome = bench.measure(
+        "--formfunc-architectures", "squeezenet1_1", "--formfunc-input", "1x3x64x64", "--benchmark-json", "out.json"
+    )
+    assert outcome.code == 0, outcome.text
+    records = bench.records("out.json")
+    assert set(records) == {("squeezenet1_1-1x3x64x64", "native"), ("squeezenet1_1-1x3x64x64", "openvino")}
+    record = records["squeezenet1_1-1x3x64x64", "openvino"]
+    assert record["form"] == {"kind": "architecture", "name": "squeezenet1_1"}
+    assert record["cost"]["params"] == 1_235_496
+    assert record["parity"]["ok"]

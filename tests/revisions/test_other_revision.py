@@ -1,0 +1,275 @@
+"""Side by side with another revision, as a user does it: real git, real engines, small networks.
+
+What is said and what is left behind is checked here; how well it judges is `bench/test_gate_quality.py`.
+"""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.project import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
+
+import pytest_formfunc
+
+LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
+
+
+def left_behind(project):
+    """Return what a run left in the repository: worktrees beside the user's, and changes of files."""
+    trees = git(project.folder, "worktree", "list").splitlines()[1:]
+    return trees + git(project.folder, "status", "--porcelain").splitlines()
+
+
+@pytest.mark.alone
+def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository):
+    """The other revision's model is that of its code: its kernels and operators differ, and the sentence says how."""
+    repository.write("src/mynets/net.py", NET.format(out=8).replace("nn.ReLU()", "nn.ReLU(), nn.Conv2d(16, 16, 1)"))
+    outcome = repository.measure("--formfunc-against", "v1", "-s", "--benchmark-json=out.json", *LIGHT)
+    assert outcome.code == 0, outcome.text
+    sentence = outcome.text[outcome.text.index("VERDICT") :].splitlines()[0]
+    assert "against v1 (" in sentence
+    assert "operators changed: conv2d 2 -> 3" in sentence
+    assert re.search(r"MACs 1\.\d+M -> 1\.\d+M", sentence)
+    assert "side by side: the working tree, with uncommitted changes against v1" in " ".join(outcome.text.split())
+    record = repository.records("out.json")["test_net.py::test_net", "openvino"]
+    assert record["verdict"]["looks"] >= 1
+    assert record["verdict"]["change"]["low"] < record["verdict"]["change"]["high"]
+    assert record["against"]["commit"] == git(repository.folder, "rev-parse", "v1")
+    assert len(record["against"]["samples"]) >= len(record["against"]["native_samples"]) >= 2
+    assert record["against"]["speedup"]["low"] < record["against"]["speedup"]["high"]
+    (repository.folder / "out.json").unlink()
+    assert left_behind(repository) == ["M src/mynets/net.py"]
+
+
+@pytest.mark.alone
+def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
+    """Names of layers are no difference."""
+    renamed = NET.format(out=8).replace("self.body", "self.trunk")
+    repository.write("src/mynets/net.py", renamed)
+    outcome = repository.measure("--formfunc-against", "v1", "-s", *LIGHT)
+    assert outcome.code == 0, outcome.text
+    assert "the engine executes the same kernels" in outcome.text
+    assert "operators changed" not in outcome.text
+
+
+@pytest.mark.alone
+def test_a_factory_is_compared_and_its_loss_is_red(repository):
+    """A planted loss on this side only: a failed test with one sentence, and no traceback."""
+    factory = ["--formfunc-model", "mynets.net:build"]
+    repository.write("test_forms.py", MATRIX)
+    outcome = repository.measure(
+        *factory, "test_forms.py", "--formfunc-against", "v1", "--formfunc-plant", "openvino=300%", "-rf", "-vv",
+        "--formfunc-threshold", "20%", "--formfunc-escalation", "5s", "--formfunc-budget", "2s",
+    )  # fmt: skip
+    assert outcome.code == 1, outcome.text
+    assert "Traceback" not in outcome.text
+    assert re.search(
+        r"mynets\.net:build-1x3x32x32 on openvino lost speedup against v1 \(\w{10}\): .* there, .* here, a change of "
+        r".*\(threshold 20%\); openvino .* ms, slower.*the same kernels as before, so it took 4 times the evidence",
+        " ".join(outcome.text.split()),
+    )  # fmt: skip
+    assert left_behind(repository) == ["?? test_forms.py"]
+
+
+@pytest.mark.alone
+def test_what_only_one_revision_has_is_new_or_missing(repository):
+    """Listed, green; red when strict."""
+    repository.write("test_net.py", OWN_TEST.replace("test_net(", "test_renamed("))
+    outcome = repository.measure("--formfunc-against", "v1", *LIGHT)
+    assert outcome.code == 0, outcome.text
+    assert "new: test_net.py::test_renamed on openvino" in outcome.text
+    assert "missing: test_net.py::test_net" in outcome.text
+    strict = repository.measure("--formfunc-against", "v1", "--formfunc-strict", *LIGHT)
+    assert strict.code == 1
+    assert "2 failed" in strict.text
+    assert "test_net.py::test_net is missing: v1" in " ".join(strict.text.split())
+
+
+def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(repository):
+    """Its last test being one of the matrix does not make its own model a new one."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print") + MATRIX)
+    outcome = repository.measure(
+        "test_net.py", "--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-model", "mynets.net:build"
+    )
+    assert outcome.code == 0, outcome.text
+    assert "2 unchanged" in outcome.text
+
+
+def test_a_factory_that_the_other_revision_lacks_is_new(repository):
+    """A module or a function that came since."""
+    repository.write("test_forms.py", MATRIX)
+    repository.write("src/mynets/late.py", NET.format(out=8))
+    outcome = repository.measure("--formfunc-model", "mynets.late:build", "test_forms.py", "--formfunc-against", "v1")
+    assert outcome.code == 0, outcome.text
+    assert "new: mynets.late:build-1x3x32x32 on openvino" in outcome.text
+
+
+@pytest.mark.parametrize("kind", ["factory", "own test"])
+def test_a_revision_whose_code_does_not_import_is_said_in_one_sentence(repository, kind):
+    """Not comparable, with what it raised; red when strict."""
+    repository.write("src/mynets/net.py", "raise RuntimeError('half a commit')\n")
+    git(repository.folder, "commit", "-qam", "broken")
+    repository.write("src/mynets/net.py", NET.format(out=8))
+    repository.write("test_forms.py", MATRIX)
+    args = ["test_net.py"] if kind == "own test" else ["test_forms.py", "--formfunc-model", "mynets.net:build"]
+    outcome = repository.measure(*args, "--formfunc-against", "HEAD", *LIGHT)
+    assert outcome.code == 0, outcome.text
+    assert "1 not comparable" in outcome.text
+    assert "RuntimeError: half a commit" in " ".join(outcome.text.split())
+    assert "Traceback" not in outcome.text
+    strict = repository.measure(*args, "--formfunc-against", "HEAD", "--formfunc-strict", *LIGHT)
+    assert strict.code == 1
+
+
+@pytest.mark.parametrize(
+    ("against", "sentence"),
+    [
+        ("nonsense", "--formfunc-against nonsense: this repository has no such revision"),
+        ("v1..main", "this repository has no such revision"),
+    ],
+)
+def test_a_revision_that_is_none_is_wrong_usage(repository, against, sentence):
+    """Exit 4, before anything is measured."""
+    outcome = repository.measure("--formfunc-against", against)
+    assert outcome.code == 4, outcome.text
+    assert sentence in outcome.text
+    assert "passed" not in outcome.text
+
+
+def test_outside_of_a_repository_it_is_wrong_usage(bench):
+    """One sentence."""
+    outcome = bench.measure("--formfunc-patterns", "pointwise", "--formfunc-against", "main")
+    assert outcome.code == 4, outcome.text
+    assert "--formfunc-against needs a git repository" in outcome.text
+
+
+def test_two_comparisons_at_once_are_wrong_usage(repository):
+    """Side by side, or with a saved run."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    assert repository.measure("--benchmark-autosave").code == 0
+    outcome = repository.measure("--formfunc-against", "v1", "--benchmark-compare")
+    assert outcome.code == 4, outcome.text
+    assert "choose one of them" in outcome.text
+
+
+UNFUSED = ("return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())")
+
+
+def test_the_graph_gate_is_red_without_timing_and_silent_for_a_renamed_layer(repository):
+    """Deterministic: an operator that does not fuse is named; names of layers are nothing."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    repository.write("src/mynets/net.py", NET.format(out=8).replace(*UNFUSED))
+    red = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "-rf", "-vv")
+    assert red.code == 1, red.text
+    text = " ".join(red.text.split())
+    assert "test_net.py::test_net on openvino executes a worse graph than v1" in text
+    assert "kernels executed" in text
+    assert "sort 0 -> 1" in text
+    repository.write("src/mynets/net.py", NET.format(out=8).replace("self.body", "self.trunk"))
+    green = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-strict")
+    assert green.code == 0, green.text
+    assert "1 unchanged" in green.text
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [("loss", 0), ("inconclusive", 1), ("no-gain", 1), ("gain", 0), ("loss,no-gain", 1)]
+)
+def test_what_fails_is_a_setting(repository, fail_on, code):
+    """A graph that only timing can judge is inconclusive: shown, and red where asked."""
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    repository.write("src/mynets/net.py", NET.format(out=8).replace("Conv2d(16, 8", "Conv2d(16, 9"))
+    outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-fail-on", fail_on)
+    assert "1 inconclusive" in outcome.text, outcome.text
+    assert outcome.code == code
+
+
+def test_strict_is_red_where_less_was_judged_than_asked(repository):
+    """Skipped or deselected tests, and a run in which nothing is timed."""
+    second = OWN_TEST.replace("print", "0 and print").replace(
+        "    torch.manual_seed(0)", "    import pytest; pytest.skip()"
+    )
+    repository.write("test_more.py", second.replace("test_net(", "test_skipped("))
+    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
+    graph = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
+    lenient = repository.measure(*graph)
+    assert lenient.code == 0, lenient.text
+    assert "not judged: test_more.py::test_skipped on openvino" in lenient.text
+    strict = repository.measure(*graph, "--formfunc-strict", "-rf", "-vv")
+    assert strict.code == 1
+    text = " ".join(strict.text.split())
+    assert "the comparison with v1" in text
+    assert "1 of 2 have no verdict (test_more.py::test_skipped on openvino)" in text
+    deselected = repository.measure(*graph, "--formfunc-strict", "-k", "test_net", "test_net.py", "test_more.py")
+    assert "1 measuring tests were deselected" in " ".join(deselected.text.split())
+    assert deselected.code == 1
+    disabled = repository.measure("--formfunc-against", "v1", "--formfunc-strict", "--benchmark-disable", "test_net.py")
+    assert disabled.code == 1
+    assert "1 of 1 have no verdict" in " ".join(disabled.text.split())
+
+
+@pytest.mark.alone
+def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
+    """An absolute budget is the user's own, judged by the interval."""
+    slow = OWN_TEST.replace("def test_net", "import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us')\ndef test_net")
+    repository.write("test_net.py", slow)
+    outcome = repository.measure("-rf", "-vv")
+    assert outcome.code == 1
+    assert "above the max_latency of 0.001 ms" in " ".join(outcome.text.split())
+
+
+@pytest.mark.alone
+def test_nothing_stays_after_ctrl_c(repository):
+    """The checkout and the workers go with the run, however it ends."""
+    repository.write("test_forms.py", MATRIX)
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_forms.py", "--formfunc-against", "v1",
+            "--formfunc-model", "mynets.net:build", "--formfunc-budget", "60s", "--formfunc-precision", "0.1%",
+            "--formfunc-input", "1x3x32x32", f"--formfunc-cache-dir={repository.cache}",
+        ],
+        cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(git(repository.folder, "worktree", "list").splitlines()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(git(repository.folder, "worktree", "list").splitlines()) == 2
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, text
+    assert left_behind(repository) == ["?? test_forms.py"]
+
+
+def test_the_bundled_patterns_of_another_revision_are_its_own(tmp_path, project):
+    """In this plugin's own repository the other revision's forms are built by its code, the harness stays ours."""
+    repository = tmp_path / "plugin"
+    package = Path(pytest_formfunc.__file__).parent
+    shutil.copytree(package, repository / "pytest_formfunc", ignore=shutil.ignore_patterns("__pycache__"))
+    shared = repository / "pytest_formfunc" / "forms" / "block.py"
+    text = shared.read_text()
+    (repository / "test_forms.py").write_text(MATRIX)
+    (repository / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "one")
+    # The other revision's harness would not even import: only its forms are asked for.
+    (repository / "pytest_formfunc" / "run.py").write_text("raise RuntimeError('the other harness')\n")
+    shared.write_text(text.replace("partial(nn.ReLU, inplace=True)", "partial(nn.Hardswish, inplace=True)"))
+    assert shared.read_text() != text
+    git(repository, "commit", "-qam", "changed")
+    shutil.copy(package / "run.py", repository / "pytest_formfunc" / "run.py")
+    shared.write_text(text)
+    project.folder = repository
+    outcome = project.measure(
+        "--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "16", "--formfunc-against",
+        "HEAD", "--benchmark-json=out.json", *LIGHT, env={"PYTHONPATH": str(repository)},
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    record = project.records("out.json")["plain-d1-w16-1x3x32x32", "openvino"]
+    assert "operators changed: hardswish" in record["verdict"]["reason"]
+    assert "relu_ 0 ->" in record["verdict"]["reason"]

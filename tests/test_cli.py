@@ -1,0 +1,157 @@
+"""The pytest-formfunc command, as a process of its own, on runs saved by real engines."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support.project import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
+
+from pytest_formfunc.cli import _why_incomplete
+
+
+def command(folder, *args):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_formfunc.cli", *map(str, args)],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=240, env=users_environment(),
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, artifact_cache):
+    """Two saved runs of one form, their scatter made small; a third is the first one made slower by hand, thirtyfold."""
+    project = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_forms.py", MATRIX)
+    forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
+    for name in ("one", "two"):
+        outcome = project.measure(*forms, f"--benchmark-json={name}.json")
+        assert outcome.code == 0, outcome.text
+        path = project.folder / f"{name}.json"
+        path.write_text(json.dumps(calm(json.loads(path.read_text()))))
+    document = json.loads((project.folder / "one.json").read_text())
+    for entry in document["benchmarks"]:
+        record = entry["extra_info"]["formfunc"]
+        if not record["native"]:
+            for key in ("samples", "samples_low"):
+                record[key] = [[30 * value for value in launch] for launch in record[key]]
+            record["speedup"] = {key: record["speedup"][key] / 30 for key in ("value", "low", "high")}
+    project.write("slow.json", json.dumps(document))
+    project.write("broken.json", "{")
+    return project.folder
+
+
+def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
+    """One line a verdict, and how many of each."""
+    red = command(runs, "compare", "one.json", "slow.json", "--threshold", "20%")
+    assert red.returncode == 1, red.stdout
+    assert "regressed: pointwise-d1-w8-1x3x32x32 on openvino lost speedup" in red.stdout
+    assert red.stdout.splitlines()[-1] == "verdicts: 1 regressed"
+    green = command(runs, "compare", "one.json", "one.json")
+    assert green.returncode == 0
+    assert "1 regressed" not in green.stdout
+
+
+def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
+    """A case of the earlier run is not in the later one: listed, and red only under --strict."""
+    document = json.loads((runs / "one.json").read_text())
+    extra = json.loads(json.dumps(document["benchmarks"]))
+    for entry in extra:
+        entry["extra_info"]["formfunc"]["case"] = "gone-d1-w8"
+    (runs / "more.json").write_text(json.dumps({**document, "benchmarks": document["benchmarks"] + extra}))
+    for first, second, gap in (("more.json", "one.json", "missing"), ("one.json", "more.json", "new")):
+        lenient = command(runs, "compare", first, second)
+        assert lenient.returncode == 0
+        assert gap in lenient.stdout
+        strict = command(runs, "compare", first, second, "--strict")
+        assert strict.returncode == 1
+        assert f"--strict does not pass: there are cases that are {gap}" in strict.stderr
+    assert command(runs, "compare", "one.json", "one.json", "--strict").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "missing", "fault"),
+    [
+        ({"unchanged", "inconclusive"}, [], ""),
+        ({"inconclusive"}, [], "every verdict is inconclusive"),
+        ({"unchanged", "not comparable"}, [], "there are cases that are not comparable"),
+        ({"inconclusive", "new"}, [("a", "openvino")], "there are cases that are new, missing"),
+    ],
+)
+def test_what_strict_does_not_pass(statuses, missing, fault):
+    """One unsure verdict may be noise; nothing but unsure ones is no comparison."""
+    assert _why_incomplete(statuses, missing) == fault
+
+
+def test_show_prints_a_saved_run(runs):
+    """Case, backend, both latencies, the speedup with its interval."""
+    done = command(runs, "show", "one.json")
+    assert done.returncode == 0
+    assert "pointwise-d1-w8-1x3x32x32 on openvino" in done.stdout
+    assert "geometric mean" in done.stdout
+
+
+def test_history_says_how_speedups_moved(runs):
+    """Runs, first and last speedup, scatter, and the smallest loss that a comparison would see."""
+    done = command(runs, "history", "one.json", "two.json")
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in done.stdout.splitlines() if line.startswith("pointwise"))
+    assert row.split()[3] == "2"
+    assert row.rstrip().endswith("%")
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["compare", "one.json", "broken.json"], "broken.json is corrupt"),
+        (["compare", "one.json", "absent.json"], "absent.json cannot be read"),
+        (["compare", "one.json", "one.json", "--threshold", "lots"], "threshold 'lots' is not a percentage"),
+        (["compare", "one.json"], "the following arguments are required: NOW.json"),
+        (["history"], "the following arguments are required: RUN.json"),
+        (["show", "."], "cannot be read"),
+        (["bisect", "a", "b"], "needs a git repository"),
+        (["shwo"], "invalid choice"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_4(runs, args, sentence):
+    """No traceback, whatever is given."""
+    done = command(runs, *args)
+    assert done.returncode == 4
+    assert sentence in done.stderr
+
+
+def test_bisect_finds_the_commit_that_lost_the_graph(project):
+    """Five commits, the third brings an operator that does not fuse; one before it does not import."""
+    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
+    project.write(".gitignore", "__pycache__\n.formfunc_cache\n")
+    project.write("src/mynets/__init__.py", "")
+    project.write("test_net.py", OWN_TEST.replace('print("VERDICT"', 'print("VERDICT", result) if False else (""'))
+    git(project.folder, "init", "-q", "-b", "main")
+    good = NET.format(out=8)
+    bad = good.replace(
+        "return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())"
+    )
+    commits = []
+    for text in (good, good + "# a note\n", "raise RuntimeError\n", bad, bad + "# another\n"):
+        project.write("src/mynets/net.py", text)
+        git(project.folder, "add", "-A")
+        git(project.folder, "commit", "-qm", "x")
+        commits.append(git(project.folder, "rev-parse", "HEAD"))
+    done = command(
+        project.folder, "bisect", commits[0], "HEAD", "--", "test_net.py", "--formfunc-gate=graph",
+        "--formfunc-input=1x3x32x32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert commits[3] in last
+    assert commits[1] not in last
+    assert commits[4] not in last
+    assert f"{commits[4][:10]} lost it" in done.stdout
+    assert git(project.folder, "status", "--porcelain") == ""
+    assert len(git(project.folder, "worktree", "list").splitlines()) == 1
+    upside_down = command(project.folder, "bisect", "HEAD", commits[0])
+    assert upside_down.returncode == 4
+    assert "is not an ancestor of" in upside_down.stderr
