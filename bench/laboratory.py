@@ -13,7 +13,8 @@ from pytest_formfunc.cases import Case
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import WorkerLike
-from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.schedule import plan_turn, turn_of_round
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import Estimate
@@ -38,8 +39,8 @@ class Laboratory:
     @contextmanager
     def worker(self, case: Case, prepared: Prepared, backend: str) -> Iterator[tuple[WorkerLike, float]]:
         """Give a loaded worker and the seconds of its last warm-up call."""
-        launch = launcher(self.server, {False: Part(case.source, prepared)}, case.seed, {})
-        worker = launch(backend, str(self.scratch / backend), 0)
+        launch = launcher(self.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
+        worker = launch(Participant(backend), str(self.scratch / backend), 0)
         try:
             yield worker, worker.receive().settled_call_s
         finally:

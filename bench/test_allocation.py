@@ -18,12 +18,11 @@ import numpy as np
 import pytest
 from laboratory import Laboratory
 
-from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.measure import case_measurer as measuring
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
-from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.participants import base_of
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.schedule import STEADY_ROUNDS, plan_turn, round_seconds, steady_rounds, turn_order
 from pytest_formfunc.stats import trimmed_mean
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
@@ -35,6 +34,7 @@ TIME_S = 20.0
 MANY = STEADY_ROUNDS[1]
 ROUNDS = (4, 6, 12, 24, MANY)
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
+HERE = Participant("openvino")
 LEFT_OUT = {"an eighth": 1 / 8, "a quarter": 1 / 4, "three eighths": 3 / 8, "all but the middle": 1 / 2}
 
 
@@ -54,18 +54,18 @@ class Launches:
     """Launches of one form against itself; the log ratios of their rounds, by the order of turns."""
 
     def __init__(self, laboratory, case):
-        part = Part(case.source, laboratory.prepare(case))
-        launch = launcher(laboratory.server, {False: part, True: part}, case.seed, {})
-        names = [NATIVE, "openvino"]
-        self._measurer = CaseMeasurer([*names, *map(base_of, names)], launch, laboratory.scratch)
+        side = PreparedSide(case.source, laboratory.prepare(case))
+        launch = launcher(laboratory.server, {Side.HERE: side, Side.THERE: side}, case.seed, {})
+        self._pair = (HERE, HERE.counterpart)
+        participants = [HERE.native, HERE, HERE.native.counterpart, HERE.counterpart]
+        self._measurer = CaseMeasurer(participants, launch, laboratory.scratch)
         self._measurer.measure(Effort(0.03, 1.0))
-        self._pair = ("openvino", base_of("openvino"))
         self.alternating, self.turning = [], []
         self.load_s = self.spent_s = 0.0
 
     def more(self, count, logs):
         result = self._measurer.result
-        first, load_s, spent_s = len(result.series["openvino"].launches), result.load_s, result.spent_s
+        first, load_s, spent_s = len(result.series[HERE].launches), result.load_s, result.spent_s
         only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)  # asks for as many as there may be
         self._measurer.measure_more(MoreLaunches(count, self._pair, scatter=only_rounds_scatter))
         self.load_s += result.load_s - load_s
@@ -75,7 +75,9 @@ class Launches:
     def found(self):
         made = len(self.alternating) + len(self.turning)
         load_s = self.load_s / made
-        calls_s = [float(np.median(np.concatenate(side))) for side in self._measurer.result.together(*self._pair)]
+        calls_s = [
+            float(np.median(np.concatenate(launches))) for launches in self._measurer.result.together(*self._pair)
+        ]
         return SimpleNamespace(
             logs=np.array(self.alternating),
             turning=np.array(self.turning),

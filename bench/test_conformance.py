@@ -15,6 +15,7 @@ from support.conformance import NAMES, Preparer, run_once, smallest_case, unavai
 
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.workers import WorkerServer
 
 
@@ -36,11 +37,11 @@ def test_engines_run_patterns(tmp_path, capsys):
                 if refused is not None and not refused.startswith("its converter raises"):
                     outcomes[name]["unsupported"] += 1
                     outcomes[name][f"{pattern}: {refused}"] = 0
-                elif refused is not None or name in result.failures:
-                    bad.append(f"{name} on {pattern}: {refused or result.failures[name]}")
+                elif refused is not None or Participant(name) in result.failures:
+                    bad.append(f"{name} on {pattern}: {refused or result.failures[Participant(name)]}")
                 else:
                     outcomes[name]["passes"] += 1
-                    worst[name] = min(worst[name], result.series[name].parity.sqnr_db)
+                    worst[name] = min(worst[name], result.series[Participant(name)].parity.sqnr_db)
     finally:
         server.close()
     with capsys.disabled():

@@ -20,10 +20,12 @@ from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
-from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.stats import trimmed_mean
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
+OPENVINO = Participant("openvino")
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
 FORMS = [
     ("fire", 2), ("residual_bottleneck", 8), ("channel_shuffle", 8), ("depthwise_separable", 2), ("plain", 8),
@@ -77,8 +79,8 @@ def one_run(scratch, case):
     laboratory = Laboratory(scratch)
     try:
         prepared = laboratory.prepare(case)
-        launch = launcher(laboratory.server, {False: Part(case.source, prepared)}, case.seed, {})
-        result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.0001, BUDGET_S))
+        launch = launcher(laboratory.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
+        result = CaseMeasurer([OPENVINO.native, OPENVINO], launch, scratch).measure(Effort(0.0001, BUDGET_S))
     finally:
         laboratory.server.close()
     calls = {
@@ -141,7 +143,7 @@ def test_what_scatters_and_where_the_time_goes(runs, capsys):
             load_s = fmean(result.load_s / len(calls["native"]) for calls, result in done)
             round_s = (fmean(spent) / launches - load_s) / rounds
             best = math.sqrt(load_s / round_s * within / between) if between > 0 else math.inf
-            claimed = fmean(result.speedup("openvino").half_width for _, result in done)
+            claimed = fmean(result.speedup(OPENVINO).half_width for _, result in done)
             print(
                 f"limits: {name:35} {math.sqrt(within):.3f} / {math.copysign(math.sqrt(abs(between)), between):+.3f}; "
                 f"{launches:.1f} of {rounds} rounds; load {load_s:.2f} s a launch, {round_s * 1e3:.0f} ms a round; "

@@ -24,18 +24,17 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 from statistics import fmean, median, stdev
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from laboratory import Laboratory, bound
 
-from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import MOST_LAUNCHES, SideBySideJudge
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
-from pytest_formfunc.measure.launch import Part, launcher
-from pytest_formfunc.measure.participants import base_of
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
@@ -57,45 +56,34 @@ while True:
     time.sleep(generator.expovariate(1 / 0.3))
 """
 
+HERE = Participant("openvino")
+
 
 class Trial:
-    """One case, measured against itself; what a judge asks of a run."""
+    """One case, measured against itself."""
 
     def __init__(self, laboratory, case, prepared, loss, *, native_differs):
-        part = Part(case.source, prepared)
+        side = PreparedSide(case.source, prepared)
         program = {**prepared.program, "digest": "another"} if native_differs else prepared.program
-        self.other = replace(part, prepared=replace(prepared, program=program))
-        launch = launcher(laboratory.server, {False: part, True: part}, case.seed, {"openvino": loss} if loss else {})
-        names = [NATIVE, "openvino"]
-        self.part = part
-        self.measurer = CaseMeasurer([*names, *map(base_of, names)], launch, laboratory.scratch)
+        self.prepared, self.prepared_there = prepared, replace(prepared, program=program)
+        sides = {Side.HERE: side, Side.THERE: side}
+        launch = launcher(laboratory.server, sides, case.seed, {HERE: loss} if loss else {})
+        self.key = (case.id, HERE.backend)
+        participants = [HERE.native, HERE, HERE.native.counterpart, HERE.counterpart]
+        self.measurer = CaseMeasurer(participants, launch, laboratory.scratch)
 
     def measure(self):
         return self.measurer.measure(Effort(0.03, 2 * BUDGET_S))
 
-    def measurement(self, case):
-        return self.measurer.result
+    def evidence(self):
+        """Return what the judge looks at."""
+        result = self.measurer.result
+        return Evidence(self.key, lambda: None, result, self.prepared, self.prepared_there, self.look_again)
 
-    def own_part(self, case):
-        return self.part
-
-    def other_part(self, case):
-        return self.other
-
-    def look_again(self, case, more):
+    def look_again(self, more):
         began = time.monotonic()
         self.measurer.measure_more(more)
         return time.monotonic() - began
-
-
-class Pass:
-    """The trials of one pass of a scenario; they share a judge."""
-
-    def __init__(self):
-        self.trials = {}
-
-    def __getattr__(self, name):
-        return lambda case, *args: getattr(self.trials[case.id], name)(case, *args)
 
 
 def mann_whitney_p(first, second):
@@ -188,7 +176,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     unknown = [name for name in ONLY if name.removesuffix(DOUBLE) not in LOSSES]
     assert not unknown, f"FORMFUNC_ONLY names {unknown}: there are {list(LOSSES)}, each also with {DOUBLE!r} after it"
     laboratory = Laboratory(tmp_path)
-    same_code = SimpleNamespace(title="the same code", version_changes=())
+    same_code = OtherSide("the same code", "HEAD", "0" * 40)
     cases = [pattern_case(pattern, depth, 64) for pattern, depth in FORMS]
     prepared = {case.id: laboratory.prepare(case) for case in cases}
     tally, last = Tally(), {}
@@ -205,20 +193,19 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
             laboratory = Laboratory(tmp_path)
             this_pass = {}
             for scenario in scenarios:
-                group = Pass()
-                judge = SideBySideJudge(group, same_code, len(cases), ESCALATION_S)
+                judge = SideBySideJudge(same_code, len(cases), ESCALATION_S)
                 for case in generator.sample(cases, len(cases)):
                     began = time.monotonic()
-                    trial = group.trials[case.id] = Trial(
+                    trial = Trial(
                         laboratory, case, prepared[case.id], LOSSES[scenario.removesuffix(DOUBLE)],
                         native_differs=scenario.endswith(DOUBLE),
                     )  # fmt: skip
                     first = trial.measure()
-                    tally.launch_s.append(first.spent_s / len(first.series[NATIVE].launches))
-                    verdict = judge.judge(case, "openvino", THRESHOLD)
+                    tally.launch_s.append(first.spent_s / len(first.series[HERE.native].launches))
+                    verdict = judge.judge(trial.evidence(), THRESHOLD).verdict
                     tally.add(scenario, case, verdict, time.monotonic() - began)
                     if scenario.startswith("unchanged"):
-                        now = np.concatenate(trial.measurer.result.series["openvino"].per_round(0.5))
+                        now = np.concatenate(trial.measurer.result.series[HERE].per_round(0.5))
                         if case.id in last:
                             said = others_say(now, last[case.id])
                             tally.others.update(compared=1, median=said[0], asv=said[1])

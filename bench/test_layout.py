@@ -15,9 +15,11 @@ from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
-from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
 
 RUNS = int(os.environ.get("FORMFUNC_REPEATS", "8"))
+OPENVINO = Participant("openvino")
 BUDGET_S = 3.0
 
 
@@ -26,13 +28,15 @@ def one_run(scratch, case, *, shake):
     laboratory = Laboratory(scratch)
     try:
         prepared = laboratory.prepare(case)
-        launch = launcher(laboratory.server, {False: Part(case.source, prepared)}, case.seed, {}, shake=shake)
-        result = CaseMeasurer(["native", "openvino"], launch, scratch).measure(Effort(0.001, BUDGET_S))
+        launch = launcher(
+            laboratory.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {}, shake=shake
+        )
+        result = CaseMeasurer([OPENVINO.native, OPENVINO], launch, scratch).measure(Effort(0.001, BUDGET_S))
     finally:
         laboratory.server.close()
-    turns = [turn for rounds in result.series["native"].launches for turn in rounds]
+    turns = [turn for rounds in result.series[OPENVINO.native].launches for turn in rounds]
     faults = sum(turn.disturbance.page_faults for turn in turns) / sum(len(turn.calls_s) for turn in turns)
-    return result.speedup("openvino"), faults
+    return result.speedup(OPENVINO), faults
 
 
 @pytest.mark.parametrize(("pattern", "depth"), [("large_kernel_depthwise", 2), ("residual_bottleneck", 8)])

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_formfunc.backends import NATIVE, backend_entry, backend_names
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.forms.architectures import architecture_entry, architecture_names
+from pytest_formfunc.forms.architectures import architecture_entry
 from pytest_formfunc.forms.input_specs import Call, format_call, image
-from pytest_formfunc.forms.patterns import check_width, pattern_names
+from pytest_formfunc.forms.patterns import check_width
 from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, Source
 from pytest_formfunc.forms.stem import check_input_shape
 from pytest_formfunc.forms.users import UserModel, shape_of, source_of
 from pytest_formfunc.units import format_shape
 
 DEFAULT_INPUT = (1, 3, 224, 224)
-DEFAULT_DEPTHS = (2, 8)
-DEFAULT_WIDTHS = (64,)
 
 
 @dataclass(frozen=True)
@@ -135,50 +130,3 @@ def image_shape(call: Call) -> tuple[int, ...]:
 
 def _suffix(input_shape: tuple[int, ...]) -> str:
     return "" if input_shape == DEFAULT_INPUT else f"-{format_shape(input_shape)}"
-
-
-def check_names(given: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
-    """Return the names without repeats.
-
-    Raises:
-        BadInput: one is unknown; the sentence has its near matches.
-    """
-    for name in given:
-        if name in known:
-            continue
-        if not known:
-            raise BadInput(f"unknown {what} {name!r}: this version has none")
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        near += [one for one in known if name and name in one and one not in near][:3]
-        hint = f"did you mean {' or '.join(near)}" if near else f"known are {', '.join(known)}"
-        raise BadInput(f"unknown {what} {name!r}: {hint}? (--formfunc-list shows all)")
-    if not given:
-        raise BadInput(f"no {what} is given: name at least one of {', '.join(known)}")
-    return tuple(dict.fromkeys(given))
-
-
-def check_patterns(names: Sequence[str]) -> tuple[str, ...]:
-    """Check pattern names; see `check_names`."""
-    return check_names(names, pattern_names(), "pattern")
-
-
-def check_architectures(names: Sequence[str]) -> tuple[str, ...]:
-    """Check architecture names, ``all`` for every one; see `check_names`."""
-    return architecture_names() if list(names) == ["all"] else check_names(names, architecture_names(), "architecture")
-
-
-def check_backends(names: Sequence[str]) -> tuple[str, ...]:
-    """Check backend names, native left out: it is always measured; see `check_backend_names`."""
-    return tuple(name for name in check_backend_names(names) if name != NATIVE)
-
-
-def check_backend_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names without repeats; one may name a device: ``openvino@GPU``. See `check_names`.
-
-    Raises:
-        BadInput: one is unknown, or names a device where none can be named. Whether the device is there is asked later.
-    """
-    check_names([name.partition("@")[0] for name in names], backend_names(), "backend")
-    for name in names:
-        backend_entry(name)
-    return tuple(dict.fromkeys(names))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import FormfuncError
-from pytest_formfunc.gate.baseline import Baseline, Key, parse_baseline
+from pytest_formfunc.gate.baseline import read_baseline
+from pytest_formfunc.gate.completeness import why_runs_differ
+from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.units import parse_fraction
@@ -74,56 +76,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(path: Path) -> Baseline:
-    try:
-        return parse_baseline(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormfuncError(f"{path} cannot be read: {error}") from None
-
-
 def _compare(given: argparse.Namespace) -> int:
     threshold = parse_fraction(given.threshold, what="threshold")
-    then, now = _read(given.then), _read(given.now)
+    then, now = read_baseline(given.then), read_baseline(given.now)
     keys = [key for key, record in now.records.items() if not record.native]
-    comparisons = sum(key in then.records for key in keys)
-    judge = SavedJudge(then, comparisons, lambda case, backend: now.records.get((case.id, backend)), lambda *_: 0.0)
+    judge = SavedJudge(then, comparisons=sum(key in then.records for key in keys))
     verdicts = {}
-    for case_id, backend in keys:
-        case = Case(case_id, {}, source=None, input_shape=(), seed=0)  # type: ignore[arg-type]  # nothing is measured
-        verdicts[case_id, backend] = judge.judge(case, backend, threshold)
+    for key in keys:
+        judgement = judge.judge(Evidence(key, record=functools.partial(now.records.get, key)), threshold)
+        if judgement is not None:
+            verdicts[key] = judgement.verdict
     missing = [key for key, record in then.records.items() if not record.native and key not in now.records]
     for line in render_verdicts(verdicts, missing):
         print(line)
-    statuses = {verdict.status for verdict in verdicts.values() if verdict is not None}
+    statuses = {verdict.status for verdict in verdicts.values()}
     if statuses <= {"new", "not comparable"}:
         raise FormfuncError(
             f"nothing of {given.now} can be compared with {given.then}: name runs of one machine and suite"
         )
     if "regressed" in statuses:
         return EXIT_REGRESSED
-    if given.strict and (fault := _why_incomplete(statuses, missing)):
+    if given.strict and (fault := why_runs_differ(statuses, missing)):
         print(f"pytest-formfunc: the comparison is incomplete, which --strict does not pass: {fault}", file=sys.stderr)
         return EXIT_INCOMPLETE
     return 0
 
 
-def _why_incomplete(statuses: Collection[str], missing: Sequence[Key]) -> str:
-    """Return a clause where less was judged than both runs hold; empty where all was."""
-    gaps = [status for status in ("new", "not comparable") if status in statuses]
-    gaps += ["missing"] if missing else []
-    if gaps:
-        return f"there are cases that are {', '.join(gaps)}"
-    return "every verdict is inconclusive" if set(statuses) == {"inconclusive"} else ""
-
-
 def _show(given: argparse.Namespace) -> int:
-    for line in render_saved(_read(given.file)):
+    for line in render_saved(read_baseline(given.file)):
         print(line)
     return 0
 
 
 def _history(given: argparse.Namespace) -> int:
-    for line in render_history([_read(path) for path in given.files]):
+    for line in render_history([read_baseline(path) for path in given.files]):
         print(line)
     return 0
 

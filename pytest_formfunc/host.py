@@ -13,11 +13,10 @@ import json
 import math
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pytest_formfunc.backends import distributions
 
 _ISA_FLAGS = (
     "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8", "asimd", "sve", "bf16",
@@ -30,21 +29,9 @@ def allowed_cores() -> int:
 
 
 def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float:
-    """Return the CPU quota in cores, infinite where there is none (cgroup v2 ``cpu.max``, v1 ``cfs_quota_us``).
-
-    Every level from this process' own group up to the root can limit it.
-    """
-    groups = {"": root}
-    with contextlib.suppress(OSError):
-        for line in membership.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers in ("", "cpu,cpuacct", "cpu"):
-                base = root if controllers == "" else root / "cpu"
-                for parent in [Path(path), *Path(path).parents]:
-                    groups[f"{base}{parent}"] = base / str(parent).lstrip("/")
-    groups["v1"] = root / "cpu"
+    """Return the CPU quota in cores, infinite where there is none (cgroup v2 ``cpu.max``, v1 ``cfs_quota_us``)."""
     quota = math.inf
-    for group in groups.values():
+    for group in _cgroups(root, membership, ("cpu", "cpu,cpuacct")):
         with contextlib.suppress(OSError, ValueError):
             limit, period = (group / "cpu.max").read_text().split()
             if limit != "max":
@@ -74,7 +61,7 @@ def memory_limit(
     The container's: cgroup v2 ``memory.max``, v1 ``memory.limit_in_bytes``, of this process' group and those above it.
     """
     found = []
-    for group in _cgroups(root, membership, "memory"):
+    for group in _cgroups(root, membership, ("memory",)):
         for name in ("memory.max", "memory.limit_in_bytes"):
             with contextlib.suppress(OSError, ValueError):
                 found.append(MemoryLimit(int((group / name).read_text()), "the container's limit"))
@@ -85,14 +72,20 @@ def memory_limit(
     return min(found, key=lambda limit: limit.bytes, default=None)
 
 
-def _cgroups(root: Path, membership: Path, controller: str) -> list[Path]:
-    """Return the folders of this process' control group and of every group above it, by either version."""
-    groups = [root, root / controller]
+def _cgroups(root: Path, membership: Path, controllers: tuple[str, ...]) -> list[Path]:
+    """Return the folders of this process' control group and of every group above it, each of which can limit it.
+
+    Args:
+        root: where the control groups are mounted.
+        membership: the file that names this process' groups.
+        controllers: the names that version 1 may list the wanted controller under; its folder has the first one.
+    """
+    groups = [root, root / controllers[0]]
     with contextlib.suppress(OSError):
         for line in membership.read_text(encoding="utf-8").splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers in ("", controller):
-                base = root if controllers == "" else root / controller
+            _, listed, path = line.split(":", 2)
+            if listed == "" or listed in controllers:
+                base = root if listed == "" else root / controllers[0]
                 groups += [base / str(parent).lstrip("/") for parent in [Path(path), *Path(path).parents]]
     return list(dict.fromkeys(groups))
 
@@ -134,16 +127,16 @@ def llc_bytes() -> int:
     return best[1]
 
 
-def describe_host() -> dict[str, Any]:
-    """Return the machine and the versions, as JSON."""
-    return _describe_host(distributions())
-
-
 @functools.cache
-def _describe_host(engines: tuple[str, ...]) -> dict[str, Any]:
+def describe_host(packages: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the machine and the versions, as JSON.
+
+    Args:
+        packages: distributions whose versions are wanted beside this project's own and what it stands on.
+    """
     name, isa, generation = _cpu()
     versions = {"python": platform.python_version()}
-    for package in (*engines, "pytest-formfunc", "pytest-benchmark", "numpy"):
+    for package in (*packages, "pytest-formfunc", "pytest-benchmark", "numpy"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {
@@ -162,7 +155,7 @@ def _describe_host(engines: tuple[str, ...]) -> dict[str, Any]:
 _IDENTITY = ("cpu", "cpu_generation", "isa", "cores", "llc_bytes", "system", "machine")
 
 
-def fingerprint(host: dict[str, Any]) -> str:
+def fingerprint(host: Mapping[str, Any]) -> str:
     """Digest what must be equal before speedups of two runs may be compared."""
     identity = json.dumps({key: host.get(key) for key in _IDENTITY}, sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:12]

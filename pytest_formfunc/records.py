@@ -1,25 +1,38 @@
-"""What is written: frozen records, and the JSON contract that tools outside rely on.
+"""What is known of one case on one backend: frozen records, and the JSON contract that tools outside rely on.
 
-Everything under ``extra_info["formfunc"]`` is made and read here. ``SCHEMA`` counts breaking changes: names may be
-added without raising it, never renamed or removed.
+Everything under ``extra_info["formfunc"]`` is made and read here. ``SCHEMA`` counts breaking changes:
+names may be added without raising it, never renamed or removed.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.json_reading import (
+    read_dataclass,
+    read_flag,
+    read_latencies,
+    read_number,
+    read_number_or_none,
+    read_object,
+    read_text,
+    read_whole,
+)
 from pytest_formfunc.stats import Estimate
 
 SCHEMA = 1
-NATIVE_ENGINE = "native"  # what stands for native unless told
+NATIVE_ENGINE = "native"  # the engine that is measured as native by default
+
+Key = tuple[str, str]  # case id, backend
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How closely an engine's outputs match native's (see `pytest_formfunc.parity`)."""
+    """How closely an engine's outputs match native's, as `pytest_formfunc.parity` computes it."""
 
     ok: bool
     max_abs_error: float
@@ -48,14 +61,15 @@ class Noise:
         page_faults_per_call: minor and major.
         involuntary_switches: in all counted rounds.
         steal_fraction: time that the hypervisor took / wall time, over all cores.
-        native_run_delay_fraction: the first of native's rounds, which took turns with these.
+        native_run_delay_fraction: the first of native's rounds, which took turns with these; None in runs that an
+            early version saved.
     """
 
     run_delay_fraction: float
     page_faults_per_call: float
     involuntary_switches: int
     steal_fraction: float
-    native_run_delay_fraction: float = 0.0
+    native_run_delay_fraction: float | None = None
 
 
 @dataclass(frozen=True)
@@ -162,14 +176,41 @@ class Record:
         return len(self.samples.median)
 
     @property
-    def native_run_delay_fraction(self) -> float:
-        """Return the time that native's threads waited for a core / wall time."""
-        return self.noise.native_run_delay_fraction
+    def key(self) -> Key:
+        """Return what the record is found by in a run."""
+        return self.case, self.backend
+
+    @property
+    def title(self) -> str:
+        """Return what the record is called in sentences."""
+        return f"{self.case} on {self.backend}"
+
+    @property
+    def once(self) -> bool:
+        """Return whether each side was called only once, so that nothing was timed."""
+        return self.stopped == "once"
 
     @property
     def rounds(self) -> int:
         """Return how many turns were measured, all launches together."""
         return sum(len(launch) for launch in self.samples.median)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Record:
+        """Read the contract's object.
+
+        Raises:
+            BadInput: it is not ours, of another schema, or damaged; a clause to follow the file's name.
+        """
+        if not isinstance(data, dict):
+            raise BadInput("holds a formfunc entry that is not an object")
+        schema = data.get("schema")
+        if schema != SCHEMA:
+            raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
+        try:
+            return _read_record(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the contract's object; every figure finite, or null."""
@@ -230,92 +271,6 @@ class Record:
         return out
 
 
-@dataclass(frozen=True)
-class BaselineRecord:
-    """The part of a saved record that a comparison needs."""
-
-    case: str
-    backend: str
-    native: bool
-    input_shape: tuple[int, ...]
-    seed: int
-    precision: str
-    threads: int
-    speedup: Estimate | None
-    samples: Samples
-    native_samples: Samples | None
-    host: dict[str, Any]
-    fingerprint: str
-    graph: dict[str, Any] | None
-    native_run_delay_fraction: float | None
-    native_engine: str
-
-    @property
-    def launches(self) -> int:
-        """Return how many fresh processes were measured."""
-        return len(self.samples.median)
-
-    @classmethod
-    def from_json(cls, data: Any) -> BaselineRecord:
-        """Read the contract's object.
-
-        Raises:
-            BadInput: not ours, another schema, or damaged; a clause to follow the file's name.
-        """
-        if not isinstance(data, dict):
-            raise BadInput("holds a formfunc entry that is not an object")
-        schema = data.get("schema")
-        if schema != SCHEMA:
-            raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
-        try:
-            native_samples = None
-            samples = _samples(data["samples"], data["samples_low"])
-            if "native_samples" in data:
-                native_samples = _samples(data["native_samples"], data["native_samples_low"])
-                if len(native_samples.median) != len(samples.median):
-                    raise ValueError("native has another number of launches")
-            host, graph = dict(data["host"]), data.get("graph")
-            if not isinstance(host.get("versions", {}), dict):
-                raise TypeError("host.versions is no object")
-            if graph is not None and not (isinstance(graph, dict) and isinstance(graph["kernels"], dict)):
-                raise TypeError("graph is none")
-            return cls(
-                case=str(data["case"]),
-                backend=str(data["backend"]),
-                native=bool(data["native"]),
-                input_shape=tuple(int(size) for size in data["input_shape"]),
-                seed=int(data["seed"]),
-                precision=str(data["precision"]),
-                threads=int(data["threads"]),
-                speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
-                samples=samples,
-                native_samples=native_samples,
-                host=host,
-                fingerprint=str(data["fingerprint"]),
-                graph=graph,
-                native_run_delay_fraction=data["noise"].get("native_run_delay_fraction"),
-                native_engine=str(data.get("native_engine", NATIVE_ENGINE)),  # absent in runs of a first version
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
-
-
-def _samples(medians: Any, lows: Any) -> Samples:
-    def read(launches: Any) -> tuple[tuple[float, ...], ...]:
-        out = tuple(tuple(float(value) for value in launch) for launch in launches)
-        if not out or not all(launch and all(0 < value < math.inf for value in launch) for launch in out):
-            raise ValueError("samples that are empty or no latencies")
-        return out
-
-    return Samples(read(medians), read(lows))
-
-
-def _read_estimate(data: dict[str, Any]) -> Estimate:
-    """Read what `_estimate_json` wrote: an end that is null is open."""
-    values = {**data, "low": data["low"] or 0.0, "high": math.inf if data["high"] is None else data["high"]}
-    return Estimate(**values)
-
-
 def _estimate_json(estimate: Estimate) -> dict[str, Any]:
     return _finite(asdict(estimate))
 
@@ -324,3 +279,92 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
     }
+
+
+# Names that are computed from others as a record is written.
+_DERIVED = ("schema", "launches", "rounds", "samples_low", "native_samples_low", "throughput_per_s")
+
+
+def _read_record(data: Mapping[str, Any]) -> Record:
+    """Read the object that `Record.to_json` wrote, of this version or an earlier one."""
+    samples = Samples(read_latencies(data["samples"]), read_latencies(data["samples_low"]))
+    native_samples = None
+    if "native_samples" in data:
+        native_samples = Samples(read_latencies(data["native_samples"]), read_latencies(data["native_samples_low"]))
+        if len(native_samples.median) != len(samples.median):
+            raise ValueError("native has another number of launches")
+    known = {field.name for field in fields(Record)} | set(_DERIVED)
+    return Record(
+        case=read_text(data, "case"),
+        backend=read_text(data, "backend"),
+        precision=read_text(data, "precision"),
+        device=read_text(data, "device"),
+        fingerprint=read_text(data, "fingerprint"),
+        stopped=read_text(data, "stopped"),
+        batch=read_whole(data, "batch"),
+        seed=read_whole(data, "seed"),
+        threads=read_whole(data, "threads"),
+        iterations=read_whole(data, "iterations"),
+        peak_rss_bytes=read_whole(data, "peak_rss_bytes"),
+        compile_s=read_number(data, "compile_s"),
+        first_call_s=read_number(data, "first_call_s"),
+        form=read_object(data, "form"),
+        input_shape=tuple(read_whole({"input_shape": size}, "input_shape") for size in data["input_shape"]),
+        native=read_flag(data, "native"),
+        latency_s=read_dataclass(Latency, data["latency_s"]),
+        cost={name: read_whole(data["cost"], name) for name in read_object(data, "cost")},
+        noise=read_dataclass(Noise, data["noise"]),
+        samples=samples,
+        host=_read_host(data),
+        native_engine=read_text(data, "native_engine") if "native_engine" in data else NATIVE_ENGINE,
+        inferences=read_whole(data, "inferences") if "inferences" in data else 1,
+        settings=read_object(data, "settings") if "settings" in data else {},
+        facts={name: value for name, value in data.items() if name not in known},
+        speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
+        native_samples=native_samples,
+        parity=_read_parity(data["parity"]) if "parity" in data else None,
+        graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
+        against=_read_counterpart(data["against"]) if "against" in data else None,
+        verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
+    )
+
+
+def _read_estimate(data: Any) -> Estimate:
+    """Read an estimate: an end that is null is open."""
+    low = read_number_or_none(data, "low")
+    high = read_number_or_none(data, "high")
+    return read_dataclass(Estimate, data, low=low or 0.0, high=math.inf if high is None else high)
+
+
+def _read_parity(data: Any) -> Parity:
+    """Read a parity check: an SQNR that is null is infinite, for the outputs were equal."""
+    sqnr_db = read_number_or_none(data, "sqnr_db")
+    return read_dataclass(Parity, data, sqnr_db=math.inf if sqnr_db is None else sqnr_db)
+
+
+def _read_verdict(data: Any) -> Verdict:
+    return read_dataclass(
+        Verdict, data, change=_read_estimate(data["change"]) if data.get("change") is not None else None
+    )
+
+
+def _read_counterpart(data: Any) -> Counterpart:
+    return read_dataclass(
+        Counterpart,
+        data,
+        speedup=_read_estimate(data["speedup"]),
+        **{name: read_latencies(data[name]) for name in ("samples", "own_samples", "native_samples")},
+    )
+
+
+def _read_graph(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict) or not isinstance(data["kernels"], dict) or "hash" not in data:
+        raise TypeError("graph must be an object with a hash and kernels")
+    return data
+
+
+def _read_host(data: Mapping[str, Any]) -> dict[str, Any]:
+    host = read_object(data, "host")
+    if not isinstance(host.get("versions", {}), dict):
+        raise TypeError("host.versions is no object")
+    return host

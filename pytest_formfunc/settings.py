@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pytest_formfunc import cases
+from pytest_formfunc import cases, names
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.calibration import check_calibration
 from pytest_formfunc.errors import BadInput
@@ -16,10 +15,10 @@ from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.option_specs import FAIL_ON, MARKER_ARGUMENTS
+from pytest_formfunc.option_specs import FAIL_ON
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
-BEST = "best"  # in place of backends: every one that is to be had here
+BEST = "best"  # in place of backends: every one that is available here
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Settings:
     """What one run was asked to do. Times in seconds, percents as fractions.
 
     Attributes that do not speak for themselves:
-        best: whether every backend that is to be had was asked for; ``backends`` is then filled in once that is known.
+        best: whether every available backend was asked for; ``backends`` is empty until `with_backends` names them.
     """
 
     patterns: tuple[str, ...]
@@ -58,6 +57,10 @@ class Settings:
     against_env: str
     baseline: str
     escalation_s: float
+
+    def with_backends(self, names: tuple[str, ...]) -> Settings:
+        """Return settings that measure these backends."""
+        return replace(self, backends=names)
 
     def for_architectures(self, names: tuple[str, ...]) -> Settings:
         """Return settings whose cases are these architectures, or those of them that the user asked for."""
@@ -98,24 +101,24 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         raw: one text for each of `option_specs.OPTIONS`, by key; ``strict`` is empty or anything else for yes.
         root: the project's root folder.
         in_ci: whether this is a build server.
-        lenient: leave models out that cannot be, as where the names are those of another revision.
+        lenient: leave invalid models out, for names that another revision's tests give.
 
     Raises:
-        BadInput: one sentence about the first value that cannot be.
+        BadInput: one sentence about the first invalid value.
     """
     core_limit = allowed_cores()
     threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
     best = BEST in _names(raw["backends"])
     if best and _names(raw["backends"]) != [BEST]:
-        raise BadInput("--formfunc-backends best stands alone: it tries every backend that is to be had")
+        raise BadInput("--formfunc-backends best stands alone: it tries every backend that is available")
     settings = Settings(
         patterns=_patterns(raw),
         depths=_numbers(raw["depths"], "depth"),
         widths=_numbers(raw["widths"], "width"),
-        backends=() if best else cases.check_backends(_names(raw["backends"])),
+        backends=() if best else names.check_backends(_names(raw["backends"])),
         best=best,
-        native=cases.check_backend_names([raw["native"].strip()])[0],
-        architectures=cases.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
+        native=names.check_backend_names([raw["native"].strip()])[0],
+        architectures=names.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
         calls=parse_calls(raw["input"]) if raw["input"] else (None,),
@@ -126,8 +129,8 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         budget_s=parse_seconds(raw["budget"], what="budget"),
         timeout_s=parse_seconds(raw["timeout"], what="timeout"),
         threshold=parse_fraction(raw["threshold"], what="threshold"),
-        gate=cases.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
-        fail_on=_fail_on(_names(raw["fail_on"])),
+        gate=names.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
+        fail_on=names.check_names(_names(raw["fail_on"]), FAIL_ON, "kind of verdict"),
         strict=_flag(raw["strict"], "strict"),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
@@ -168,53 +171,11 @@ def _calibration(raw: Mapping[str, str], root: Path) -> str:
 
 
 def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the patterns; every one unless told, none where other forms were asked for instead."""
-    names = _names(raw["patterns"])
-    if names == ["all"]:
+    """Return the patterns: by default every one, or none where other forms were asked for."""
+    given = _names(raw["patterns"])
+    if given == ["all"]:
         return () if raw["model"] or raw["architectures"] else pattern_names()
-    return cases.check_patterns(names)
-
-
-def check_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the arguments of ``@pytest.mark.formfunc`` and convert their units.
-
-    Raises:
-        BadInput: an unknown argument, or a value that cannot be.
-    """
-    if args:
-        raise BadInput(f"takes no positional arguments, only {', '.join(MARKER_ARGUMENTS)}")
-    checks: dict[str, Callable[[Any], Any]] = {
-        "architectures": lambda value: cases.check_architectures(_texts(value, "architectures")),
-        "threshold": lambda value: parse_fraction(value, what="threshold"),
-        "backends": lambda value: cases.check_backends(_texts(value, "backends")),
-        "min_speedup": _min_speedup,
-        "max_latency": lambda value: parse_seconds(value, what="max_latency"),
-        "fail_on": lambda value: _fail_on(_texts(value, "fail_on")),
-    }
-    cases.check_names(list(kwargs) or ["threshold"], MARKER_ARGUMENTS, "argument")
-    return {name: checks[name](value) for name, value in kwargs.items()}
-
-
-def _texts(value: Any, what: str) -> list[str]:
-    """Return one name, or a list of them, as a list."""
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{what} {value!r} is no list of names: write {what}=['one', 'another']")
-    return list(names)
-
-
-def _fail_on(names: Sequence[str]) -> tuple[str, ...]:
-    return cases.check_names(names, FAIL_ON, "kind of verdict")
-
-
-def _min_speedup(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise BadInput(f"min_speedup {value!r} is not a ratio: give a positive number like 2.0")
-    return number
+    return names.check_patterns(given)
 
 
 def _names(text: str) -> list[str]:
@@ -257,6 +218,6 @@ def _slow_down(text: str) -> dict[str, float]:
     slow_down = {}
     for part in _names(text):
         name, _, fraction = part.partition("=")
-        cases.check_backend_names([name])
+        names.check_backend_names([name])
         slow_down[name] = parse_fraction(fraction, what="planted slow-down", high=10.0)
     return slow_down

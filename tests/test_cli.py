@@ -7,7 +7,7 @@ import sys
 import pytest
 from support.project import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
 
-from pytest_formfunc.cli import _why_incomplete
+from pytest_formfunc.gate.completeness import why_runs_differ
 
 
 def command(folder, *args):
@@ -82,7 +82,7 @@ def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
 )
 def test_what_strict_does_not_pass(statuses, missing, fault):
     """One unsure verdict may be noise; nothing but unsure ones is no comparison."""
-    assert _why_incomplete(statuses, missing) == fault
+    assert why_runs_differ(statuses, missing) == fault
 
 
 def test_show_prints_a_saved_run(runs):

@@ -93,12 +93,12 @@ def test_added_names_are_known_until_they_are_replaced():
         assert backend_entry("three").added
         assert backend_entry("three@GPU").added
         assert not backend_entry("native").added
-        assert "cloudpickle" in describe_host()["versions"]
+        assert "cloudpickle" in describe_host(distributions())["versions"]
         assert "json" in preload_modules()
     finally:
         extensions.use(Extensions())
     assert (pattern_names(), backend_names(), distributions()) == before
-    assert "cloudpickle" not in describe_host()["versions"]
+    assert "cloudpickle" not in describe_host(distributions())["versions"]
 
 
 @pytest.fixture

@@ -6,17 +6,32 @@ import pytest
 from support.records import record
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.records import BaselineRecord, Parity
+from pytest_formfunc.records import Counterpart, Parity, Record, Verdict
 from pytest_formfunc.stats import Estimate
 
 
-def test_what_is_written_is_read_back():
-    """All that a comparison needs survives JSON."""
-    made = record(0.0025)
-    read = BaselineRecord.from_json(json.loads(json.dumps(made.to_json())))
-    for name in ("case", "backend", "native", "input_shape", "seed", "precision", "threads", "speedup", "samples"):
-        assert getattr(read, name) == getattr(made, name)
-    assert read.native_samples == made.native_samples
+def full_record():
+    """Return a record with every part that a record can have."""
+    estimate = Estimate(2.0, 0.0, math.inf, n=1)
+    counterpart = Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), ((1.0,),), ((1.0,),), ((2.0,),))
+    return replace(
+        record(0.0025),
+        parity=Parity(True, 0.0, math.inf, 1.0),
+        speedup=estimate,
+        facts={"accuracy": {"lost_db": 3.0}},
+        settings={"requests": 4},
+        against=counterpart,
+        verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
+    )
+
+
+@pytest.mark.parametrize("made", [record(0.0025), full_record()], ids=["plain", "full"])
+def test_what_is_written_is_read_back(made):
+    """Everything survives JSON: the record that is read equals the one that was written, verdict included."""
+    read = Record.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)))
+    assert read == made
+    assert read.verdict == made.verdict
+    assert read.to_json() == made.to_json()
 
 
 def test_figures_that_are_not_finite_are_null():
@@ -39,9 +54,19 @@ def test_figures_that_are_not_finite_are_null():
         ({"threads": "two"}, "damaged"),
         ({"host": 3}, "damaged"),
         ({"speedup": {"value": 1}}, "damaged"),
+        ({"speedup": {"value": math.nan, "low": 1.0, "high": 2.0}}, "value is nan and must be finite"),
+        ({"compile_s": math.inf}, "compile_s is inf and must be finite"),
+        ({"native": "no"}, "native is 'no' and must be true or false"),
+        ({"batch": True}, "batch is True and must be a whole number"),
+        ({"case": None}, "case is None and must be a text"),
+        ({"latency_s": []}, "latency is no object"),
+        ({"noise": {"run_delay_fraction": "0"}}, "damaged"),
+        ({"cost": {"macs": 1.5}}, "damaged"),
+        ({"verdict": {"status": 1}}, "damaged"),
+        ({"graph": {"kernels": 3}}, "damaged"),
     ],
 )
 def test_a_damaged_record_is_refused_in_a_clause(change, clause):
     """Whatever is wrong inside, a sentence can be made of it."""
     with pytest.raises(BadInput, match=clause):
-        BaselineRecord.from_json({**record(0.0025).to_json(), **change})
+        Record.from_json({**record(0.0025).to_json(), **change})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.records import BaselineRecord
+from pytest_formfunc.records import Key, Record
 
-Key = tuple[str, str]  # case id, backend
+HISTORY_RUNS = 20  # saved runs that are read to learn how speedups move from run to run
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,10 @@ class Baseline:
     """
 
     name: str
-    records: Mapping[Key, BaselineRecord]
+    records: Mapping[Key, Record]
     tests: Mapping[Key, str]
-    pool: Mapping[Key, tuple[BaselineRecord, ...]]
-    history: Mapping[Key, tuple[BaselineRecord, ...]]
+    pool: Mapping[Key, tuple[Record, ...]]
+    history: Mapping[Key, tuple[Record, ...]]
 
     def beside(self, pooled: Sequence[Baseline], saved: Sequence[Baseline]) -> Baseline:
         """Return this run with others that were saved before it."""
@@ -40,8 +42,40 @@ class Baseline:
         )
 
 
-def _series(key: Key, runs: Sequence[Baseline]) -> tuple[BaselineRecord, ...]:
+def _series(key: Key, runs: Sequence[Baseline]) -> tuple[Record, ...]:
     return tuple(run.records[key] for run in runs if key in run.records)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a saved run from its file.
+
+    Raises:
+        BadInput: the file cannot be read, or is not what `parse_baseline` takes.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"baseline {path} cannot be read: {error}") from None
+    return parse_baseline(text, str(path))
+
+
+def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:
+    """Read a saved run, the runs that are compared with together with it, and what was saved before it.
+
+    Args:
+        path: of the run.
+        pooled: runs that are compared with together, oldest first, this one left out.
+
+    Raises:
+        BadInput: what `read_baseline` raises. What is no run of ours among the earlier ones is passed over.
+    """
+    baseline = read_baseline(path)
+    history = []
+    earlier = [other for other in sorted(path.parent.glob("[0-9][0-9][0-9][0-9]_*.json")) if other.name < path.name]
+    for other in earlier[-HISTORY_RUNS:]:
+        with contextlib.suppress(BadInput):
+            history.append(read_baseline(other))
+    return baseline.beside([read_baseline(other) for other in pooled], [*history, baseline])
 
 
 def parse_baseline(text: str, name: str) -> Baseline:
@@ -60,19 +94,18 @@ def parse_baseline(text: str, name: str) -> Baseline:
         raise BadInput(f"baseline {name} is not a pytest-benchmark file: it has no list of benchmarks; {advice}")
     if any(_needed(entry) for entry in entries) or not isinstance(document.get("machine_info"), dict):
         raise BadInput(f"baseline {name} is damaged: an entry lacks what pytest-benchmark writes; {advice}")
-    records: dict[Key, BaselineRecord] = {}
+    records: dict[Key, Record] = {}
     tests: dict[Key, str] = {}
     for entry in entries:
         info = entry.get("extra_info")
         if not isinstance(info, dict) or "formfunc" not in info:
             continue
         try:
-            record = BaselineRecord.from_json(info["formfunc"])
+            record = Record.from_json(info["formfunc"])
         except BadInput as error:
             raise BadInput(f"baseline {name} {error}; {advice}") from None
-        key = (record.case, record.backend)
-        records[key] = record
-        tests[key] = str(entry["fullname"])
+        records[record.key] = record
+        tests[record.key] = str(entry["fullname"])
     if not records:
         raise BadInput(f"baseline {name} holds no formfunc measurement; {advice}")
     alone = {key: (record,) for key, record in records.items()}

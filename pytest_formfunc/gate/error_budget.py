@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 # Chance of any red test in a whole run of unchanged code.
 FAMILY_ALPHA = 0.01
 SPENDING_POWER = 1.5
+# Where the engine executes the same kernels, a loss in time is less credible: it is tested at this share of its level.
+SAME_KERNELS_SHARE = 0.25
 
 
 def spent_by(alpha: float, fraction: float) -> float:

@@ -7,6 +7,11 @@ from typing import Any
 _MOST_LAYERS = 2
 
 
+def same_kernels(then: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+    """Return whether both execution graphs are known and equal."""
+    return bool(then and now and then["hash"] == now["hash"])
+
+
 def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> list[str]:
     """Return one clause about the kernels that differ between two runs' execution graphs; empty where unknown.
 

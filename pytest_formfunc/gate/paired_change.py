@@ -18,7 +18,7 @@ _MIN_LAUNCHES = 3
 
 
 @dataclass(frozen=True)
-class Sides:
+class PairedRounds:
     """Round medians of two revisions, in seconds, one sequence a launch; launches and rounds in pairs.
 
     Attributes:
@@ -70,23 +70,23 @@ class Change:
         return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
 
 
-def measure_change(sides: Sides) -> Change:
+def measure_change(rounds: PairedRounds) -> Change:
     """Estimate how much the speedup changed.
 
     Where native runs the same program on both sides its ratio is 1 and measuring it would only add noise: the change
     is then that of the accelerated side, from all its launches.
     """
-    native, accelerated, native_base, accelerated_base = sides.all_four
+    native, accelerated, native_base, accelerated_base = rounds.all_four
     double = [
         _common(here, there)
         for here, there in zip(
             paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
         )
     ]
-    here, there = sides.accelerated
+    here, there = rounds.accelerated
     ours = paired_log_ratios(there, here)
     return Change(
-        judged=launch_means(ours if sides.same_native else double),
+        judged=launch_means(ours if rounds.same_native else double),
         double=launch_means(double).interval(),
         accelerated=launch_means(ours).interval(),
         native=launch_means(paired_log_ratios(native_base, native)).interval(),
@@ -94,8 +94,8 @@ def measure_change(sides: Sides) -> Change:
 
 
 def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    rounds = min(len(here), len(there))
-    return here[:rounds] - there[:rounds]
+    count = min(len(here), len(there))
+    return here[:count] - there[:count]
 
 
 def only_native_moved(change: Change, threshold: float) -> bool:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
-from pytest_formfunc.cases import Case
 from pytest_formfunc.gate.baseline import Baseline
-from pytest_formfunc.gate.decision import decide
-from pytest_formfunc.gate.error_budget import Family
-from pytest_formfunc.gate.saved_change import (
-    describe_verdict,
-    measure_change,
-    pair_of,
-    why_contended,
-    why_not_comparable,
-    why_not_timed,
-)
-from pytest_formfunc.gate.side_by_side import SAME_GRAPH_SHARE
+from pytest_formfunc.gate.comparable import why_contended, why_not_comparable, why_not_timed
+from pytest_formfunc.gate.decision import VERBS, decide
+from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
+from pytest_formfunc.gate.explain import graph_change, same_kernels
+from pytest_formfunc.gate.judge import Evidence, Judgement
+from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
 from pytest_formfunc.host import version_changes
-from pytest_formfunc.records import BaselineRecord, Record, Verdict
+from pytest_formfunc.measure.case_measurer import MoreLaunches
+from pytest_formfunc.records import Record, Verdict
+from pytest_formfunc.stats import median_round
+from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # What is suspicious but not sure gets so many more launches, twice.
 SECOND_LOOKS = (6, 14)
@@ -27,32 +24,28 @@ SECOND_LOOKS = (6, 14)
 class SavedJudge:
     """Judges the comparisons of a run in their order; they share a chance of false alarm."""
 
-    def __init__(
-        self,
-        baseline: Baseline,
-        comparisons: int,
-        record_of: Callable[[Case, str], Record | BaselineRecord | None],
-        look_again: Callable[[Case, int], float],
-    ) -> None:
-        """Take how to get a test's record as it stands, and how to make more launches of a case."""
+    def __init__(self, baseline: Baseline, comparisons: int) -> None:
+        """Take the saved runs, and how many comparisons there will be."""
         self._baseline = baseline
         self._family = Family(comparisons)
-        self._record_of = record_of
-        self._look_again = look_again
 
-    def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
+    def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
         """Return the verdict, or None where this run's side failed meanwhile."""
-        key = (case.id, backend)
+        verdict = self._look(evidence, threshold)
+        return None if verdict is None else Judgement(verdict)
+
+    def _look(self, evidence: Evidence, threshold: float) -> Verdict | None:
+        key = evidence.key
         then = self._baseline.records.get(key)
         if then is None:
-            return Verdict("new", threshold, None, f"{case.id} on {backend} is new: the baseline lacks it")
+            return Verdict("new", threshold, None, f"{evidence.title} is new: the baseline lacks it")
         looks = self._family.next_looks()
         most = 0
         for launches in (*SECOND_LOOKS, 0):
-            found = self._record_of(case, backend)
-            if found is None:
+            record = evidence.record()
+            if record is None:
                 return None
-            now = found
+            now = record
             reason = why_not_comparable(now, then) or why_not_timed(then)
             if reason is not None:
                 return Verdict("not comparable", threshold, None, reason)
@@ -60,31 +53,72 @@ class SavedJudge:
             history = [record for record in self._baseline.history[key] if _comparable(now, record)]
             change = measure_change(pair_of(now), [*map(pair_of, pool)], [*map(pair_of, history)])
             most = most or now.launches + sum(SECOND_LOOKS)
-            same_graph = _same_graph(now, then)
-            alpha = looks.next_alpha(now.launches / most if launches else 1.0) * (SAME_GRAPH_SHARE if same_graph else 1)
+            same_graph = same_kernels(then.graph, now.graph) and not version_changes(then.host, now.host)
+            share = SAME_KERNELS_SHARE if same_graph else 1
+            alpha = looks.next_alpha(now.launches / most if launches else 1.0) * share
             status = decide(change, threshold, alpha)
             contended = why_contended(now, pool, change) if status in ("regressed", "improved") else None
             if contended:
                 status = "inconclusive"
             if status != "inconclusive" or not launches:
                 break
-            self._look_again(case, launches)
+            evidence.look_again(MoreLaunches(launches))
         self._family.settle(looks, status in ("regressed", "improved"))
         smallest = change.smallest_seen(2 * alpha)
-        sentence = describe_verdict(now, then, change, threshold, status, smallest)
+        sentence = _describe_verdict(now, then, change, threshold, status, smallest)
         if same_graph and status == "regressed":
-            sentence += f", so it took {1 / SAME_GRAPH_SHARE:.0f} times the evidence"
+            sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"
         if contended:
             sentence += f"; {contended}"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
 
 
-def _same_graph(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
-    """Return whether the same versions execute the same kernels."""
-    if not now.graph or not then.graph or version_changes(then.host, now.host):
-        return False
-    return bool(now.graph["hash"] == then.graph["hash"])
-
-
-def _comparable(now: Record | BaselineRecord, then: BaselineRecord) -> bool:
+def _comparable(now: Record, then: Record) -> bool:
     return why_not_comparable(now, then) is None and why_not_timed(then) is None
+
+
+def _describe_verdict(now: Record, then: Record, change: Change, threshold: float, status: str, smallest: float) -> str:
+    """Return the verdict's sentence."""
+    assert now.speedup is not None
+    assert then.speedup is not None
+    verb = VERBS[status]
+    text = (
+        f"{now.case} on {now.backend} {verb}: {format_estimate(then.speedup)} then, "
+        f"{format_estimate(now.speedup)} now, a change of {format_estimate(change.estimate)} "
+        f"(threshold {format_percent(threshold)}); {_both_latencies(now, then)}"
+    )
+    if smallest > threshold and status in ("unchanged", "inconclusive"):
+        learnt = (
+            f"learnt from {change.noise.steps + 1} runs"
+            if change.noise.steps > 1
+            else "assumed, for few runs are saved"
+        )
+        text += (
+            f"; a threshold of {format_percent(threshold)} is finer than saved runs can judge here: the smallest "
+            f"loss seen would be {smallest:.0%} ({learnt})"
+        )
+    clauses = version_changes(then.host, now.host)
+    if status in ("regressed", "inconclusive"):
+        clauses += graph_change(then.graph, now.graph)
+    return text + (f"; {'; '.join(clauses)}" if clauses else "")
+
+
+def _both_latencies(now: Record, then: Record) -> str:
+    """Say which side moved, in milliseconds of the median round."""
+    assert now.native_samples is not None
+    assert then.native_samples is not None
+    moves = {}
+    parts = []
+    for side, new, old in (
+        (now.backend, now.samples, then.samples),
+        ("native", now.native_samples, then.native_samples),
+    ):
+        before, after = median_round(old.median), median_round(new.median)
+        moves[side] = math.log(after / before)
+        parts.append(f"{side} {format_ms(before)} -> {format_ms(after)} ms")
+    accelerated, native = moves[now.backend], moves["native"]
+    if abs(accelerated) >= abs(native):
+        who = f"{now.backend} got {'slower' if accelerated > 0 else 'faster'}"
+    else:
+        who = f"native got {'slower' if native > 0 else 'faster'}"
+    return f"{who} ({', '.join(parts)})"

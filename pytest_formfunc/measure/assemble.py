@@ -9,32 +9,33 @@ from typing import Any
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.cases import Case
 from pytest_formfunc.function.program import count_operators
+from pytest_formfunc.host import fingerprint
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import Measurement, Series
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance
+from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.records import Latency, Noise, Record, Samples
 from pytest_formfunc.stats import Estimate, quantile
 
 
 def assemble_record(
     case: Case,
-    backend: str,
+    participant: Participant,
     measurement: Measurement,
     prepared: Prepared,
     host: dict[str, Any],
-    fingerprint: str,
     threads: int,
 ) -> Record:
-    """Return the record of one backend of a measured case."""
-    series = measurement.series[backend]
+    """Return the record of one participant of a measured case."""
+    series = measurement.series[participant]
     assert series.ready is not None
     calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
-    native = backend == NATIVE
-    shared = measurement.shared(backend, NATIVE)  # a second look may have measured the accelerated side only
+    backend, native = participant.backend, participant.is_native
+    shared = measurement.shared(participant, participant.native)  # a second look may leave native out
     speedup = None
     if not native:
         once = measurement.stopped == "once"
-        estimate = measurement.speedup(backend)
+        estimate = measurement.speedup(participant)
         speedup = Estimate(estimate.value, 0.0, float("inf"), n=1) if once else estimate
     return Record(
         case=case.id,
@@ -60,17 +61,17 @@ def assemble_record(
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
-        noise=_noise(series, len(calls), host["cores"], measurement.series[NATIVE]),
+        noise=_noise(series, len(calls), host["cores"], measurement.series[participant.native]),
         samples=_samples(series, shared),
         host=host,
-        fingerprint=fingerprint,
+        fingerprint=fingerprint(host),
         stopped=measurement.stopped,
         native_engine=prepared.engines[NATIVE],
         inferences=series.ready.inferences,
         settings=series.ready.settings,
         facts=prepared.facts.get(backend, {}),
         speedup=speedup,
-        native_samples=None if native else _samples(measurement.series[NATIVE], shared),
+        native_samples=None if native else _samples(measurement.series[participant.native], shared),
         parity=series.parity,
         graph=series.ready.graph,
     )

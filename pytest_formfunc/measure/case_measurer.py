@@ -1,7 +1,4 @@
-"""Measure every backend of one case together: launches of fresh workers, rounds in turn.
-
-Side by side with another revision, that revision's workers take part under the names that `base_of` gives.
-"""
+"""Measure every participant of one case together: launches of fresh workers, rounds in turn."""
 
 from __future__ import annotations
 
@@ -9,13 +6,13 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_formfunc.backends import NATIVE, backend_entry
+from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.measure.participants import engine_name, reference_of
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.schedule import (
     MIN_LAUNCHES,
@@ -28,9 +25,9 @@ from pytest_formfunc.measure.schedule import (
     turn_order,
     why_stop,
 )
+from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
-from pytest_formfunc.records import Parity
-from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
+from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter
 
 LOADED_ALONE = 2  # launches
@@ -49,62 +46,7 @@ class WorkerLike(Protocol):
         """End it."""
 
 
-@dataclass
-class Series:
-    """All that one participant of one case gave, launch by launch; ``numbers`` says which launches those were."""
-
-    backend: str
-    launches: list[list[Round]] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    compile_s: list[float] = field(default_factory=list)
-    first_call_s: list[float] = field(default_factory=list)
-    peak_rss_bytes: int = 0
-    ready: Ready | None = None
-    parity: Parity | None = None
-
-    def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
-        """Return the ``q`` quantile of each round's calls, by launch, in seconds; of some launches only where told."""
-        return [
-            [quantile(turn.calls_s, q) for turn in launch]
-            for number, launch in zip(self.numbers, self.launches, strict=True)
-            if among is None or number in among
-        ]
-
-
-@dataclass
-class Measurement:
-    """A case after its launches.
-
-    Attributes:
-        series: one for each backend that was measured without fault.
-        failures: one sentence for each that was not.
-        stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
-        spent_s: seconds that measuring took, preparing aside.
-        load_s: the part of it that went into starting and loading workers.
-    """
-
-    series: dict[str, Series] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    stopped: str = ""
-    spent_s: float = 0.0
-    load_s: float = 0.0
-
-    def speedup(self, backend: str, level: float = 0.95) -> Estimate:
-        """Estimate a participant's speedup over its own native from the launches that both took part in."""
-        native, accelerated = self.together(reference_of(backend), backend)
-        return speedup_estimate(native, accelerated, level=level)
-
-    def together(self, *participants: str) -> list[list[list[float]]]:
-        """Return the round medians of some participants from the launches that all of them took part in."""
-        shared = self.shared(*participants)
-        return [self.series[name].per_round(0.5, shared) for name in participants]
-
-    def shared(self, *participants: str) -> set[int]:
-        """Return the numbers of the launches that all of some participants took part in."""
-        return set.intersection(*(set(self.series[name].numbers) for name in participants))
-
-
-Launch = Callable[[str, str, int], WorkerLike]
+Launch = Callable[[Participant, str, int], WorkerLike]
 # Rounds of a launch, from its participants' turns, the seconds of a call of each, and what loading took.
 Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
 Progress = Callable[[Measurement, int, int, int], None]
@@ -131,14 +73,14 @@ class MoreLaunches:
 
     Attributes:
         launches: how many, the precision reached or not.
-        only: who takes part; all where empty.
+        only: who takes part; everyone if empty.
         seconds: fewer launches, one at least, where another would take longer than this.
-        scatter: of the ratio in doubt, so that a launch has the rounds that make it surest; as many as before where
+        scatter: of the ratio in doubt, so that a launch has the rounds that make it most precise; as many as before if
             None.
     """
 
     launches: int
-    only: tuple[str, ...] = ()
+    only: tuple[Participant, ...] = ()
     seconds: float = math.inf
     scatter: Scatter | None = None
 
@@ -148,15 +90,23 @@ class CaseMeasurer:
 
     def __init__(
         self,
-        backends: Sequence[str],
+        participants: Sequence[Participant],
         launch: Launch,
         scratch: Path,
         clock: Callable[[], float] = time.monotonic,
         progress: Progress | None = None,
     ) -> None:
-        """Take the participants in their order; ``launch(name, outputs_to, number)`` forks a worker that loads one."""
+        """Take the participants in their order.
+
+        Args:
+            participants: who takes part.
+            launch: forks the worker of a participant; is also given where its outputs go and the launch's number.
+            scratch: folder for outputs.
+            clock: returns seconds.
+            progress: is shown the measurement so far, the launch's number, the round and the number of rounds.
+        """
         self.result = Measurement()
-        self._backends = list(backends)
+        self._participants = list(participants)
         self._launch_worker = launch
         self._scratch = scratch
         self._clock = clock
@@ -172,7 +122,7 @@ class CaseMeasurer:
             self._rounds = self._rounds or plan_rounds(turns, calls_s, load_s, effort.budget_s)
             return self._rounds
 
-        while self._backends:
+        while self._participants:
             launch_began = self._clock()
             self._one_launch(plan, once=effort.once)
             now = self._clock()
@@ -200,7 +150,7 @@ class CaseMeasurer:
             return steady_rounds(more.scatter, round_seconds(turns, calls_s), load_s, more.seconds, more.launches)
 
         for _ in range(more.launches):
-            if not self._backends:
+            if not self._participants:
                 break
             launch_began = self._clock()
             self._one_launch(plan, more.only)
@@ -211,100 +161,111 @@ class CaseMeasurer:
         return self.result
 
     def _widest(self) -> float:
-        accelerated = [name for name in self.result.series if engine_name(name) != NATIVE]
-        if NATIVE not in self.result.series or not accelerated:
+        accelerated = [one for one in self.result.series if not one.is_native and one.native in self.result.series]
+        if not accelerated:
             return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
-        return max(self.result.speedup(name).half_width for name in accelerated)
+        return max(self.result.speedup(one).half_width for one in accelerated)
 
-    def _one_launch(self, plan: Plan, only: Collection[str] = (), *, once: bool = False) -> None:
-        """Fork one worker a backend, let them take turns, and keep the rounds of those that lasted."""
+    def _one_launch(self, plan: Plan, only: Collection[Participant] = (), *, once: bool = False) -> None:
+        """Fork one worker a participant, let them take turns, and keep the rounds of those that lasted."""
         began = self._clock()
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
-            names = [name for name in self._backends if not only or name in only]
-            workers: dict[str, WorkerLike] = {}
-            ready: dict[str, Ready] = {}
-            started = [names[index] for index in turn_order(len(names), number, 0)]
+            taking_part = [participant for participant in self._participants if not only or participant in only]
+            workers: dict[Participant, WorkerLike] = {}
+            ready: dict[Participant, Ready] = {}
+            started = [taking_part[index] for index in turn_order(len(taking_part), number, 0)]
             # The first launches load one worker after the other, for the sake of compile time and first call; with
             # enough of those known, the others load side by side.
-            groups = [[name] for name in started] if number < LOADED_ALONE else [started]
+            groups = [[participant] for participant in started] if number < LOADED_ALONE else [started]
             for group in groups:
                 self._load(group, number, stack, workers, ready)
             self._check_parity(ready)
-            alive = [name for name in names if name in ready and name in self._backends]
+            alive = [
+                participant for participant in taking_part if participant in ready and participant in self._participants
+            ]
             if not alive:
                 return
             load_s = self._clock() - began
             self.result.load_s += load_s
             rounds = self._take_turns(None if once else plan, alive, workers, ready, load_s)
-            for name in alive:
-                if name in self._backends:
-                    self._keep(name, number, ready[name], rounds[name], workers[name])
+            for participant in alive:
+                if participant in self._participants:
+                    self._keep(participant, number, ready[participant], rounds[participant], workers[participant])
 
     def _load(
-        self, group: list[str], number: int, stack: ExitStack, workers: dict[str, WorkerLike], ready: dict[str, Ready]
+        self,
+        group: list[Participant],
+        number: int,
+        stack: ExitStack,
+        workers: dict[Participant, WorkerLike],
+        ready: dict[Participant, Ready],
     ) -> None:
         """Start the workers of a group, then wait until each has loaded."""
-        for name in group:
-            if name in self._backends:
+        for participant in group:
+            if participant in self._participants:
                 try:
-                    workers[name] = self._launch_worker(name, str(self._scratch / name), number)
-                    stack.callback(workers[name].stop)
+                    workers[participant] = self._launch_worker(
+                        participant, str(self._scratch / participant.file_stem), number
+                    )
+                    stack.callback(workers[participant].stop)
                 except MeasurementError as error:
-                    self._fail(name, error)
-        for name in group:
-            if name in workers and name in self._backends:
+                    self._fail(participant, error)
+        for participant in group:
+            if participant in workers and participant in self._participants:
                 try:
-                    ready[name] = workers[name].receive()
+                    ready[participant] = workers[participant].receive()
                 except MeasurementError as error:
-                    self._fail(name, error)
+                    self._fail(participant, error)
 
     def _take_turns(
         self,
         plan: Plan | None,
-        alive: list[str],
-        workers: dict[str, WorkerLike],
-        ready: dict[str, Ready],
+        alive: list[Participant],
+        workers: dict[Participant, WorkerLike],
+        ready: dict[Participant, Ready],
         load_s: float,
-    ) -> dict[str, list[Round]]:
+    ) -> dict[Participant, list[Round]]:
         """Ask for rounds as planned; for a single call of each without a plan."""
-        rounds: dict[str, list[Round]] = {name: [] for name in alive}
-        calls_s = {name: self._call_s(name, ready[name]) for name in alive}
-        turns = {name: plan_turn(seconds) for name, seconds in calls_s.items()}
+        rounds: dict[Participant, list[Round]] = {participant: [] for participant in alive}
+        calls_s = {participant: self._call_s(participant, ready[participant]) for participant in alive}
+        turns = {participant: plan_turn(seconds) for participant, seconds in calls_s.items()}
         planned = plan(list(turns.values()), list(calls_s.values()), load_s) if plan else 1
         for round_index in range(planned):
             if self._progress:
                 self._progress(self.result, self._launches, round_index, planned)
             for index in turn_order(len(alive), self._launches - 1, round_index):
-                name = alive[index]
-                if name not in self._backends:
+                participant = alive[index]
+                if participant not in self._participants:
                     continue
-                request = turn_of_round(turns[name], round_index) if plan else Turn(0, 1)
+                request = turn_of_round(turns[participant], round_index) if plan else Turn(0, 1)
                 try:
-                    rounds[name].append(workers[name].ask(request))
+                    rounds[participant].append(workers[participant].ask(request))
                 except MeasurementError as error:
-                    self._fail(name, error)
+                    self._fail(participant, error)
         return rounds
 
-    def _call_s(self, name: str, ready: Ready) -> float:
+    def _call_s(self, participant: Participant, ready: Ready) -> float:
         """Return the seconds of a call to plan by: what earlier launches found, else what warming up did.
 
         Those that load side by side also warm up side by side, which makes calls look several times as long; their
         turns would be of few calls.
         """
-        earlier = self.result.series.get(name)
+        earlier = self.result.series.get(participant)
         if earlier is None or not earlier.launches:
             return ready.settled_call_s
         return quantile([seconds for launch in earlier.per_round(0.5) for seconds in launch], 0.5)
 
-    def _keep(self, name: str, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike) -> None:
+    def _keep(
+        self, participant: Participant, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike
+    ) -> None:
         try:
             peak = worker.ask(None)
         except MeasurementError as error:
-            self._fail(name, error)
+            self._fail(participant, error)
             return
-        series = self.result.series.setdefault(name, Series(name))
+        series = self.result.series.setdefault(participant, Series(participant))
         series.ready = series.ready or ready
         series.launches.append(rounds)
         series.numbers.append(number)
@@ -313,37 +274,38 @@ class CaseMeasurer:
             series.first_call_s.append(ready.first_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
-    def _check_parity(self, ready: dict[str, Ready]) -> None:
+    def _check_parity(self, ready: dict[Participant, Ready]) -> None:
         """Check each revision's outputs against its own native's."""
-        for reference in [name for name in ready if engine_name(name) == NATIVE]:
+        for reference in [participant for participant in ready if participant.is_native]:
             try:
                 native = read_outputs(ready[reference].outputs)
-                check_native(native, reference)
+                check_native(native, str(reference))
             except MeasurementError as error:
                 self._fail(reference, error)
                 continue
-            for name in list(self._backends):
-                if name != reference and name in ready and reference_of(name) == reference:
-                    self._check_outputs(name, ready[name], native)
+            for participant in list(self._participants):
+                if participant != reference and participant in ready and participant.native == reference:
+                    self._check_outputs(participant, ready[participant], native)
 
-    def _check_outputs(self, name: str, ready: Ready, native: Any) -> None:
+    def _check_outputs(self, participant: Participant, ready: Ready, native: Any) -> None:
         try:
-            parity = check_parity(native, read_outputs(ready.outputs), backend_entry(engine_name(name)).precision, name)
+            precision = backend_entry(participant.backend).precision
+            parity = check_parity(native, read_outputs(ready.outputs), precision, str(participant))
         except MeasurementError as error:
-            self._fail(name, error)
+            self._fail(participant, error)
             return
-        series = self.result.series.setdefault(name, Series(name, parity=parity))
+        series = self.result.series.setdefault(participant, Series(participant, parity=parity))
         if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
             series.parity = parity  # the worst of all launches
 
-    def _fail(self, name: str, error: MeasurementError) -> None:
+    def _fail(self, participant: Participant, error: MeasurementError) -> None:
         """Take a participant out; without native there is no speedup, so its failure takes its revision's out."""
-        self.result.failures.setdefault(name, str(error))
-        out = [name]
-        if engine_name(name) == NATIVE:
-            out = [other for other in self._backends if reference_of(other) == name]
+        self.result.failures.setdefault(participant, str(error))
+        out = [participant]
+        if participant.is_native:
+            out = [other for other in self._participants if other.native == participant]
         for other in out:
-            if other != name:
+            if other != participant:
                 self.result.failures.setdefault(other, f"there is no speedup without native: {error}")
-            self._backends.remove(other)
+            self._participants.remove(other)
             self.result.series.pop(other, None)

@@ -9,47 +9,53 @@ from typing import Any
 
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import Launch, WorkerLike
-from pytest_formfunc.measure.participants import HEAD, Side, engine_name, is_base
+from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.workspace import OWN, Workspace
 
 
 @dataclass(frozen=True)
-class Part:
-    """One revision's part in a measurement: what it runs, from which artifacts, with whose code."""
+class PreparedSide:
+    """What one side of a measurement runs, from which artifacts, with whose code."""
 
     source: Any
     prepared: Prepared
-    side: Side = HEAD
+    workspace: Workspace = OWN
 
 
 def launcher(
-    server: Any, parts: Mapping[bool, Part], seed: int, slow_down: Mapping[str, float], *, shake: bool = True
+    server: Any,
+    sides: Mapping[Side, PreparedSide],
+    seed: int,
+    slow_down: Mapping[Participant, float],
+    *,
+    shake: bool = True,
 ) -> Launch:
     """Return the function that forks a worker for a participant.
 
     Args:
         server: a `WorkerServer`.
-        parts: this revision's part under False and, side by side, the other's under True.
+        sides: this run's side and, in a comparison with another revision, that one's.
         seed: of the inputs.
-        slow_down: fraction by which to lengthen each call of a participant, by its name.
+        slow_down: fraction by which to lengthen each call of a participant.
         shake: whether heap layouts are drawn anew.
     """
 
-    def launch(name: str, outputs_to: str, number: int) -> WorkerLike:
-        part = parts[is_base(name)]
-        backend = engine_name(name)
+    def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
+        side = sides[participant.side]
+        backend = participant.backend
         job = server.job(
             "measure",
-            part.side,
-            engine=part.prepared.engines[backend],
-            source=part.source,
-            artifact=str(Path(part.prepared.folder) / part.prepared.artifacts[backend]),
+            side.workspace,
+            engine=side.prepared.engines[backend],
+            source=side.source,
+            artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
             layout=number if shake else None,
-            graph=number == 0,  # one is like the other, and some engines work for it
-            slow_down=slow_down.get(name, 0.0),
+            graph=number == 0,  # every launch has the same graph, and some engines work long to give it
+            slow_down=slow_down.get(participant, 0.0),
         )
-        worker: WorkerLike = server.worker(job, f"{name} worker")
+        worker: WorkerLike = server.worker(job, f"{participant} worker")
         return worker
 
     return launch

@@ -1,52 +1,56 @@
-"""Two revisions in one measurement: names of participants, and whose code a worker runs."""
+"""Who takes part in a measurement: a backend on one side, this run's or the other revision's."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from pytest_formfunc.backends import NATIVE
-from pytest_formfunc.revisions.environment import Environment
-
-_BASE = "@base"
 
 
-def base_of(backend: str) -> str:
-    """Return the name under which the other revision's worker of a backend takes part."""
-    return backend + _BASE
+class Side(enum.Enum):
+    """A side of a comparison: ``HERE`` is this run's code, ``THERE`` the other revision's."""
 
-
-def engine_name(participant: str) -> str:
-    """Return the backend of a participant, whichever revision it belongs to."""
-    return participant.removesuffix(_BASE)
-
-
-def reference_of(participant: str) -> str:
-    """Return the native participant of the same revision."""
-    return NATIVE + participant[len(engine_name(participant)) :]
-
-
-def is_base(participant: str) -> bool:
-    """Return whether a participant belongs to the other revision."""
-    return participant.endswith(_BASE)
+    HERE = "here"
+    THERE = "there"
 
 
 @dataclass(frozen=True)
-class Side:
-    """Whose code a worker runs.
+class Participant:
+    """A backend on one side.
 
-    Attributes:
-        sys_path: import path; None for this process' own.
-        cwd: working directory; None for this process' own.
-        forms: folder of the ``forms`` package to use in place of the installed one, or None.
-        environment: whose packages are used, None for this process' own; ``sys_path`` comes before them.
-        trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
+    >>> str(Participant("openvino")), str(Participant("openvino").counterpart)
+    ('openvino', 'openvino (other revision)')
     """
 
-    sys_path: tuple[str, ...] | None = None
-    cwd: str | None = None
-    forms: str | None = None
-    environment: Environment | None = None
-    trees: tuple[str, str] | None = None
+    backend: str
+    side: Side = Side.HERE
 
+    def __str__(self) -> str:
+        """Return the name that sentences use."""
+        return self.backend if self.here else f"{self.backend} (other revision)"
 
-HEAD = Side()
+    @property
+    def here(self) -> bool:
+        """Return whether this is a participant of this run's own side."""
+        return self.side is Side.HERE
+
+    @property
+    def is_native(self) -> bool:
+        """Return whether this is what its side's speedups are relative to."""
+        return self.backend == NATIVE
+
+    @property
+    def native(self) -> Participant:
+        """Return the native participant of the same side."""
+        return Participant(NATIVE, self.side)
+
+    @property
+    def counterpart(self) -> Participant:
+        """Return the same backend on the other side."""
+        return Participant(self.backend, Side.THERE if self.here else Side.HERE)
+
+    @property
+    def file_stem(self) -> str:
+        """Return a name for the participant's files, which no other participant of the case has."""
+        return f"{self.backend}-{self.side.value}"

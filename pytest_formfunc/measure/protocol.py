@@ -1,4 +1,4 @@
-"""What parent and worker say to each other: plain picklable records, no heavy imports."""
+"""What parent and worker send each other: small records that can be pickled, no heavy imports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_formfunc.extensions import Extensions
-from pytest_formfunc.revisions.environment import Environment
+from pytest_formfunc.measure.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,16 @@ class Job:
     Attributes:
         kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe``, ``host``, ``survey``,
             ``weigh`` (how much memory a model needs).
-        sys_path: the parent's import path, so that the user's modules import.
-        cwd: the parent's working directory.
+        workspace: whose code and packages it runs with; its import path and working directory are set.
         threads: threads that the engine may use.
         packed: arguments of the job's kind, pickled: they are opened when the import path is set.
-        forms: folder of another revision's ``forms`` package, to be used in place of the installed one; or None.
-        environment: another environment, whose own import path then comes after ``sys_path``; or None.
-        trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
         extensions: the patterns, architectures and backends that others added to the parent.
     """
 
     kind: str
-    sys_path: tuple[str, ...]
-    cwd: str
+    workspace: Workspace
     threads: int
     packed: bytes
-    forms: str | None = None
-    environment: Environment | None = None
-    trees: tuple[str, str] | None = None
     extensions: Extensions = field(default_factory=Extensions)
 
     @property

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from pytest_formfunc.errors import WorkerDied
-from pytest_formfunc.revisions.environment import Environment
+from pytest_formfunc.measure.workspace import Environment
 
 _STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
 _STILL_RUNNING = 1000

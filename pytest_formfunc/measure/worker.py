@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import extensions
-from pytest_formfunc.errors import FormfuncError, MeasurementError
+from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
+from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.layout import HeapShaker
 from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
@@ -34,7 +35,8 @@ def worker_main(connection: Connection) -> None:
     """Receive a job, do it, answer; any exception of the job becomes a `Failure`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
     job: Job = connection.recv()
-    sys.path[:] = [*job.sys_path, *(sys.path if job.environment else ())]
+    workspace = job.workspace
+    sys.path[:] = [*(workspace.sys_path or ()), *(sys.path if workspace.environment else ())]
     handler = {
         "prepare": _prepare,
         "measure": _measure,
@@ -44,9 +46,9 @@ def worker_main(connection: Connection) -> None:
         "weigh": _weigh,
     }[job.kind]
     try:
-        os.chdir(job.cwd)
-        if job.forms is not None:
-            _use_forms(Path(job.forms))
+        os.chdir(workspace.cwd or os.curdir)
+        if workspace.forms is not None:
+            use_forms(Path(workspace.forms))
         _add_names(job)
         handler(connection, job)
     except (EOFError, BrokenPipeError, ConnectionError):
@@ -64,57 +66,15 @@ def _failure(error: BaseException) -> Failure:
     return Failure(reason=reason, details="".join(traceback.format_exception(error))[-8000:])
 
 
-def _use_forms(folder: Path) -> None:
-    """Put another revision's ``forms`` package in place of the installed one; all else stays this revision's."""
-    name = "pytest_formfunc.forms"
-    for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
-        del sys.modules[loaded]
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    sys.modules["pytest_formfunc"].forms = module  # type: ignore[attr-defined]
-    spec.loader.exec_module(module)
-
-
 def _add_names(job: Job) -> None:
     """Make the names that others added known in this process."""
     extensions.use(job.extensions)
-    if job.forms is None:
+    if job.workspace.forms is None:
         return
     for name, entries in (("patterns", job.extensions.patterns), ("architectures", job.extensions.architectures)):
         # Another revision's package may not import, which the job itself will say, or know nothing of added names.
         with contextlib.suppress(Exception):
             importlib.import_module(f"pytest_formfunc.forms.{name}").TABLE.use_added(entries)
-
-
-def _check_whose_code(job: Job) -> None:
-    """Make sure that a worker of another revision imported nothing of the user's own tree.
-
-    An import hook (of some editable installs) or code that extends ``sys.path`` may lead there: the comparison would
-    be of a revision with itself.
-
-    Raises:
-        MeasurementError: it did; the sentence names the module.
-    """
-    if job.trees is None:
-        return
-    from pytest_formfunc.revisions.checkout import is_installed
-
-    mine, other = map(Path, job.trees)
-    harness = Path(__file__).parents[1]  # this revision's, on both sides
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or not file.startswith(f"{mine}{os.sep}"):  # thousands, at each launch: a path object is too dear
-            continue
-        path = Path(file)
-        if not (path.is_relative_to(harness) or path.is_relative_to(other) or is_installed(path, mine)):
-            raise MeasurementError(
-                f"module {name} was imported from the working tree ({path.relative_to(mine)}) and not from the other "
-                "revision: it is found by an import hook or a path set in code"
-            )
 
 
 def _survey(connection: Connection, job: Job) -> None:
@@ -148,7 +108,7 @@ def _survey(connection: Connection, job: Job) -> None:
             continue
         try:
             if hasattr(importlib.import_module(module_name), attribute):
-                _check_whose_code(job)
+                check_whose_code(job.workspace)
                 answer[key] = None
         except BaseException as error:  # noqa: BLE001 - a module may exit as it is imported
             answer[key] = _failure(error).reason
@@ -171,8 +131,10 @@ def _probe(connection: Connection, job: Job) -> None:
 
 def _host(connection: Connection, job: Job) -> None:
     """Answer the machine and the versions as this side sees them."""
+    from pytest_formfunc.backends import distributions
+
     del job
-    connection.send(describe_host())
+    connection.send(describe_host(distributions()))
 
 
 def _weigh(connection: Connection, job: Job) -> None:
@@ -188,7 +150,7 @@ def _prepare(connection: Connection, job: Job) -> None:
     while request is not None:
         try:
             prepared = prepare_in_worker(job.threads, **request)
-            _check_whose_code(job)
+            check_whose_code(job.workspace)
             connection.send(prepared)
         except (EOFError, BrokenPipeError, ConnectionError):
             raise
@@ -210,7 +172,7 @@ def _measure(connection: Connection, job: Job) -> None:
     started = time.perf_counter()
     engine.load(source, Path(payload["artifact"]))
     compile_s = time.perf_counter() - started
-    _check_whose_code(job)
+    check_whose_code(job.workspace)
     arrays = [
         tuple(np.ascontiguousarray(to_array(tensor)) for tensor in source.inputs(seed).tensors)
         for seed in payload["seeds"]

@@ -9,16 +9,16 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from pytest_formfunc import extensions
 from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
-from pytest_formfunc.measure.participants import HEAD, Side
 from pytest_formfunc.measure.protocol import Failure, Job
 from pytest_formfunc.measure.server_process import ServerProcess
-from pytest_formfunc.revisions.environment import Environment
+from pytest_formfunc.measure.workspace import OWN, Environment, Workspace
 
 
 class JobFailed(MeasurementError):
@@ -127,18 +127,18 @@ class WorkerServer:
 
     def worker(self, job: Job, what: str) -> Worker:
         """Fork a worker and give it its job; ``what`` begins its error sentences."""
-        worker = Worker(self._process_of(job.environment), what, self.timeout_s)
+        worker = Worker(self._process_of(job.workspace.environment), what, self.timeout_s)
         worker.send(job)
         return worker
 
-    def job(self, kind: str, side: Side = HEAD, **payload: object) -> Job:
-        """Describe a job that runs with a side's code: by default this process' import path and directory."""
-        sys_path = tuple(sys.path) if side.sys_path is None else side.sys_path
-        cwd = side.cwd or os.getcwd()
-        packed = pickle.dumps(payload)
-        return Job(
-            kind, sys_path, cwd, self.threads, packed, side.forms, side.environment, side.trees, extensions.current()
+    def job(self, kind: str, workspace: Workspace = OWN, **payload: object) -> Job:
+        """Describe a job that runs in a workspace: by default with this process' import path and directory."""
+        complete = replace(
+            workspace,
+            sys_path=tuple(sys.path) if workspace.sys_path is None else workspace.sys_path,
+            cwd=workspace.cwd or os.getcwd(),
         )
+        return Job(kind, complete, self.threads, pickle.dumps(payload), extensions.current())
 
     def close(self) -> None:
         """End the servers and, with them, every worker; harmless to repeat."""

@@ -6,7 +6,8 @@ What is not its public interface is used here and nowhere else: `load_storage` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,27 @@ def compared_files(storage: str, compare: str | bool, netrc: str | None) -> list
     except ValueError as error:
         raise BadInput(f"--benchmark-compare: {error}") from None
     return list(files[-1:] if compare is True else files)
+
+
+def check_before_benchmark(option: Callable[[str], Any]) -> None:
+    """Refuse baselines on which pytest-benchmark would end in a traceback, before it reads them.
+
+    Files that it only warns of are left to it: a run without measuring tests must behave as without us.
+
+    Raises:
+        BadInput: a file without the parts that pytest-benchmark takes for granted.
+    """
+    compare = option("benchmark_compare")
+    if not compare or str(option("benchmark_storage")).startswith("elasticsearch+"):
+        return
+    for path in compared_files(option("benchmark_storage"), compare, option("benchmark_netrc")):
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            loads = all(entry["stats"]["mean"] or True for entry in document["benchmarks"])
+        except Exception:  # noqa: BLE001 - pytest-benchmark catches just as much, and warns
+            continue
+        named = all("fullname" in entry for entry in document["benchmarks"])
+        if loads and not (named and "machine_info" in document):
+            raise BadInput(
+                f"baseline {path} is damaged: it lacks what pytest-benchmark writes; remove it or name another run"
+            )

@@ -9,25 +9,22 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.engines import FASTEST, tabulate_engines
+from pytest_formfunc.results import Results
 from pytest_formfunc.units import format_claim, format_ms, format_shape
-
-if TYPE_CHECKING:
-    from pytest_formfunc.run import Run
 
 _HEADER = ("case", "backend", "native ms", "accelerated ms", "speedup (95% interval)", "GMAC", "verdict")
 _ENGINES = f"Speedup by engine, ± half of its 95% interval; {FASTEST} is a case's fastest."
 
 
-def write_report(run: Run, path: Path) -> Path:
-    """Write the run's records to a file and return its path."""
-    records = list(run.records.values())
+def write_report(results: Results, path: Path) -> Path:
+    """Write a run's results to a file and return its path."""
+    records = list(results.records.values())
     if path.suffix in (".md", ".html"):
-        text = {".md": render_markdown, ".html": render_html}[path.suffix](records, run.failures)
+        text = {".md": render_markdown, ".html": render_html}[path.suffix](records, results.failures)
     else:
         text = {".csv": render_csv, ".json": render_json}[path.suffix](records)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_formfunc.backends import all_backends
 from pytest_formfunc.extensions import KINDS, current
 from pytest_formfunc.forms.architectures import architecture_names
 from pytest_formfunc.forms.patterns import pattern_entry, pattern_names
-from pytest_formfunc.host import describe_host, fingerprint
-from pytest_formfunc.run import Run
+from pytest_formfunc.host import fingerprint
 
 
-def render_listing(run: Run) -> Iterator[str]:
-    """Say what can be measured here."""
+def render_listing(reasons: Mapping[str, str | None], host: Mapping[str, Any]) -> Iterator[str]:
+    """Say what can be measured here.
+
+    Args:
+        reasons: for each backend why it cannot be used here, or None where it can.
+        host: the machine and its versions.
+    """
     yield "patterns (--formfunc-patterns):"
     for pattern in map(pattern_entry, pattern_names()):
         widths = "any" if pattern.width_multiple == 1 else f"multiples of {pattern.width_multiple}"
@@ -22,12 +26,11 @@ def render_listing(run: Run) -> Iterator[str]:
     yield "architectures (--formfunc-architectures):"
     yield f"  {', '.join(architecture_names()) or 'none in this version'}"
     yield "backends (--formfunc-backends):"
-    for name, reason in run.probe([entry.name for entry in all_backends()]).items():
-        summary = next(entry.summary for entry in all_backends() if entry.name == name)
-        clause = f"; {summary}" if summary else ""
-        yield f"  {name:16} {'available' if reason is None else f'not available: {reason}'}{clause}"
+    for entry in all_backends():
+        reason = reasons[entry.name]
+        clause = f"; {entry.summary}" if entry.summary else ""
+        yield f"  {entry.name:16} {'available' if reason is None else f'not available: {reason}'}{clause}"
     yield from _added()
-    host = describe_host()
     yield f"this machine (fingerprint {fingerprint(host)}):"
     for key, value in host.items():
         yield f"  {key:16} {_text(value)}"

@@ -1,10 +1,14 @@
-"""One line on a person's terminal that says what is being measured; nothing in a log."""
+"""One line on a person's terminal that says what is being measured and how far it is; nothing in a log."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Any
+
+from pytest_formfunc.measure.series import Measurement
+from pytest_formfunc.units import format_ratio
 
 _SAVE, _RESTORE_AND_CLEAR = "\0337", "\0338\033[K"
 
@@ -28,6 +32,11 @@ class ProgressLine:
         writer = reporter.config.get_terminal_writer()
         return cls(lambda: writer.fullwidth - writer.width_of_current_line - 2)
 
+    @property
+    def seen(self) -> bool:
+        """Return whether anybody can see the line: composing its text costs time."""
+        return self._columns is not None
+
     def show(self, text: str) -> None:
         """Replace what is shown; an empty text clears it."""
         if self._columns is None or not (text or self._shown):
@@ -37,3 +46,29 @@ class ProgressLine:
         self._shown = bool(text)
         with contextlib.suppress(OSError), open("/dev/tty", "w", encoding="utf-8") as terminal:
             terminal.write(out)
+
+
+class CaseProgress:
+    """Says before each round of a case how far it is, and how fast it was found to be so far."""
+
+    def __init__(self, show: Callable[[str], None], title: str) -> None:
+        """Take where the text is shown, and what it begins with."""
+        self._show = show
+        self._title = title
+        self._launch = 0
+        self._speedups = ""
+
+    def __call__(self, measurement: Measurement, launch: int, round_index: int, rounds: int) -> None:
+        """Show the text; speedups are estimated once a launch, for an estimate takes longer than some rounds."""
+        if launch != self._launch:
+            self._launch, self._speedups = launch, _speedups(measurement)
+        self._show(f"{self._title}: launch {launch}, round {round_index + 1} of {rounds}{self._speedups}")
+
+
+def _speedups(measurement: Measurement) -> str:
+    texts = []
+    for participant, series in measurement.series.items():
+        if not participant.is_native and participant.here and len(series.launches) >= 2:
+            estimate = measurement.speedup(participant)
+            texts.append(f"{participant} {format_ratio(estimate.value)} ±{estimate.half_width:.1%}")
+    return f"; {', '.join(texts)}" if texts else ""

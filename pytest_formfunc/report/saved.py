@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from statistics import median
 
-from pytest_formfunc.gate.baseline import Baseline, Key
-from pytest_formfunc.gate.saved_change import measure_change, pair_of, why_not_timed
-from pytest_formfunc.records import BaselineRecord, Verdict
-from pytest_formfunc.stats import Estimate
+from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.comparable import why_not_timed
+from pytest_formfunc.gate.saved_change import measure_change, pair_of
+from pytest_formfunc.records import Key, Record, Verdict
+from pytest_formfunc.stats import Estimate, median_round
 from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_claim, format_estimate, format_ms, format_ratio
 
@@ -24,20 +24,19 @@ def render_saved(run: Baseline) -> Iterator[str]:
     for record, speedup in rows:
         native, accelerated = pair_of(record)
         yield (
-            f"{record.case + ' on ' + record.backend:52} {_typical_ms(native.median):>9} ms "
-            f"{_typical_ms(accelerated.median):>9} ms  {format_claim(speedup)}"
+            f"{record.title:52} {format_ms(median_round(native.median)):>9} ms "
+            f"{format_ms(median_round(accelerated.median)):>9} ms  {format_claim(speedup)}"
         )
     known = [speedup for _, speedup in rows if math.isfinite(speedup.high)]  # not what was called only once
     if known:
         yield f"geometric mean {format_estimate(geometric_mean(known))}"
 
 
-def render_verdicts(verdicts: Mapping[Key, Verdict | None], missing: Sequence[Key]) -> Iterator[str]:
+def render_verdicts(verdicts: Mapping[Key, Verdict], missing: Sequence[Key]) -> Iterator[str]:
     """Render every verdict with its sentence, and how many there are of each."""
-    statuses = [verdict.status for verdict in verdicts.values() if verdict is not None]
+    statuses = [verdict.status for verdict in verdicts.values()]
     for verdict in verdicts.values():
-        if verdict is not None:
-            yield f"{verdict.status}: {verdict.reason}"
+        yield f"{verdict.status}: {verdict.reason}"
     for case, backend in missing:
         yield f"missing: {case} on {backend}"
     counts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
@@ -66,9 +65,5 @@ def render_history(runs: Sequence[Baseline]) -> Iterator[str]:
         )
 
 
-def _accelerated(run: Baseline) -> list[tuple[BaselineRecord, Estimate]]:
+def _accelerated(run: Baseline) -> list[tuple[Record, Estimate]]:
     return [(record, record.speedup) for record in run.records.values() if record.speedup is not None]
-
-
-def _typical_ms(launches: Sequence[Sequence[float]]) -> str:
-    return format_ms(median(value for launch in launches for value in launch))

@@ -7,19 +7,15 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import TYPE_CHECKING
 
+from pytest_formfunc.gate.completeness import unjudged
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.records import NATIVE_ENGINE, Record
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
-from pytest_formfunc.report.study import study_lines
+from pytest_formfunc.results import Comparison, Results, Spent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_bytes, format_claim, format_estimate, format_ms, format_percent, format_ratio
-
-if TYPE_CHECKING:
-    from pytest_formfunc.plugin.collection import Comparison
-    from pytest_formfunc.run import Run, Spent
 
 COLUMNS = 100
 _CASE = 36
@@ -36,20 +32,19 @@ class Line:
     markup: Mapping[str, bool] = field(default_factory=dict)
 
 
-def render_report(run: Run, comparison: Comparison | None) -> Iterator[Line]:
-    """Render everything that the run knows."""
-    records = list(run.records.values())
+def render_report(results: Results) -> Iterator[Line]:
+    """Render everything that a run found."""
+    records = list(results.records.values())
     for backend in dict.fromkeys(record.backend for record in records if not record.native):
         yield from render_backend(backend, records)
-    yield from _engines(records, run.failures)
-    yield from _failures(run.failures)
-    if run.settings.best:
+    yield from _engines(records, results.failures)
+    yield from _failures(results.failures)
+    if results.best:
         yield from _best(records)
     yield from _busy(records)
-    if comparison is not None:
-        yield from _comparison(comparison, records)
-        yield from _wrapped("not judged: ", comparison.unjudged(run))
-    yield from render_spent(run.spent)
+    yield from _comparison(results.comparison, records)
+    yield from _wrapped("not judged: ", unjudged(results.comparison, results.records))
+    yield from render_spent(results.spent)
 
 
 def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
@@ -98,8 +93,6 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         (worst, worst_name), (best, best_name) = means[0], means[-1]
         yield Line(f"best  {best_name} {format_estimate(best)}")
         yield Line(f"worst {worst_name} {format_estimate(worst)}")
-    for line in study_lines(known):
-        yield from _paragraph(line, "    ")
 
 
 def _engines(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
@@ -122,7 +115,7 @@ def _best(records: Sequence[Record]) -> Iterator[Line]:
 
 def _busy(records: Sequence[Record]) -> Iterator[Line]:
     """Warn where other work on the machine took native's cores: such speedups are of the moment."""
-    waited = [record.native_run_delay_fraction / record.threads for record in records if record.native]
+    waited = [(record.noise.native_run_delay_fraction or 0.0) / record.threads for record in records if record.native]
     busy = [one for one in waited if one > BUSY]
     if busy:
         text = (
@@ -152,8 +145,8 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
         yield from _paragraph(comparison.note)
     if not comparison.title:
         return
-    if comparison.baseline is not None:
-        yield Line(f"compared with {comparison.baseline.name}")
+    if comparison.baseline_name:
+        yield Line(f"compared with {comparison.baseline_name}")
     verdicts = [record.verdict for record in records if record.verdict]
     if any(verdict.change for verdict in verdicts):
         yield Line(
@@ -182,7 +175,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
         f"{record.case} on {record.backend}" for record in records if record.verdict and record.verdict.status == "new"
     ]
     yield from _wrapped("new: ", new)
-    yield from _wrapped("missing: ", comparison.missing_titles())
+    yield from _wrapped("missing: ", comparison.missing_titles)
 
 
 _STATUSES = ("regressed", "improved", "unchanged", "inconclusive", "new", "not comparable")

@@ -80,7 +80,7 @@ def _judge(
         command = [sys.executable, "-m", "pytest", *pytest_args, f"--formfunc-against={good.commit}"]
         command += [f"--formfunc-report={report}", "-p", "no:cacheprovider"]
         command.append(f"--formfunc-cache-dir={root / '.formfunc_cache'}")  # what one step converts the next one has
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(revision.side(sys.path, root).sys_path or ())}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(revision.workspace(sys.path, root).sys_path or ())}
         code, text = _run(command, revision.there(root), environment)
         verdicts = _read_verdicts(report)
         statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # what came since has nothing to lose

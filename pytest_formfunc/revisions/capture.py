@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.forms.sources import Source
-from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.measure.workspace import Workspace
 from pytest_formfunc.revisions.capture_mode import CAPTURE_VARIABLE
 from pytest_formfunc.revisions.environment import link_harness
 
@@ -111,11 +111,11 @@ class Captured:
     problem: str
 
 
-def capture_models(side: Side, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
+def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
     """Run another revision's tests up to where they measure.
 
     Args:
-        side: that revision's code.
+        workspace: that revision's code.
         arguments: pytest's.
         folder: where to write models; must exist.
         limit_s: how long all of it may take.
@@ -127,14 +127,14 @@ def capture_models(side: Side, arguments: Sequence[str], folder: Path, limit_s: 
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
     environment |= {
         CAPTURE_VARIABLE: str(folder),
-        "PYTHONPATH": os.pathsep.join([str(harness), *(side.sys_path or ())]),
+        "PYTHONPATH": os.pathsep.join([str(harness), *(workspace.sys_path or ())]),
     }
     if "PYTEST_ADDOPTS" in os.environ:
         environment["PYTEST_ADDOPTS"] = shlex.join(without_left_out(shlex.split(os.environ["PYTEST_ADDOPTS"])))
     command = [sys.executable, "-m", "pytest", *arguments]
     try:
         done = subprocess.run(
-            command, cwd=side.cwd, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
+            command, cwd=workspace.cwd, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         fine = done.returncode in (0, 5) or (done.returncode == 1 and (folder / _LIST).is_file())

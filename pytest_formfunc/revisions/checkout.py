@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.measure.participants import Side
-from pytest_formfunc.revisions.environment import Environment
+from pytest_formfunc.measure.isolation import is_installed
+from pytest_formfunc.measure.workspace import Environment, Workspace
 
 _CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
 _SUBMODULE_LIMIT_S = 900
@@ -60,9 +60,9 @@ class Revision:
                 return self.tree / candidate.relative_to(self.top)
         return given
 
-    def side(
+    def workspace(
         self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = (), environment: Environment | None = None
-    ) -> Side:
+    ) -> Workspace:
         """Return whose code a worker of this revision runs: its own files, an environment's packages.
 
         Args:
@@ -78,7 +78,7 @@ class Revision:
         own_forms = Path(pytest_formfunc.__file__).resolve().parent / "forms"
         forms = self.there(own_forms)
         cwd_there = self.there(cwd)
-        return Side(
+        return Workspace(
             sys_path=tuple(dict.fromkeys(map(str, there))),
             cwd=str(cwd_there if cwd_there.is_dir() else self.tree),
             forms=str(forms) if forms != own_forms and (forms / "__init__.py").is_file() else None,
@@ -202,14 +202,6 @@ def _check_out_submodules(revision: Revision) -> None:
         _git(revision.tree, "submodule", "update", "--init", "--recursive", limit_s=_SUBMODULE_LIMIT_S)
     except BadInput as error:
         raise BadInput(f"--formfunc-against {revision.name}: its submodules cannot be checked out: {error}") from None
-
-
-def is_installed(path: Path, top: Path) -> bool:
-    """Return whether a path in the user's tree lies in an environment there rather than among the sources."""
-    if any(part in ("site-packages", "dist-packages") for part in path.parts):
-        return True
-    prefixes = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
-    return any(path.is_relative_to(prefix) for prefix in prefixes if top in prefix.parents)
 
 
 def _folders_of_imported(top: Path) -> list[str]:

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.workspace import Environment
 
 _LIMIT_S = 60
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment that workers can be started in.
-
-    Attributes:
-        folder: where it is, as the user gave it.
-        python: its interpreter.
-        harness: a folder that holds this harness and nothing else, for its import path.
-    """
-
-    folder: str
-    python: str
-    harness: str
 
 
 def open_environment(folder: Path, harness: Path) -> Environment:

@@ -1,133 +1,130 @@
-"""The other revision in a run: where its forms come from, and what only one of the two has."""
+"""The other revision of a comparison: checked out, asked what it has, and asked where its form of a case comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_formfunc.backends import distributions
+from pytest_formfunc.backends import NATIVE, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.factories import FactorySource
 from pytest_formfunc.forms.model_files import FileSource, file_source
 from pytest_formfunc.forms.programs import ProgramSource
-from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, Source
+from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, Source, uses_added_code
 from pytest_formfunc.forms.transformers_folder import TransformersSource
 from pytest_formfunc.forms.zoos import ZooSource
 from pytest_formfunc.host import describe_host, version_changes
-from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.measure.probe import probe_backends, probe_host
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.revisions.capture import Captured, capture_models
-from pytest_formfunc.revisions.checkout import Revision
+from pytest_formfunc.measure.workspace import Environment, Workspace
+from pytest_formfunc.results import Absent
+from pytest_formfunc.revisions.capture import Captured, Selection, capture_models
+from pytest_formfunc.revisions.checkout import Revision, check_out
+from pytest_formfunc.revisions.environment import open_environment
 
 
 @dataclass(frozen=True)
-class Absent:
-    """Why a case has no counterpart: ``new`` where the other revision lacks it, ``not comparable`` where it is broken.
+class Request:
+    """What is to be compared with, and what of it this run needs.
 
     Attributes:
-        status: the verdict.
-        reason: a clause.
+        revision: as the user named it.
+        environment: folder of the virtual environment that gives the packages; empty for this process' own.
+        root: a folder in the user's repository.
+        in_ci: whether this is a build server, where a branch's name means the merge base.
+        backends: names of those that are measured, native aside.
+        native: the engine that is measured as native.
+        cases: those that need no test to be built.
+        own_modules: modules of the user's that workers will import.
+        select: says which of the other revision's tests are this run's, given where a path lies there; None where
+            none of its models is wanted.
     """
 
-    status: str
-    reason: str
+    revision: str
+    environment: str
+    root: Path
+    in_ci: bool
+    backends: Sequence[str]
+    native: str
+    cases: Sequence[Case]
+    own_modules: Sequence[str]
+    select: Callable[[Callable[[Path], Path]], Selection] | None
 
 
-@dataclass
-class Against:
-    """The other revision, surveyed.
+@dataclass(frozen=True)
+class OtherRevision:
+    """The other revision, checked out and surveyed.
 
     Attributes:
         revision: what is checked out.
-        side: whose code its workers run, with which packages.
-        missing: what it measures and this run does not.
+        workspace: whose code its workers run, with which packages.
         version_changes: a clause for each package that differs, where its environment is another one.
+        survey: what its code has: None by key, or why it does not import.
+        captured: the models that its tests measure.
+        single_tests: whether single tests were named, so that others of their files were left out on purpose.
     """
 
     revision: Revision
-    side: Side
-    missing: tuple[str, ...] = ()
-    version_changes: tuple[str, ...] = ()
-    _survey: dict[str, str | None] = field(default_factory=dict)
-    _captured: Captured = field(default_factory=lambda: Captured({}, {}, ""))
+    workspace: Workspace
+    version_changes: tuple[str, ...]
+    survey: Mapping[str, str | None]
+    captured: Captured
+    single_tests: bool
 
     @property
     def title(self) -> str:
         """Return what is compared with, for sentences."""
-        packages = f" with the packages of {self.side.environment.folder}" if self.side.environment else ""
-        return self.revision.title + packages
+        return _title(self.revision, self.workspace.environment)
 
-    def check_environment(self, server: WorkerServer, backends: Sequence[str]) -> None:
-        """Find out what another environment has; nothing to do where it is this one.
+    def close(self) -> None:
+        """Remove the checkout; harmless to repeat."""
+        self.revision.close()
 
-        Raises:
-            BadInput: a backend cannot be used there.
-        """
-        environment = self.side.environment
-        if environment is None:
-            return
-        with server.worker(server.job("probe", self.side, backends=tuple(backends)), "backend probe") as worker:
-            for name, reason in worker.receive().items():
-                if reason is not None:
-                    raise BadInput(f"backend {name!r} cannot be used in {environment.folder}: {reason}")
-        with server.worker(server.job("host", self.side), "host probe") as worker:
-            there = worker.receive()
-        engines = {name: version for name, version in there["versions"].items() if name in distributions()}
-        here = describe_host()["versions"]
-        self.version_changes = tuple(
-            version_changes({"versions": engines}, {"versions": {name: here.get(name) for name in engines}})
-        )
-
-    def survey(self, server: WorkerServer, targets: Sequence[str]) -> None:
-        """Ask a process with its code which patterns and factories it has."""
-        with server.worker(server.job("survey", self.side, targets=tuple(targets)), "survey") as worker:
-            self._survey = worker.receive()
-
-    def capture(self, arguments: Sequence[str], folder: Path, limit_s: float) -> None:
-        """Run its tests up to where they measure, to have their models; the arguments are pytest's."""
-        self._captured = capture_models(self.side, arguments, folder, limit_s)
-
-    def find_missing(self, patterns: Sequence[str] | None, groups: Sequence[str] | None) -> None:
-        """Find what only the other revision has.
+    def missing(self, patterns: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
+        """Return what only the other revision has.
 
         Args:
             patterns: all patterns of this revision, or None where the user chose some.
-            groups: groups of tests that measure models of their own, or None where the user chose some.
+            groups: groups of this run's tests that measure models of their own.
         """
-        lost = [] if patterns is None else [
-            key.removeprefix("pattern:")
-            for key in self._survey
-            if key.startswith("pattern:") and key != "pattern:" and key.removeprefix("pattern:") not in patterns
-        ]  # fmt: skip
-        gone = [] if groups is None else sorted(set(self._captured.sources) - set(groups))
-        self.missing = (*sorted(lost), *gone)
+        prefix = "pattern:"
+        theirs = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
+        lost = [] if patterns is None else [name for name in theirs if name not in patterns]
+        gone = [] if self.single_tests else set(self.captured.sources) - set(groups)
+        return (*sorted(lost), *sorted(gone))
 
     def source_of(self, case: Case) -> Source | Absent:
         """Return where the other revision's form of a case comes from, or why there is none."""
         title = self.title
         if case.of_a_test:
-            if case.id in self._captured.sources:
-                return self._captured.sources[case.id]
-            for name, reason in self._captured.failures.items():
-                if case.id == name or case.id.startswith(f"{name}::"):  # the test, or its file
-                    return Absent("not comparable", f"at {title} its test does not come to measure: {reason}")
-            if self._captured.problem:
-                return Absent("not comparable", f"the tests of {title} do not run: {self._captured.problem}")
-            return Absent("new", f"{title} has no such test")
+            return self._source_of_test(case)
         if isinstance(case.source, FileSource | ProgramSource | TransformersSource):
             return self._file_there(case.source)
         if isinstance(case.source, ZooSource):
             return case.source  # the packages' own, which both sides share unless one has an environment of its own
-        key = survey_key(case.source)
+        key = _survey_key(case.source)
         bundled = not isinstance(case.source, FactorySource)
-        broken = self._survey.get(key) or (self._survey.get("pattern:") if bundled else None)
+        broken = self.survey.get(key) or (self.survey.get("pattern:") if bundled else None)
         if broken:
             return Absent("not comparable", f"the code of {title} does not import: {broken}")
-        if key not in self._survey:
+        if key not in self.survey:
             return Absent("new", f"{title} has no {key.replace(':', ' ', 1) if bundled else key}")
         return case.source
+
+    def _source_of_test(self, case: Case) -> Source | Absent:
+        """Return the model that the other revision's test of that name measures."""
+        title, captured = self.title, self.captured
+        if case.id in captured.sources:
+            return captured.sources[case.id]
+        for name, reason in captured.failures.items():
+            if case.id == name or case.id.startswith(f"{name}::"):  # the test, or its file
+                return Absent("not comparable", f"at {title} its test does not come to measure: {reason}")
+        if captured.problem:
+            return Absent("not comparable", f"the tests of {title} do not run: {captured.problem}")
+        return Absent("new", f"{title} has no such test")
 
     def _file_there(self, source: FileSource | ProgramSource | TransformersSource) -> Source | Absent:
         """Return the other revision's file; one outside of the repository belongs to both."""
@@ -142,7 +139,70 @@ class Against:
             return Absent("not comparable", f"{error} (at {self.title})")
 
 
-def survey_key(source: Source) -> str:
+def open_other_revision(request: Request, workers: WorkerServer, scratch: Path) -> OtherRevision:
+    """Check the other revision out and find out what it has.
+
+    Args:
+        request: what is compared with.
+        workers: run its code.
+        scratch: a folder that lives as long as the run.
+
+    Raises:
+        BadInput: there is no such revision or environment, or it cannot be used. The checkout is gone then.
+    """
+    environment = None
+    if request.environment:
+        environment = open_environment(Path(request.environment), scratch / "harness")
+    revision = check_out(request.revision, request.root, scratch / "other", in_ci=request.in_ci)
+    try:
+        workspace = revision.workspace(sys.path, Path.cwd(), request.own_modules, environment)
+        changes = _check_environment(workspace, request, workers) if environment is not None else ()
+        survey = _survey(workspace, request.cases, workers)
+        captured, single = Captured({}, {}, ""), False
+        if request.select is not None:
+            selection = request.select(revision.there)
+            single = selection.single
+            if selection.any:
+                folder = scratch / "captured"
+                folder.mkdir()
+                captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s)
+    except BaseException:
+        revision.close()
+        raise
+    return OtherRevision(revision, workspace, changes, survey, captured, single)
+
+
+def _title(revision: Revision, environment: Environment | None) -> str:
+    return revision.title + (f" with the packages of {environment.folder}" if environment else "")
+
+
+def _check_environment(workspace: Workspace, request: Request, workers: WorkerServer) -> tuple[str, ...]:
+    """Make sure that an environment has the backends; return a clause for each package that differs.
+
+    Raises:
+        BadInput: a backend cannot be used there.
+    """
+    assert workspace.environment is not None
+    wanted = sorted({name for name in request.backends if name != NATIVE} | {request.native})
+    for name, reason in probe_backends(workers, wanted, workspace).items():
+        if reason is not None:
+            raise BadInput(f"backend {name!r} cannot be used in {workspace.environment.folder}: {reason}")
+    there = probe_host(workers, workspace)["versions"]
+    engines = {name: version for name, version in there.items() if name in distributions()}
+    here = describe_host(distributions())["versions"]
+    return tuple(version_changes({"versions": engines}, {"versions": {name: here.get(name) for name in engines}}))
+
+
+def _survey(workspace: Workspace, cases: Sequence[Case], workers: WorkerServer) -> dict[str, str | None]:
+    """Ask a process of the workspace which patterns, architectures and factories it has."""
+    sources = [case.source for case in cases]
+    targets = [_survey_key(one) for one in sources if isinstance(one, FactorySource) or uses_added_code(one)]
+    with workers.worker(workers.job("survey", workspace, targets=tuple(targets)), "survey") as worker:
+        found: dict[str, str | None] = worker.receive()
+    return found
+
+
+def _survey_key(source: Source) -> str:
     """Return a source's key in a survey."""
     if isinstance(source, PatternSource):
         return f"pattern:{source.pattern}"

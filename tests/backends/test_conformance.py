@@ -7,6 +7,7 @@ import pytest
 from support.conformance import NAMES, Preparer, run_once, smallest_case, unavailable
 
 from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.workers import WorkerServer
 
 PATTERNS = ("plain", "channel_shuffle", "attention")
@@ -59,9 +60,10 @@ def test_engine_runs_pattern(name, pattern, reasons, outcomes):
     if name in prepared.refused:
         assert not prepared.refused[name].startswith("its converter raises"), prepared.refused[name]
         pytest.skip(f"declared unsupported: {prepared.refused[name]}")
-    assert name not in result.failures, result.failures[name]
-    ready = result.series[name].ready
-    assert result.series[name].parity.ok
+    participant = Participant(name)
+    assert participant not in result.failures, result.failures[participant]
+    ready = result.series[participant].ready
+    assert result.series[participant].parity.ok
     assert ready.precision == backend_entry(name).precision
     if name.startswith("openvino@"):
         assert ready.device == "CPU"  # what AUTO and HETERO:CPU found

@@ -12,8 +12,9 @@ from pytest_formfunc.cases import check_backends, pattern_case
 from pytest_formfunc.errors import BadInput, Unsupported
 from pytest_formfunc.forms.built import Inputs, Network
 from pytest_formfunc.forms.sources import PatternSource
-from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.parking import wait_until_parked
+from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.workers import WorkerServer
 
@@ -59,7 +60,9 @@ def test_a_retaining_allocator_faults_no_pages_in(tmp_path, monkeypatch):
         with server.worker(job, "preparing") as worker:
             prepared = worker.receive()
         for name in engines:
-            worker = launcher(server, {False: Part(case.source, prepared)}, 0, {})(name, str(tmp_path / name), 0)
+            worker = launcher(server, {Side.HERE: PreparedSide(case.source, prepared)}, 0, {})(
+                Participant(name), str(tmp_path / name), 0
+            )
             try:
                 worker.receive()
                 worker.ask(Turn(5, 5, shake=True))

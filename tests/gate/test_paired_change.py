@@ -6,7 +6,7 @@ import random
 import pytest
 
 from pytest_formfunc.gate.decision import decide
-from pytest_formfunc.gate.paired_change import Sides, measure_change, only_native_moved
+from pytest_formfunc.gate.paired_change import PairedRounds, measure_change, only_native_moved
 
 
 def made_up(seed, *, launches=8, rounds=12, accelerated=1.0, native=1.0, noise=0.02, same_native=False):
@@ -27,7 +27,7 @@ def made_up(seed, *, launches=8, rounds=12, accelerated=1.0, native=1.0, noise=0
         for name, values in out.items():
             series[name].append(values)
     four = (series["n"], series["a"], series["nb"], series["ab"])
-    return Sides((series["a"], series["ab"]), four, same_native)
+    return PairedRounds((series["a"], series["ab"]), four, same_native)
 
 
 @pytest.mark.parametrize("same_native", [False, True])
@@ -49,7 +49,7 @@ def test_with_the_same_native_program_only_the_accelerated_side_is_judged():
 def test_more_launches_of_the_accelerated_side_alone_are_used():
     """Escalation measures only what is in doubt."""
     sides = made_up(3, launches=12, same_native=True)
-    fewer = Sides(sides.accelerated, tuple(side[:4] for side in sides.all_four), same_native=True)
+    fewer = PairedRounds(sides.accelerated, tuple(side[:4] for side in sides.all_four), same_native=True)
     change = measure_change(fewer)
     assert len(change.judged.logs) == 12
     assert change.double.n == 4

@@ -2,23 +2,22 @@ import numpy as np
 import pytest
 from support.records import record, samples, saved
 
-from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.explain import graph_change
+from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.gate.saved_change import measure_change
 from pytest_formfunc.records import Noise, Samples
 
 THEN = saved(record(0.0025, draw=1))
-CASE = pattern_case("residual", 8, 64)
+KEY = ("residual-d8-w64", "openvino")
 
 
 def judge(now, then, threshold, comparisons, history=()):
     """Judge as a run does, where further launches show the same again."""
-    key = (CASE.id, "openvino")
-    baseline = Baseline("file", {key: then}, {}, {key: (then,)}, {key: (*history, then)})
-    return SavedJudge(baseline, comparisons, lambda *_: now, lambda *_: 0.0).judge(CASE, "openvino", threshold)
+    baseline = Baseline("file", {KEY: then}, {}, {KEY: (then,)}, {KEY: (*history, then)})
+    return SavedJudge(baseline, comparisons).judge(Evidence(KEY, record=lambda: now), threshold).verdict
 
 
 @pytest.mark.parametrize(

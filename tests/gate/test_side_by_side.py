@@ -6,12 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import SideBySideJudge
-from pytest_formfunc.measure.participants import base_of
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.schedule import steady_rounds
 
 LOAD_S, ROUND_S = 0.34, 0.04
-NAMES = ("native", "openvino", base_of("native"), base_of("openvino"))
+HERE = Participant("openvino")
+THERE = HERE.counterpart
+EVERYONE = (HERE.native, HERE, THERE.native, THERE)
 
 
 class MadeUp:
@@ -28,17 +31,16 @@ class MadeUp:
     def begin(self):
         """Measure the next case: three launches of six rounds, all four series."""
         self.asked, self.spent_s = [], 0.0
-        ready = SimpleNamespace(graph=None)
-        self.values = {name: [] for name in NAMES}
-        self.series = {name: SimpleNamespace(ready=ready) for name in NAMES}
+        self.values = {name: [] for name in EVERYONE}
+        self.series = dict.fromkeys(EVERYONE)
         for _ in range(3):
-            self._launch(NAMES, 6)
+            self._launch(EVERYONE, 6)
 
     def _launch(self, names, rounds):
         own = self.generator.normal(0, self.launches) - math.log1p(self.loss)
         for name in names:
             values = 0.002 * np.ones(rounds)
-            if name == base_of("openvino"):
+            if name == THERE:
                 disturbed = self.generator.choice([0.4, 2.2], rounds, p=[0.8, 0.2])  # on average 1, squared
                 values = values * np.exp(own + disturbed * self.generator.normal(0, self.rounds, rounds))
             self.values[name].append(values)
@@ -47,15 +49,13 @@ class MadeUp:
         count = min(len(self.values[name]) for name in names)
         return [self.values[name][:count] for name in names]
 
-    def measurement(self, case):
-        return self
+    def graph(self, participant):
+        return None
 
-    def own_part(self, case):
-        return PART
+    def evidence(self):
+        return Evidence(("case", "openvino"), lambda: None, self, PREPARED, PREPARED, self.look_again)
 
-    other_part = own_part
-
-    def look_again(self, case, more):
+    def look_again(self, more):
         self.asked.append(more)
         rounds = steady_rounds(more.scatter, ROUND_S, LOAD_S, more.seconds, more.launches)
         launch_s = LOAD_S + rounds * ROUND_S
@@ -67,26 +67,36 @@ class MadeUp:
 
 
 PREPARED = SimpleNamespace(input_shapes=[(1, 3)], program={"digest": "one"})
-PART = SimpleNamespace(prepared=PREPARED)
-CASE = SimpleNamespace(id="case")
+OTHER = OtherSide("the other", "main", "0" * 40)
 
 
 @pytest.fixture(autouse=True)
 def plain_sentences(monkeypatch):
-    """The sentence is tested elsewhere, on the real engines."""
+    """The sentence is tested elsewhere, on the real engines, and so is what is kept of the other side."""
     monkeypatch.setattr(SideBySideJudge, "_sentence", lambda *args: "said")
+    monkeypatch.setattr(SideBySideJudge, "_counterpart", lambda *args: None)
 
 
 def judge_of(run, comparisons=1, escalation_s=20.0):
-    return SideBySideJudge(run, SimpleNamespace(title="the other", version_changes=()), comparisons, escalation_s)
+    return Judging(run, SideBySideJudge(OTHER, comparisons, escalation_s))
+
+
+class Judging:
+    """A judge that looks at one made-up run."""
+
+    def __init__(self, run, judge):
+        self.run, self._judge = run, judge
+
+    def verdict(self, threshold):
+        return self._judge.judge(self.run.evidence(), threshold).verdict
 
 
 def test_further_launches_are_of_the_accelerated_pair_with_the_scatter_that_was_seen():
     """Native runs the same program, so measuring it again would tell nothing."""
     run = MadeUp(0, rounds=0.3)
-    judge_of(run).judge(CASE, "openvino", 0.03)
+    judge_of(run).verdict(0.03)
     assert [more.launches for more in run.asked][:2] == [3, 6]
-    assert all(more.only == ("openvino", base_of("openvino")) for more in run.asked)
+    assert all(more.only == (HERE, THERE) for more in run.asked)
     undisturbed = (0.3 * 0.4) ** 2
     assert undisturbed < run.asked[-1].scatter.rounds < 0.3**2
 
@@ -95,30 +105,30 @@ def test_a_comparison_has_its_share_of_the_time_and_what_those_before_it_left():
     """The clear one stops at once and leaves its time to the unclear one, not the other way round."""
     run = MadeUp(1, loss=1.0, rounds=0.01)
     judge = judge_of(run, comparisons=3)
-    assert judge.judge(CASE, "openvino", 0.03).status == "regressed"
+    assert judge.verdict(0.03).status == "regressed"
     assert run.spent_s < 10
     left = 20.0 - run.spent_s
     run.loss, run.rounds, run.launches = 0.03, 0.5, 0.2
     run.begin()
-    assert judge.judge(CASE, "openvino", 0.03).status == "inconclusive"
+    assert judge.verdict(0.03).status == "inconclusive"
     assert run.asked[0].seconds == pytest.approx(20.0 + left)
     left += 20.0 - run.spent_s
     run.begin()
-    judge.judge(CASE, "openvino", 0.03)
+    judge.verdict(0.03)
     assert run.asked[0].seconds == pytest.approx(20.0 + left)
 
 
 def test_without_time_there_is_one_look():
     """It is final, and may spend all that there is."""
     run = MadeUp(2, rounds=0.5)
-    verdict = judge_of(run, escalation_s=0.0).judge(CASE, "openvino", 0.03)
+    verdict = judge_of(run, escalation_s=0.0).verdict(0.03)
     assert (verdict.looks, run.asked) == (1, [])
 
 
 def test_a_look_that_was_cut_short_is_the_last():
     """There is no time for another launch, so there is none for another look."""
     run = MadeUp(3, rounds=0.5, launches=0.2)
-    verdict = judge_of(run, escalation_s=3.0).judge(CASE, "openvino", 0.03)
+    verdict = judge_of(run, escalation_s=3.0).verdict(0.03)
     assert verdict.looks == len(run.asked) + 1
     assert run.asked[-1].seconds < 3.1
     assert verdict.looks <= 3
@@ -131,7 +141,7 @@ def test_unchanged_code_is_red_no_more_often_than_said(rounds, launches):
     reds = 0
     for _ in range(200):
         run.begin()
-        reds += judge_of(run).judge(CASE, "openvino", 1e-9).status == "regressed"
+        reds += judge_of(run).verdict(1e-9).status == "regressed"
     assert reds <= 6  # 2 are expected at most, and no more than 6 with a chance of 99.5%
 
 
@@ -141,5 +151,5 @@ def test_on_a_noisy_host_a_loss_of_five_percent_is_mostly_found():
     found = 0
     for _ in range(100):
         run.begin()
-        found += judge_of(run, comparisons=4).judge(CASE, "openvino", 0.03).status == "regressed"
+        found += judge_of(run, comparisons=4).verdict(0.03).status == "regressed"
     assert found >= 90

@@ -1,14 +1,17 @@
-"""The schedule with fake workers and a fake clock; the real ones are in test_workers.py and test_end_to_end.py."""
+"""The schedule with fake workers and a fake clock; the real ones are in test_workers.py and plugin/test_measured_test.py."""
 
 import numpy as np
 import pytest
 
 from pytest_formfunc.errors import WorkerDied
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
+from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 from pytest_formfunc.stats.allocation import Scatter
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0)
+NATIVE, OPENVINO, BF16 = map(Participant, ("native", "openvino", "openvino-bf16"))
+EVERYONE = (NATIVE, OPENVINO, NATIVE.counterpart, OPENVINO.counterpart)
 
 
 class Lab:
@@ -27,12 +30,12 @@ class Lab:
     def clock(self):
         return self.now
 
-    def launch(self, backend, outputs_to, number):
-        self.notes.append(("start", backend))
-        return FakeWorker(self, backend, outputs_to)
+    def launch(self, participant, outputs_to, number):
+        self.notes.append(("start", str(participant)))
+        return FakeWorker(self, str(participant), outputs_to)
 
-    def measurer(self, *backends, **kwargs):
-        return CaseMeasurer(backends, self.launch, self.tmp_path, clock=self.clock, **kwargs)
+    def measurer(self, *participants, **kwargs):
+        return CaseMeasurer(participants, self.launch, self.tmp_path, clock=self.clock, **kwargs)
 
 
 class FakeWorker:
@@ -71,17 +74,17 @@ class FakeWorker:
 def test_speedup_is_native_over_accelerated(tmp_path):
     """Four times faster is 4.0x, known exactly without noise, after the least launches."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
-    assert result.speedup("openvino").value == pytest.approx(4.0)
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert result.speedup(OPENVINO).value == pytest.approx(4.0)
     assert result.stopped == "precise"
-    assert len(result.series["native"].launches) == 3
-    assert result.series["openvino"].parity.ok
+    assert len(result.series[NATIVE].launches) == 3
+    assert result.series[OPENVINO].parity.ok
 
 
 def test_backends_take_turns_and_never_run_alone(tmp_path):
     """Every round has one turn of every backend; two alternate, and each launch begins with the other."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     turns = [backend for what, backend in lab.notes if what == "round"]
     pairs = list(zip(turns[::2], turns[1::2], strict=True))
     assert all(set(pair) == {"native", "openvino"} for pair in pairs)
@@ -95,7 +98,7 @@ def test_backends_take_turns_and_never_run_alone(tmp_path):
 def test_every_worker_is_stopped(tmp_path):
     """Each launch ends the workers that it started."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     kinds = [what for what, _ in lab.notes]
     assert kinds.count("stop") == kinds.count("start") == 6
 
@@ -103,19 +106,19 @@ def test_every_worker_is_stopped(tmp_path):
 def test_a_tight_budget_ends_after_two_launches_and_says_so(tmp_path):
     """The budget is the reason that is given."""
     lab = Lab(tmp_path, {"native": 1.0, "openvino": 0.5})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 5))
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 5))
     assert result.stopped == "budget"
-    assert len(result.series["native"].launches) == 2
+    assert len(result.series[NATIVE].launches) == 2
 
 
 def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
     """A backend with other outputs has no speedup; native and the honest one go on."""
     speeds = {"native": 0.008, "openvino": 0.002, "openvino-bf16": 0.001}
     lab = Lab(tmp_path, speeds, outputs={"openvino": [1.0, 2.5, 3.0]})
-    result = lab.measurer("native", "openvino", "openvino-bf16").measure(Effort(0.03, 60))
-    assert "disagrees with native" in result.failures["openvino"]
-    assert set(result.series) == {"native", "openvino-bf16"}
-    assert all(launch for launch in result.series["openvino-bf16"].launches)
+    result = lab.measurer(NATIVE, OPENVINO, BF16).measure(Effort(0.03, 60))
+    assert "disagrees with native" in result.failures[OPENVINO]
+    assert set(result.series) == {NATIVE, BF16}
+    assert all(launch for launch in result.series[BF16].launches)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +131,9 @@ def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
 def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, sentence):
     """Without a trustworthy native side there is no speedup at all."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, outputs=outputs)
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
-    assert sentence in result.failures["native"]
-    assert sentence in result.failures["openvino"]
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert sentence in result.failures[NATIVE]
+    assert sentence in result.failures[OPENVINO]
     assert not result.series
 
 
@@ -138,75 +141,75 @@ def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, 
 def test_a_dead_accelerated_worker_leaves_native_measured(tmp_path, when):
     """Its death is its own failure; native's rows are still there."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("openvino", when)})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
-    assert "openvino worker" in result.failures["openvino"]
-    assert set(result.series) == {"native"}
-    assert len(result.series["native"].launches) >= 2
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert "openvino worker" in result.failures[OPENVINO]
+    assert set(result.series) == {NATIVE}
+    assert len(result.series[NATIVE].launches) >= 2
 
 
 @pytest.mark.parametrize("when", ["load", "round"])
 def test_a_dead_native_worker_ends_the_case(tmp_path, when):
     """There is nothing to be relative to."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("native", when)})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
-    assert set(result.failures) == {"native", "openvino"}
-    assert "without native" in result.failures["openvino"]
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert set(result.failures) == {NATIVE, OPENVINO}
+    assert "without native" in result.failures[OPENVINO]
     assert not result.series
 
 
 def test_more_launches_can_be_asked_for_later(tmp_path):
     """A second look adds exactly the launches asked for."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    measurer = lab.measurer("native", "openvino")
+    measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
     result = measurer.measure_more(MoreLaunches(4))
-    assert len(result.series["native"].launches) == 7
-    assert len(result.series["openvino"].launches) == 7
+    assert len(result.series[NATIVE].launches) == 7
+    assert len(result.series[OPENVINO].launches) == 7
 
 
 def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
     """Few where launches differ, many where rounds do; and as before where nothing is said."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    measurer = lab.measurer("native", "openvino")
+    measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.01**2, 0.05**2, 0.05**2)))
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.5**2, 0.01**2, 0.01**2)))
     result = measurer.measure_more(MoreLaunches(1))
-    assert [len(launch) for launch in result.series["openvino"].launches] == [6, 6, 6, 12, 36, 6]
+    assert [len(launch) for launch in result.series[OPENVINO].launches] == [6, 6, 6, 12, 36, 6]
 
 
 def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
     """Beside others that load a call takes long: only the first launch knows nothing better."""
     calls_s = {"native": 0.008, "openvino": 0.001}
     lab = Lab(tmp_path, calls_s, warm_up_s={"native": 0.008, "openvino": 0.006})
-    measurer = lab.measurer("native", "openvino")
+    measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
     result = measurer.measure_more(MoreLaunches(1))
-    assert [len(launch[1].calls_s) for launch in result.series["openvino"].launches] == [2, 12, 12, 12]
-    assert {len(turn.calls_s) for launch in result.series["native"].launches for turn in launch} == {2}
+    assert [len(launch[1].calls_s) for launch in result.series[OPENVINO].launches] == [2, 12, 12, 12]
+    assert {len(turn.calls_s) for launch in result.series[NATIVE].launches for turn in launch} == {2}
 
 
 def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):
     """On the lab's clock a launch of both takes 0.4 s of loading and its rounds."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    measurer = lab.measurer("native", "openvino")
+    measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
     began, before = lab.now, 3
     result = measurer.measure_more(MoreLaunches(20, seconds=3.0))
-    made = len(result.series["native"].launches) - before
+    made = len(result.series[NATIVE].launches) - before
     assert 1 < made < 20
     assert lab.now - began <= 3.0 < (lab.now - began) * (made + 1) / made
     result = measurer.measure_more(MoreLaunches(20, seconds=0.0))
-    assert len(result.series["native"].launches) == before + made + 1
+    assert len(result.series[NATIVE].launches) == before + made + 1
 
 
 def test_once_is_one_call_each_with_parity(tmp_path):
     """With benchmarks disabled each body runs once, and parity is still checked."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60, once=True))
-    assert [len(launch) for launch in result.series["openvino"].launches] == [1]
-    assert len(result.series["openvino"].launches[0][0].calls_s) == 1
-    assert result.series["openvino"].parity.ok
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60, once=True))
+    assert [len(launch) for launch in result.series[OPENVINO].launches] == [1]
+    assert len(result.series[OPENVINO].launches[0][0].calls_s) == 1
+    assert result.series[OPENVINO].parity.ok
     assert result.stopped == "once"
 
 
@@ -214,7 +217,7 @@ def test_progress_is_told_before_each_round(tmp_path):
     """A person can see how far a long case is."""
     seen = []
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    lab.measurer("native", "openvino", progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
+    lab.measurer(NATIVE, OPENVINO, progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
     assert seen[0] == (1, 0, 6)
     assert seen[-1] == (3, 5, 6)
 
@@ -222,34 +225,32 @@ def test_progress_is_told_before_each_round(tmp_path):
 def test_compile_time_is_taken_alone_and_later_launches_load_side_by_side(tmp_path):
     """The first two launches start a worker when the other has loaded; the others start all and then wait."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
-    result = lab.measurer("native", "openvino").measure(Effort(0.03, 60))
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     loading = [note for note in lab.notes if note[0] in ("start", "ready")]
     kinds = [kind for kind, _ in loading]
     assert kinds[:8] == ["start", "ready"] * 4
     assert kinds[8:12] == ["start", "start", "ready", "ready"]
-    assert len(result.series["native"].launches) >= 3
-    assert len(result.series["native"].compile_s) == 2
+    assert len(result.series[NATIVE].launches) >= 3
+    assert len(result.series[NATIVE].compile_s) == 2
 
 
 def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
     """Escalation measures what is in doubt; pairs are made of the launches that both took part in."""
-    names = ("native", "openvino", "native@base", "openvino@base")
-    lab = Lab(tmp_path, dict.fromkeys(names, 0.002))
-    measurer = lab.measurer(*names)
+    lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002))
+    measurer = lab.measurer(*EVERYONE)
     measurer.measure(Effort(0.03, 60))
-    before = len(measurer.result.series["native"].launches)
-    result = measurer.measure_more(MoreLaunches(4, only=("openvino", "openvino@base")))
-    assert len(result.series["native"].launches) == before
-    assert len(result.series["openvino"].launches) == before + 4
-    assert [len(side) for side in result.together("openvino", "openvino@base")] == [before + 4] * 2
-    assert [len(side) for side in result.together(*names)] == [before] * 4
+    before = len(measurer.result.series[NATIVE].launches)
+    result = measurer.measure_more(MoreLaunches(4, only=(OPENVINO, OPENVINO.counterpart)))
+    assert len(result.series[NATIVE].launches) == before
+    assert len(result.series[OPENVINO].launches) == before + 4
+    assert [len(launches) for launches in result.together(OPENVINO, OPENVINO.counterpart)] == [before + 4] * 2
+    assert [len(launches) for launches in result.together(*EVERYONE)] == [before] * 4
 
 
 def test_a_fault_of_the_other_revision_leaves_this_one_measured(tmp_path):
     """Its native takes its own accelerated side with it, and no more."""
-    names = ("native", "openvino", "native@base", "openvino@base")
-    lab = Lab(tmp_path, dict.fromkeys(names, 0.002), die=[("native@base", "load")])
-    result = lab.measurer(*names).measure(Effort(0.03, 60))
-    assert set(result.series) == {"native", "openvino"}
-    assert set(result.failures) == {"native@base", "openvino@base"}
-    assert "no speedup without native" in result.failures["openvino@base"]
+    lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002), die=[("native (other revision)", "load")])
+    result = lab.measurer(*EVERYONE).measure(Effort(0.03, 60))
+    assert set(result.series) == {NATIVE, OPENVINO}
+    assert set(result.failures) == {NATIVE.counterpart, OPENVINO.counterpart}
+    assert "no speedup without native" in result.failures[OPENVINO.counterpart]

@@ -1,14 +1,10 @@
-"""``best`` tries what is there; a test may bring its architectures; a busy machine and the study's claims are said."""
-
-import dataclasses
+"""``best`` tries what is there; a test may bring its architectures; a busy machine is said."""
 
 import pytest
 from support.records import record
 
 from pytest_formfunc.records import Noise
-from pytest_formfunc.report.study import study_lines
 from pytest_formfunc.report.terminal import _best, _busy
-from pytest_formfunc.stats import Estimate
 
 OWN = """
 import pytest
@@ -53,7 +49,7 @@ def test_a_marker_with_an_unknown_architecture_is_wrong_usage(project):
 def test_best_beside_another_backend_is_wrong_usage(bench):
     outcome = bench.pytest("--formfunc-backends", "best,openvino")
     assert outcome.code == 4
-    assert "--formfunc-backends best stands alone: it tries every backend that is to be had" in outcome.text
+    assert "--formfunc-backends best stands alone: it tries every backend that is available" in outcome.text
 
 
 def test_of_equal_cases_the_least_latency_is_named_with_its_settings():
@@ -79,30 +75,3 @@ def test_a_host_that_gives_cores_to_others_is_said(share, warned):
     native = record(0.01, backend="native", native=True, noise=Noise(0, 0, 0, share, 0))
     text = " ".join(line.text for line in _busy([native, record(0.002)]))
     assert ("busy host: it gave 5% of the cores' time to other machines" in text) == warned
-
-
-def networks(exponent):
-    """Six networks of the same MACs whose speedup is a power of their operators."""
-    for index, name in enumerate(["vgg16", "resnet18", "mobilenet_v2", "ghostnet", "nasnet_a_mobile", "darts"]):
-        operators = 20 * 2**index
-        speedup = Estimate(operators**exponent, 0.99 * operators**exponent, 1.01 * operators**exponent)
-        form = {"kind": "architecture", "name": name}
-        cost = {"macs": 10**9, "operators": operators, "products": operators // 2}
-        latency = dataclasses.replace(record(0.001).latency_s, median=0.001 * (index + 1))
-        yield record(0.001, form=form, cost=cost, latency_s=latency), speedup
-
-
-def test_the_hypothesis_is_answered_either_way():
-    text = " ".join(study_lines([*networks(0.5)]))
-    assert "DARTS, the most: 12x or 13x there, 25.3x" in text
-    assert "(number 1 of 6" in text
-    assert (
-        "MobileNet-V2, the least latency: about 2.4 ms there, 3.00 ms here (number 3 of 6; least: vgg16 1.00 ms)"
-        in text
-    )
-    assert "speedup by operators per GMAC, 6 networks: it grows; exponent 0.50 (0.50 to 0.50)" in text
-    assert "it falls; exponent -0.50" in " ".join(study_lines([*networks(-0.5)]))
-
-
-def test_few_forms_are_not_compared_with_the_study():
-    assert not [*study_lines([*networks(0.5)][:4])]

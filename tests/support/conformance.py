@@ -8,8 +8,10 @@ from pytest_formfunc.backends import BACKENDS, NATIVE, backend_entry
 from pytest_formfunc.cases import Case, pattern_case
 from pytest_formfunc.forms.patterns import pattern_entry
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, Measurement
-from pytest_formfunc.measure.launch import Part, launcher
+from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
+from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.measure.workers import WorkerServer
 
 # Every registered backend, and devices of OpenVINO by name.
@@ -54,6 +56,6 @@ class Preparer:
 
 def run_once(server: WorkerServer, case: Case, prepared: Prepared, scratch: Path) -> Measurement:
     """Load every backend that took the network, call it, and compare it with native as a measurement does."""
-    names = list(prepared.artifacts)
-    launch = launcher(server, {False: Part(case.source, prepared)}, case.seed, {})
-    return CaseMeasurer(names, launch, scratch).measure(Effort(precision=1.0, budget_s=1.0, once=True))
+    participants = [Participant(name) for name in prepared.artifacts]
+    launch = launcher(server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
+    return CaseMeasurer(participants, launch, scratch).measure(Effort(precision=1.0, budget_s=1.0, once=True))

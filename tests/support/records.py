@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pytest_formfunc.records import BaselineRecord, Latency, Noise, Record, Samples
+from pytest_formfunc.records import Latency, Noise, Record, Samples
 from pytest_formfunc.stats import speedup_estimate
 
 
@@ -21,7 +21,7 @@ def record(accelerated_s, native_s=0.010, draw=0, **changes):
         "input_shape": (1, 3, 224, 224), "batch": 1, "seed": 0, "backend": "openvino", "native": False,
         "precision": "f32", "device": "CPU", "threads": 2, "iterations": 48,
         "latency_s": Latency(*[accelerated_s] * 6), "compile_s": 0.1, "first_call_s": 0.01, "peak_rss_bytes": 1,
-        "cost": {"macs": 1}, "noise": Noise(0, 0, 0, 0), "samples": accelerated,
+        "cost": {"macs": 1}, "noise": Noise(0, 0, 0, 0, 0.0), "samples": accelerated,
         "host": {"cpu": "CPU", "isa": ["avx2"], "cores": 2, "llc_bytes": 2**25, "versions": {"openvino": "1"}}, "fingerprint": "here", "stopped": "budget",
         "speedup": speedup_estimate(native.median, accelerated.median), "native_samples": native,
         "graph": {"hash": "a", "kernels": {"brgconv": 17}},
@@ -30,4 +30,4 @@ def record(accelerated_s, native_s=0.010, draw=0, **changes):
 
 
 def saved(made):
-    return BaselineRecord.from_json(made.to_json())
+    return Record.from_json(made.to_json())

@@ -7,6 +7,8 @@ Neural Network Architecture Design on Hardware-Specific Acceleration, arXiv:2107
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from pytest_formfunc.records import Record
@@ -22,6 +24,21 @@ _PER = {
 }
 
 
+def claims(records: Sequence[Record], columns: int = 100) -> Iterator[str]:
+    """Compare each backend's records with the study's claims, in lines of at most so many columns."""
+    for backend in dict.fromkeys(record.backend for record in records if not record.native):
+        rows = [
+            (record, record.speedup)
+            for record in records
+            if record.backend == backend and record.speedup is not None and math.isfinite(record.speedup.high)
+        ]
+        lines = [*study_lines(rows)]
+        if lines:
+            yield f"{backend}: {lines[0]}"
+        for line in lines[1:]:
+            yield from textwrap.wrap(line, columns, initial_indent="  ", subsequent_indent="    ")
+
+
 def study_lines(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
     """Compare one backend's speedups with the study's; says nothing where too few forms were measured to compare.
 
@@ -33,7 +50,7 @@ def study_lines(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
     lines = [*_patterns(patterns), *_networks(networks)]
     if lines:
         yield f"{_TITLE}:"
-        yield from (f"  {line}" for line in lines)
+        yield from lines
 
 
 def _patterns(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:

@@ -1,0 +1,60 @@
+"""Whether all that was asked for was judged: what a strict comparison must not pass over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from pytest_formfunc.records import Key, Record
+from pytest_formfunc.results import Comparison
+
+_ALL_INCONCLUSIVE = "every verdict is inconclusive"
+
+
+def unjudged(comparison: Comparison, records: Mapping[Key, Record]) -> list[str]:
+    """Name the tests that were asked for and have no verdict: skipped, failed, or measured only once."""
+    return [
+        f"{case} on {backend}"
+        for case, backend in comparison.asked
+        if (record := records.get((case, backend))) is None or record.verdict is None
+    ]
+
+
+def why_incomplete(comparison: Comparison, records: Mapping[Key, Record]) -> str:
+    """Return a sentence where less was judged than was asked for; empty where all was."""
+    faults = []
+    if not comparison.asked:
+        faults.append("no test of an accelerated backend was among those that ran")
+    without = unjudged(comparison, records)
+    if without:
+        faults.append(f"{len(without)} of {len(comparison.asked)} have no verdict ({', '.join(without[:3])})")
+    if comparison.deselected:
+        faults.append(f"{comparison.deselected} measuring tests were deselected")
+    if _all_inconclusive({record.verdict.status for record in records.values() if record.verdict}):
+        faults.append(_ALL_INCONCLUSIVE)
+    if not faults:
+        return ""
+    reasons = "; ".join(faults)
+    return f"the comparison with {comparison.title} is incomplete, which --formfunc-strict does not pass: {reasons}"
+
+
+def missing_sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Yield, for each that is missing, a test's name and the sentence it fails with."""
+    for names, title in zip(comparison.missing, comparison.missing_titles, strict=True):
+        yield (
+            f"formfunc-missing[{'-'.join(names)}]",
+            f"{title} is missing: {comparison.title} has it and this run does not measure it, "
+            "which --formfunc-strict does not pass",
+        )
+
+
+def why_runs_differ(statuses: Collection[str], missing: Collection[Key]) -> str:
+    """Return a clause where less was judged than two saved runs hold; empty where all was."""
+    gaps = [status for status in ("new", "not comparable") if status in statuses]
+    gaps += ["missing"] if missing else []
+    if gaps:
+        return f"there are cases that are {', '.join(gaps)}"
+    return _ALL_INCONCLUSIVE if _all_inconclusive(statuses) else ""
+
+
+def _all_inconclusive(statuses: Collection[str]) -> bool:
+    return set(statuses) == {"inconclusive"}

@@ -1,0 +1,29 @@
+"""Which judge a run has: by what it is compared with, and by what is judged."""
+
+from __future__ import annotations
+
+from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.graph_gate import GraphJudge, SavedGraphJudge
+from pytest_formfunc.gate.judge import Judge, OtherSide
+from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.side_by_side import SideBySideJudge
+
+
+def make_judge(
+    compared_with: OtherSide | Baseline | None, gate: str, comparisons: int, escalation_s: float
+) -> Judge | None:
+    """Return the judge of a run, or None where nothing is compared.
+
+    Args:
+        compared_with: another revision, or a saved run.
+        gate: ``time`` or ``graph``: what is judged.
+        comparisons: how many there will be.
+        escalation_s: seconds for the further looks of each comparison side by side.
+    """
+    if isinstance(compared_with, OtherSide):
+        return (
+            GraphJudge(compared_with) if gate == "graph" else SideBySideJudge(compared_with, comparisons, escalation_s)
+        )
+    if compared_with is not None:
+        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, comparisons)
+    return None

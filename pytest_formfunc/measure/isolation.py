@@ -1,0 +1,60 @@
+"""Whose code a worker imports: another revision's ``forms`` in place of ours, and nothing of the user's own tree."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.workspace import Workspace
+
+
+def use_forms(folder: Path) -> None:
+    """Put another revision's ``forms`` package in place of the installed one; all else stays this revision's."""
+    name = "pytest_formfunc.forms"
+    for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
+        del sys.modules[loaded]
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    sys.modules["pytest_formfunc"].forms = module  # type: ignore[attr-defined]
+    spec.loader.exec_module(module)
+
+
+def check_whose_code(workspace: Workspace) -> None:
+    """Make sure that a worker of another revision imported nothing of the user's own tree.
+
+    An import hook (of some editable installs) or code that extends ``sys.path`` may lead there: the comparison would
+    be of a revision with itself.
+
+    Raises:
+        MeasurementError: it did; the sentence names the module.
+    """
+    if workspace.trees is None:
+        return
+    mine, other = map(Path, workspace.trees)
+    harness = Path(__file__).parents[1]  # this revision's, on both sides
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        # There are thousands of modules to look at in each launch: making a path object of each would be too slow.
+        if not file or not file.startswith(f"{mine}{os.sep}"):
+            continue
+        path = Path(file)
+        if not (path.is_relative_to(harness) or path.is_relative_to(other) or is_installed(path, mine)):
+            raise MeasurementError(
+                f"module {name} was imported from the working tree ({path.relative_to(mine)}) and not from the other "
+                "revision: it is found by an import hook or a path set in code"
+            )
+
+
+def is_installed(path: Path, top: Path) -> bool:
+    """Return whether a path in the user's tree lies in an environment there rather than among the sources."""
+    if any(part in ("site-packages", "dist-packages") for part in path.parts):
+        return True
+    prefixes = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
+    return any(path.is_relative_to(prefix) for prefix in prefixes if top in prefix.parents)

@@ -1,0 +1,109 @@
+"""Prepare the forms of one workspace: find artifacts on disk, or have a worker make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.forms.sources import Source, Weighable
+from pytest_formfunc.measure.artifacts import Prepared, find_prepared
+from pytest_formfunc.measure.memory import check_memory
+from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
+from pytest_formfunc.measure.workspace import OWN, Workspace
+
+_WEIGHING_LIMIT_S = 30.0  # a model that is not made by then is made without knowing its size
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to prepare.
+
+    Attributes:
+        title: what it is called in sentences.
+        source: of the network.
+        backends: names of those that will measure it, native among them.
+        calibration: file of samples to quantise with; empty where there are none.
+    """
+
+    title: str
+    source: Source
+    backends: Sequence[str]
+    calibration: str = ""
+
+
+class Preparer:
+    """Prepares one form after another in one worker, so that exporting warms up only once."""
+
+    def __init__(self, workers: WorkerServer, workspace: Workspace, cache: Path, native: str, sides: int) -> None:
+        """Take where to work.
+
+        Args:
+            workers: makes the worker.
+            workspace: whose code builds the forms.
+            cache: folder of all artifacts.
+            native: the engine that is measured as native.
+            sides: how many sides of a comparison hold a model's weights at a time.
+        """
+        self._workers = workers
+        self._workspace = workspace
+        self._cache = str(cache)
+        self._native = native
+        self._sides = sides
+        self._worker: Worker | None = None
+
+    def prepare(self, recipe: Recipe) -> Prepared:
+        """Return a form's artifacts, made if they are not there.
+
+        Raises:
+            MeasurementError: native cannot take the model, it does not fit into memory, or building it fails.
+        """
+        engines = {name: self._native if name == NATIVE else name for name in recipe.backends}
+        prepared = None
+        if self._workspace == OWN:  # another revision's code is not at hand here to say what its artifacts depend on
+            prepared = find_prepared(recipe.source, engines, self._cache, self._workers.threads, recipe.calibration)
+        if isinstance(recipe.source, Weighable):
+            copies = len(engines) * self._sides  # all wait for their turns together
+            check_memory(recipe.title, self._weigh(recipe.source, known=prepared is not None), copies)
+        return prepared or self._ask(recipe, engines)
+
+    def stop(self) -> None:
+        """End the worker; harmless to repeat. A later `prepare` starts another one."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def _ask(self, recipe: Recipe, engines: dict[str, str]) -> Prepared:
+        what = f"preparing {recipe.title}"
+        request = {
+            "source": recipe.source, "engines": engines, "cache": self._cache, "calibration": recipe.calibration
+        }  # fmt: skip
+        try:
+            if self._worker is None:
+                self._worker = self._workers.worker(self._workers.job("prepare", self._workspace, **request), what)
+            else:
+                self._worker.what = what
+                self._worker.send(request)
+            each_converts = max(1, len(engines) - 1)
+            prepared: Prepared = self._worker.receive(self._workers.timeout_s * each_converts)
+        except JobFailed:
+            raise
+        except MeasurementError:
+            self.stop()  # it died or hangs; the next form gets a new one
+            raise
+        return prepared
+
+    def _weigh(self, source: Weighable, *, known: bool) -> int | None:
+        """Return the bytes of a model's weights, or None where that is not known; a process of its own may look."""
+        stored = source.stored_bytes()
+        if stored is not None or known:
+            return stored
+        job = self._workers.job("weigh", self._workspace, source=source)
+        try:
+            with self._workers.worker(job, "weighing the model") as worker:
+                weight: int | None = worker.receive(min(self._workers.timeout_s, _WEIGHING_LIMIT_S))
+        except MeasurementError:
+            return None  # what is wrong with the model is said when it is built
+        return weight

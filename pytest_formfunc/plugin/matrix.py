@@ -1,0 +1,62 @@
+"""Give the matrix' fixtures their values, and say of each measuring test what it stands for."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from pytest_formfunc.plugin.options import read_markers
+from pytest_formfunc.plugin.plan import PLAN, TestPlan
+from pytest_formfunc.plugin.session import Session
+
+
+def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
+    """Give the matrix' fixtures their values, except those that the test parametrizes itself.
+
+    Raises:
+        BadInput: a width that a pattern cannot take.
+        pytest.UsageError: a marker that says something invalid.
+    """
+    marker, settings = read_markers(metafunc.definition), session.settings
+    if marker.architectures is not None:
+        settings = settings.for_architectures(marker.architectures)
+    own = {
+        name.strip()
+        for mark in metafunc.definition.iter_markers("parametrize")
+        for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    }
+    wanted = set(metafunc.fixturenames) - own
+    if "formfunc_case" in wanted:
+        cases = {case.id: case for case in settings.cases()}
+        session.cases.update(cases)
+        metafunc.parametrize("formfunc_case", list(cases), indirect=True)
+    else:
+        for axis in ("pattern", "depth", "width"):
+            if f"formfunc_{axis}" in wanted:
+                metafunc.parametrize(f"formfunc_{axis}", getattr(settings, f"{axis}s"), indirect=True)
+    if "formfunc_backend" in wanted:
+        accelerated = settings.backends if marker.backends is None else marker.backends
+        # A test that asks for the backend has a row for native too; one that does not compares with it.
+        asks = "formfunc_backend" in inspect.signature(metafunc.function).parameters
+        names = ["native", *accelerated] if asks else list(accelerated)
+        metafunc.parametrize("formfunc_backend", names, indirect=True)
+
+
+def plan_test(item: pytest.Function) -> None:
+    """Say what a measuring test stands for, and give pytest-benchmark the clock that replays its latencies."""
+    params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    backend = str(params.pop("formfunc_backend"))
+    group = params.get("formfunc_case")
+    if group is None:  # the test's id without its backend
+        others = f"-{item.callspec.id}-".replace(f"-{backend}-", "-", 1).strip("-")
+        name = f"{item.originalname}[{others}]" if others else item.originalname
+        group = item.nodeid.removesuffix(item.name) + name
+    shares_case = "formfunc_case" in params and len(params) > 1
+    plan = item.stash[PLAN] = TestPlan(str(group), backend, read_markers(item), shares_case)
+    if item.config.pluginmanager.has_plugin("benchmark"):
+        own = item.get_closest_marker("benchmark")
+        marker = {"group": plan.group, **(own.kwargs if own else {}), "timer": plan.clock}
+        item.add_marker(pytest.mark.benchmark(**marker), append=False)
+        # A case that cannot be measured never reaches its row; its failure says why.
+        item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used"))

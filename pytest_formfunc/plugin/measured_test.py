@@ -1,0 +1,135 @@
+"""What calling the ``formfunc`` fixture does: measure a case once for all its tests, judge it, keep it, and fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.plugin.plan import PLAN, TestPlan
+from pytest_formfunc.plugin.session import SESSION
+from pytest_formfunc.revisions.capture_mode import capture_folder
+
+if TYPE_CHECKING:
+    from pytest_formfunc.cases import Case
+    from pytest_formfunc.gate.rules import Rules
+    from pytest_formfunc.plugin.result import Result
+    from pytest_formfunc.records import Record
+    from pytest_formfunc.settings import Settings
+
+
+class Formfunc:
+    """What the fixture gives: call it with a case, or with a model and an example input."""
+
+    def __init__(self, item: pytest.Function, benchmark: Any) -> None:
+        """Bind to one test and, where pytest-benchmark is on, its fixture."""
+        self._item = item
+        self._benchmark = benchmark
+        self._used = False
+
+    def __call__(self, model: Any, inputs: Any = None, *, calibration: Iterable[Any] | None = None) -> Result:
+        """Measure native and every accelerated backend of the case together, and judge this test's backend.
+
+        Args:
+            model: a `Case` (``formfunc_case``), a ``torch.nn.Module``, a ``torch.export.ExportedProgram``, or the
+                path of a .onnx, .xml or .pt2 file.
+            inputs: the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and dicts within
+                it), or a dict of named arguments. Programs have their own, and so have files that know their shapes.
+            calibration: arguments of further calls, each like `inputs`, to quantise a model of yours with; every fourth
+                is kept to see what that costs in accuracy. Without them inputs are drawn.
+
+        Raises:
+            pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the
+                arguments are neither a case nor a module with its input.
+        """
+        __tracebackhide__ = True
+        from pytest_formfunc.backends import NATIVE
+        from pytest_formfunc.cases import Case
+        from pytest_formfunc.gate.rules import why_failed
+        from pytest_formfunc.plugin.result import Result
+
+        if self._used:
+            _fail("formfunc was called twice in one test: a test is one row of the results, so parametrize it")
+        self._used = True
+        session, plan = self._item.config.stash[SESSION], self._item.stash[PLAN]
+        folder = capture_folder()
+        if folder is not None:
+            self._capture(folder, plan, model, inputs)
+        run, settings = session.run, session.settings
+        assert run is not None  # collection has ended, and this test was in it
+        case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, inputs, calibration)
+        run.measure(case, run.backends_of(plan.group), once=self._benchmark is not None and not self._benchmark.enabled)
+        key, results = (case.id, plan.backend), run.results
+        threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
+        verdict = None if key in results.failures else run.judge(case, plan.backend, threshold)
+        if key in results.failures:  # a second look can fail where the first did not
+            reason = results.failures[key]
+            if settings.best and plan.backend != NATIVE:
+                pytest.skip(f"{plan.backend} is not the best: {reason}")
+            _fail(f"{case.id} on {plan.backend}: {reason}")
+        if key not in results.records:
+            _fail(
+                f"{case.id} on {plan.backend} was not measured: another test measured {case.id} before, "
+                "without this backend"
+            )
+        record = results.records[key]
+        self._keep(plan, record)
+        timed = not record.once and settings.gate == "time"
+        failed = why_failed(record, verdict, _rules_of(plan, settings), timed=timed)
+        if failed is not None:
+            _fail(failed)
+        return Result(record, results.records.get((case.id, NATIVE)))
+
+    def _keep(self, plan: TestPlan, record: Record) -> None:
+        """Hand the record to pytest-benchmark before anything can fail: it is saved in any case."""
+        if self._benchmark is not None:
+            self._benchmark.extra_info["formfunc"] = record.to_json()
+            plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
+        self._item.config.hook.pytest_formfunc_record(config=self._item.config, record=record)
+
+    def _capture(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> NoReturn:
+        """Write the model down for the run that compares with this revision, and end the test."""
+        __tracebackhide__ = True
+        from pytest_formfunc.cases import Case
+        from pytest_formfunc.revisions.capture import note_captured
+
+        if not isinstance(model, Case):
+            note_captured(folder, plan.group, self._own_case(folder, plan, model, inputs).source)
+        pytest.skip("captured for a comparison")
+
+    def _own_case(
+        self, folder: Path, plan: TestPlan, model: Any, inputs: Any, calibration: Iterable[Any] | None = None
+    ) -> Case:
+        __tracebackhide__ = True
+        from pytest_formfunc.plugin.own_model import user_case, with_calibration
+
+        if plan.shares_case:
+            _fail(
+                f"{self._item.nodeid}: a test with formfunc_case and parameters of its own measures that case: for a "
+                "model of your own leave formfunc_case out and parametrize what it is made from"
+            )
+        try:
+            case = user_case(folder, plan.group, model, inputs, self._item.module)
+            return with_calibration(case, folder, calibration)
+        except BadInput as error:
+            _fail(f"{self._item.nodeid}: {error}")
+
+
+def _rules_of(plan: TestPlan, settings: Settings) -> Rules:
+    from pytest_formfunc.gate.rules import Rules
+
+    marker = plan.marker
+    return Rules(
+        fail_on=settings.fail_on if marker.fail_on is None else marker.fail_on,
+        strict=settings.strict,
+        min_speedup=marker.min_speedup,
+        max_latency_s=marker.max_latency_s,
+    )
+
+
+def _fail(sentence: str) -> NoReturn:
+    __tracebackhide__ = True
+    pytest.fail(sentence, pytrace=False)

@@ -1,0 +1,200 @@
+"""What the hooks of one pytest session share: settings, worker processes, the run; each is made when first needed."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.plugin import options
+from pytest_formfunc.revisions.capture_mode import capture_folder
+
+if TYPE_CHECKING:
+    from pytest_formfunc.cases import Case
+    from pytest_formfunc.extensions import Extensions
+    from pytest_formfunc.measure.workers import WorkerServer
+    from pytest_formfunc.revisions.other_revision import OtherRevision
+    from pytest_formfunc.run import Run, Work
+    from pytest_formfunc.settings import Settings
+
+
+class Session:
+    """Lives as long as pytest's configuration.
+
+    Attributes:
+        config: pytest's.
+        cases: those of the matrix, by id.
+        problem: the first sentence about invalid input that was found while tests were collected.
+        deselected: how many measuring tests the user left out.
+        run: None until collection has ended and something is measured.
+        starting_s: seconds that starting the worker processes took.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Take the configuration, and note which plugins are there: only these may add names by hooks."""
+        self.config = config
+        self.cases: dict[str, Case] = {}
+        self.problem: str | None = None
+        self.deselected = 0
+        self.run: Run | None = None
+        self.starting_s = 0.0
+        self._early = config.pluginmanager.get_plugins()
+        self._names_before: Extensions | None = None
+        self._workers: WorkerServer | None = None
+        self._other: OtherRevision | None = None
+        self._scratch: Path | None = None
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """Return the settings, checked; the names that others add are known from then on.
+
+        Raises:
+            pytest.UsageError: one sentence about what is invalid.
+        """
+        self._add_names()
+        settings = options.settings_from(self.config)
+        if not settings.best:
+            return settings
+        from pytest_formfunc.backends import NATIVE, backend_names
+
+        reasons = self._probe([name for name in backend_names() if name != NATIVE], settings)
+        available = tuple(name for name, reason in reasons.items() if reason is None)
+        if not available:
+            raise pytest.UsageError(
+                "formfunc: --formfunc-backends best finds no backend but native here; see --formfunc-list"
+            )
+        return settings.with_backends(available)
+
+    @property
+    def workers(self) -> WorkerServer:
+        """Return what makes worker processes."""
+        return self._workers_of(self.settings)
+
+    @property
+    def scratch(self) -> Path:
+        """Return a folder that lives as long as the session."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="formfunc-"))
+        return self._scratch
+
+    def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
+        """Return, for each backend, why it cannot be used here, or None where it can."""
+        return self._probe(backends, self.settings)
+
+    def start(self, work: Work) -> Run:
+        """Begin the run that all tests share."""
+        from pytest_formfunc.run import Run
+
+        self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
+        return self.run
+
+    def keep(self, other: OtherRevision) -> OtherRevision:
+        """Have the other revision's checkout removed when the session ends."""
+        self._other = other
+        return other
+
+    def refuse_late_hooks(self) -> None:
+        """Refuse hooks that add names after options were checked.
+
+        Raises:
+            pytest.UsageError: there is one.
+        """
+        from pytest_formfunc.plugin.extension_hooks import refuse_late_hooks
+
+        with usage_errors():
+            refuse_late_hooks(self.config, self._early)
+
+    def refuse_to_compare_nothing(self) -> None:
+        """Refuse a comparison for which no measuring test is left, where it must not pass in silence.
+
+        Raises:
+            pytest.UsageError: one was asked for, and this is CI or strict.
+        """
+        asked = [name for name in ("against", "against_env", "baseline") if self.config.getoption(f"formfunc_{name}")]
+        if not asked and not (self.config.getoption("benchmark_compare", None) and self.settings.strict):
+            return
+        if self.settings.strict or self.settings.in_ci:
+            left_out = f" ({self.deselected} were deselected)" if self.deselected else ""
+            raise pytest.UsageError(
+                f"formfunc: a comparison was asked for and no test that measures is left to make it{left_out}"
+            )
+
+    def close(self) -> None:
+        """End every process and remove what was scratch, the other revision's checkout too; harmless to repeat."""
+        if self._workers is not None:
+            self._workers.close()
+        if self._other is not None:
+            self._other.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def take_names_back(self) -> None:
+        """Put what was there before this session back into the tables; harmless to repeat."""
+        if self._names_before is not None:
+            from pytest_formfunc import extensions
+
+            extensions.use(self._names_before)
+
+    def _workers_of(self, settings: Settings) -> WorkerServer:
+        if self._workers is None:
+            from pytest_formfunc.measure.workers import WorkerServer
+
+            preload = tuple(dict.fromkeys(name for model in settings.models for name in model.preload))
+            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload)
+        return self._workers
+
+    def _probe(self, backends: Sequence[str], settings: Settings) -> dict[str, str | None]:
+        from pytest_formfunc.measure.probe import probe_backends
+
+        began = time.monotonic()
+        try:
+            return probe_backends(self._workers_of(settings), backends)
+        finally:
+            self.starting_s += time.monotonic() - began
+
+    def _add_names(self) -> None:
+        """Put the patterns, architectures and backends that others add into the tables.
+
+        Raises:
+            pytest.UsageError: one of them is invalid.
+        """
+        from pytest_formfunc import extensions
+        from pytest_formfunc.plugin import extension_hooks
+
+        self._names_before = extensions.current()  # of a session around this one, in the same process
+        folder = capture_folder()
+        if folder is not None:
+            from pytest_formfunc.revisions.capture import entries_of_run
+
+            extensions.use(entries_of_run(folder))
+            return
+        with usage_errors():
+            offers = [*extensions.entry_point_offers(), *extension_hooks.hook_offers(self.config, self._early)]
+            extensions.use(extensions.gather(offers))
+
+    @functools.cached_property
+    def _show(self) -> Callable[[str], None] | None:
+        from pytest_formfunc.report.progress import ProgressLine
+
+        line = ProgressLine.for_reporter(self.config.pluginmanager.get_plugin("terminalreporter"))
+        return line.show if line.seen else None
+
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a `FormfuncError` into pytest's usage error."""
+    try:
+        yield
+    except FormfuncError as error:
+        raise pytest.UsageError(f"formfunc: {error}") from None
