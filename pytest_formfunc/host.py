@@ -1,6 +1,6 @@
-"""What machine this is: what must be equal before two runs may be compared, and what is good to know.
+"""Describe this machine: what must be equal before two runs may be compared, and library versions for the record.
 
-Reads Linux's files and asks no heavy library.
+The figures come from Linux's files; no heavy library is loaded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _ISA_FLAGS = (
 
 
 def allowed_cores() -> int:
-    """Return how many cores this process may really use: its affinity, cut by the cgroup's quota."""
+    """Return how many cores this process may use: its affinity, limited by the cgroup's CPU quota."""
     return max(1, math.floor(min(float(len(os.sched_getaffinity(0))), _cgroup_quota_cores())))
 
 
 def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float:
     """Return the CPU quota in cores, infinite where there is none (cgroup v2 ``cpu.max``, v1 ``cfs_quota_us``).
 
-    Every level from this process' own group up to the root can limit it.
+    Each group from this process' own up to the root can set a limit; the smallest one counts.
     """
     groups = {"": root}
     with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = 
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """How many bytes may be used, and what says so."""
+    """How many bytes may be used, and where that limit comes from."""
 
     bytes: int
     origin: str
@@ -69,9 +69,10 @@ def memory_limit(
     membership: Path = Path("/proc/self/cgroup"),
     meminfo: Path = Path("/proc/meminfo"),
 ) -> MemoryLimit | None:
-    """Return the smaller of the container's limit and the memory that is free, or None where neither is known.
+    """Return the smaller of the container's limit and the free memory, or None where neither is known.
 
-    The container's: cgroup v2 ``memory.max``, v1 ``memory.limit_in_bytes``, of this process' group and those above it.
+    The container's limit is cgroup v2 ``memory.max`` or v1 ``memory.limit_in_bytes`` of this process' group and all
+    groups above it.
     """
     found = []
     for group in _cgroups(root, membership, "memory"):
@@ -86,7 +87,7 @@ def memory_limit(
 
 
 def _cgroups(root: Path, membership: Path, controller: str) -> list[Path]:
-    """Return the folders of this process' control group and of every group above it, by either version."""
+    """Return the folders of this process' control group and of every group above it, for cgroup v1 and v2."""
     groups = [root, root / controller]
     with contextlib.suppress(OSError):
         for line in membership.read_text(encoding="utf-8").splitlines():
@@ -109,7 +110,7 @@ def peak_rss_bytes() -> int:
 
 
 def _cpu() -> tuple[str, list[str], str]:
-    """Return the CPU's name, the instruction sets that matter, and its family, model and stepping."""
+    """Return the CPU's name, those of its instruction sets in `_ISA_FLAGS`, and its family, model and stepping."""
     fields: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -158,7 +159,7 @@ def _describe_host(engines: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-# The versions are recorded but not part of it: losing speedup to an upgrade is what the gate is for.
+# Library versions are recorded but are not in it: the gate must compare runs across an upgrade to find what that lost.
 _IDENTITY = ("cpu", "cpu_generation", "isa", "cores", "llc_bytes", "system", "machine")
 
 
