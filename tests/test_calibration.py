@@ -70,7 +70,7 @@ def test_arrays_of_different_lengths_are_refused(tmp_path):
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
 def test_garbage_is_no_array(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BadInput, match="holds no arrays of numbers, whatever its ending says"):
+    with pytest.raises(BadInput, match="holds no arrays of numbers, despite its ending"):
         check_calibration(tmp_path / name)
 
 

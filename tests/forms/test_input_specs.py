@@ -29,7 +29,7 @@ def test_commas_part_calls_and_repeats_are_dropped():
         ("", "input shape '' is malformed"),
         ("1x3:f31", "input '1x3:f31' is malformed: after the shape come a type"),
         ("1x3:i64:f32", "each once"),
-        ("a b=1x3", "'a b' is no name of an input"),
+        ("a b=1x3", "'a b' is not a name of an input"),
         ("a=1x3+a=1x3", "names an input twice"),
         ("a=1x3+1x3", "inputs without a name come before"),
     ],

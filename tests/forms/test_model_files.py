@@ -76,7 +76,7 @@ def test_a_faulty_file_fails_its_own_test_with_one_sentence(project, native):
     for what, sentence in {
         "custom": "cannot read custom.onnx: it has no operator my.domain.MyOp",
         "unknown": "cannot read unknown.onnx: it has no operator Nonesuch",
-        "garbage": "is no ONNX model, whatever its ending says",
+        "garbage": "is not an ONNX model, despite its ending",
         "suffix": "notes.txt is no model file: formfunc takes .onnx, .xml and .pt2",
         "absent": "there is no file",
         "open": "fine.onnx has inputs whose shape is open",
@@ -176,4 +176,4 @@ def test_models_without_code_are_compared_with_the_other_revisions(repository):
         "net.onnx": "unchanged", "net.xml": "unchanged", "hf:tiny": "unchanged", "mended.onnx": "not comparable",
         "other.onnx": "new",
     }  # fmt: skip
-    assert "is no ONNX model, whatever its ending says (at HEAD" in verdicts["mended.onnx"]["reason"]
+    assert "is not an ONNX model, despite its ending (at HEAD" in verdicts["mended.onnx"]["reason"]

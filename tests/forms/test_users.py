@@ -126,7 +126,7 @@ def test_factories_take_keyword_arguments_and_say_what_is_wrong(here, monkeypatc
         for name, sentence in {
             "two": "formfunc_made:two must return one torch.nn.Module, not 2 things",
             "needs": "formfunc_made:needs raised TypeError: needs() missing 1 required positional argument: 'size'",
-            "CONSTANT": "formfunc_made:CONSTANT is no function but int",
+            "CONSTANT": "formfunc_made:CONSTANT is not a function but int",
         }.items():
             with pytest.raises(BadInput) as refusal:
                 FactorySource(f"formfunc_made:{name}", IMAGE).build()
@@ -155,9 +155,9 @@ def test_the_content_of_a_file_is_its_bytes_and_those_of_its_weights(here):
 def test_a_file_that_is_not_what_its_ending_says(here, content):
     """ONNX, IR and program each say so."""
     for name, sentence in {
-        "a.onnx": "is no ONNX model",
-        "a.xml": "is no OpenVINO model",
-        "a.pt2": "is no exported",
+        "a.onnx": "is not an ONNX model",
+        "a.xml": "is not an OpenVINO model",
+        "a.pt2": "is not an exported",
     }.items():
         (here / name).write_bytes(content)
         with pytest.raises(BadInput) as refusal:
@@ -195,7 +195,7 @@ def test_a_program_that_holds_pickles_is_not_read(here):
     with pytest.raises(BadInput, match="holds pickled objects, and reading those runs code"):
         check_program(here / "bad.pt2")
     torch.save({"a": 1}, here / "state.pt2")
-    with pytest.raises(BadInput, match="is no exported program"):
+    with pytest.raises(BadInput, match="is not an exported program"):
         check_program(here / "state.pt2")
 
 

@@ -68,9 +68,9 @@ def test_the_list_and_near_matches_know_what_was_added(extended):
         ),
         (
             ('"tiny"', '"tiny net"'),
-            "architecture 'tiny net' of hook pytest_formfunc_architectures of conftest.py cannot be named so",
+            "architecture 'tiny net' of hook pytest_formfunc_architectures of conftest.py has an invalid name",
         ),
-        (('("torch", "numpy")', '"torch"'), "its distributions is 'torch' and must be a tuple of texts"),
+        (('("torch", "numpy")', '"torch"'), "its distributions is 'torch' and must be a tuple of strings"),
         (("return [Backend", "return [1 / 0, Backend"), "pytest_formfunc_backends of conftest.py raises ZeroDivision"),
         (
             ('"myforms:Last"', '"nowhere:Last"'),
