@@ -1,4 +1,4 @@
-"""`pytest bench/` is the matrix. The benches behind our own figures take long and run where they are named."""
+"""`pytest bench/` measures the matrix. Benches behind the figures in docs take long and run only if they are named."""
 
 from pathlib import Path
 
