@@ -1,4 +1,4 @@
-"""What the figures' benches share: a prepared case, single workers, and ratios with an interval."""
+"""Shared by the benches behind our figures: a prepared case, single workers, and ratios with an interval."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pytest_formfunc.stats import Estimate
 
 
 class Laboratory:
-    """A warm server, one prepared case at a time, and workers to order."""
+    """A warm server that prepares cases and starts single workers."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
@@ -62,12 +62,12 @@ def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000
 
 
 def within(estimate: Estimate, fraction: float) -> bool:
-    """Return whether a ratio is 1 to within a fraction."""
+    """Return whether a ratio's value is within ``fraction`` of 1."""
     return 1 - fraction <= estimate.value <= 1 + fraction
 
 
 def bound(events, trials):
-    """Return the 95% upper bound of a chance: exact where there were none, else Wilson's (1927)."""
+    """Return the 95% upper bound of a probability: exact where there were no events, else Wilson's (1927)."""
     if not trials:
         return 1.0
     if not events:

@@ -1,11 +1,11 @@
-"""What a further launch of a comparison should be: how many rounds, in which order, and which of them count.
+"""How further launches of a comparison should be made: how many rounds, in which order, and which rounds count.
 
-One form after the other is compared with itself, in launches of many rounds. Prints how far launches' means scatter
-when only their first rounds are taken, by what is left out of the mean at either end, and the standard error that 20 s
-of launches buy so. Then what the rule of `measure/schedule.py` chooses from the first six rounds.
-As many launches again take turns in an order that turns each round, instead of alternating.
+Each form is compared with itself, in launches of many rounds. This prints how far launches' means scatter if only their
+first rounds are used, for several shares left out of the mean at each end; the standard error that 20 s of launches
+then give; and the number of rounds that the rule of `measure/schedule.py` chooses from the first six rounds. The same
+number of launches is also made with another order of turns, in which the side that begins changes each round.
 
-FORMFUNC_REPEATS says how many launches a form and order (default 20; fewer than 10 may fail by chance).
+FORMFUNC_REPEATS sets the number of launches for each form and order (default 20; fewer than 10 may fail by chance).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pytest_formfunc.stats.allocation import Scatter, scatter_of
 from pytest_formfunc.stats.bootstrap import paired_log_ratios
 
 LAUNCHES = int(os.environ.get("FORMFUNC_REPEATS", "20"))
-BLOCK = 5  # launches of one order before the other's, for the host's mood changes
+BLOCK = 5  # launches of one order before the other's, because the host's speed drifts
 TIME_S = 20.0
 MANY = STEADY_ROUNDS[1]
 ROUNDS = (4, 6, 12, 24, MANY)
@@ -39,19 +39,19 @@ LEFT_OUT = {"an eighth": 1 / 8, "a quarter": 1 / 4, "three eighths": 3 / 8, "all
 
 
 def middle(rounds, share):
-    """Return the mean of what is left of the rounds."""
+    """Return the mean of the rounds without a share of them at each end."""
     ordered = np.sort(rounds)
     cut = min(int(share * len(ordered)), (len(ordered) - 1) // 2)
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def turning(count, launch, round_index):
-    """Return the order of a round where who begins changes each round: each side then has two turns in a row."""
+    """Return the order of a round in which the side that begins changes: each side then has two turns in a row."""
     return turn_order(count, launch + round_index, 0)
 
 
 class Launches:
-    """Launches of one form against itself; the log ratios of their rounds, by the order of turns."""
+    """Launches of one form compared with itself, and the log ratios of their rounds for either order of turns."""
 
     def __init__(self, laboratory, case):
         side = PreparedSide(case.source, laboratory.prepare(case))
@@ -66,7 +66,7 @@ class Launches:
     def more(self, count, logs):
         result = self._measurer.result
         first, load_s, spent_s = len(result.series[HERE].launches), result.load_s, result.spent_s
-        only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)  # asks for as many as there may be
+        only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)  # makes the schedule choose the most rounds allowed
         self._measurer.measure_more(MoreLaunches(count, self._pair, scatter=only_rounds_scatter))
         self.load_s += result.load_s - load_s
         self.spent_s += result.spent_s - spent_s
@@ -89,7 +89,7 @@ class Launches:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """Return by form: log ratios of rounds in either order, seconds to load, of a round, and of its calls alone."""
+    """Return, by form: log ratios of rounds in either order, seconds to load, of a round, and of its calls alone."""
     laboratory, found = Laboratory(tmp_path_factory.mktemp("allocation")), {}
     try:
         for pattern, depth in FORMS:
@@ -108,7 +108,7 @@ def measured(tmp_path_factory):
 
 
 def test_which_rounds_of_a_launch_count(measured, capsys):
-    """What the suite leaves out must not be beaten clearly by leaving out more or less, over all forms."""
+    """Over all forms, leaving out more or less than the suite does must not be clearly better."""
     ours, others = [], {name: [] for name in LEFT_OUT}
     with capsys.disabled():
         print(f"\nallocation: sd of {LAUNCHES} launches' means, the same code on both sides; left out at either end:")
@@ -128,7 +128,7 @@ def test_which_rounds_of_a_launch_count(measured, capsys):
 
 
 def test_two_sides_should_alternate(measured, capsys):
-    """Launches' means must not scatter clearly more than where the order turns each round, over all forms."""
+    """Over all forms, launches' means must not scatter clearly more than with an order that turns each round."""
     ratios = []
     with capsys.disabled():
         print(f"\nallocation: sd of {LAUNCHES} launches' means, by the order of turns:")
@@ -144,7 +144,7 @@ def test_two_sides_should_alternate(measured, capsys):
 
 
 def test_how_many_rounds_a_launch_should_have(measured, capsys):
-    """In the time of a comparison the rule's choice is at most half as unsure again as the best choice of hindsight."""
+    """In a comparison's time, the rule's choice has at most 1.5 times the standard error of the best choice."""
     with capsys.disabled():
         print(f"\nallocation: standard error of the mean that {TIME_S:.0f} s of launches buy, by rounds a launch")
         for case, form in measured.items():

@@ -1,7 +1,7 @@
-"""Whole networks, hand-crafted and searched: which of them gain most, and whether more operators a GMAC gain more.
+"""Whole networks, hand-crafted and searched: which gain most, and whether more operators per GMAC gain more.
 
-``pytest bench/test_architectures.py`` measures them all; with ``--formfunc-architectures`` only those named, with
-``--formfunc-backends`` on other engines. The report's last lines set the study's claims beside what was measured.
+``pytest bench/test_architectures.py`` measures them all; ``--formfunc-architectures`` selects some, and
+``--formfunc-backends`` selects other engines. The report's last lines compare the study's claims with the results.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How fast could MobileNet-V2 be on this machine? Its multiply-accumulates at the highest rate that the engine reaches.
 
-The rate is that of the quickest call of dense forms with many channels, which keep every core's arithmetic units busy;
-no network of many small layers comes near. FORMFUNC_CEILING_S is the time each form is called for (5 s). For two
-cores of a larger machine: ``taskset -c 0,1 pytest bench/test_ceiling.py``.
+The rate is that of the fastest call of dense forms with many channels, which keep every core's arithmetic units busy;
+networks of many small layers stay far below it. FORMFUNC_CEILING_S sets the time for which each form is called (5 s).
+To use two cores of a larger machine: ``taskset -c 0,1 pytest bench/test_ceiling.py``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENGINES = [name for name in ("openvino", "openvino-int8") if backend_entry(name)
 
 
 def calls_s(laboratory: Laboratory, case, prepared, engine: str) -> list[float]:
-    """Return the seconds of each call, as many as fit into the time."""
+    """Return the seconds of each call, for as many calls as fit into the time."""
     from pytest_formfunc.measure.schedule import Turn
 
     found: list[float] = []
@@ -38,7 +38,7 @@ def calls_s(laboratory: Laboratory, case, prepared, engine: str) -> list[float]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_ceiling(engine, tmp_path, capsys):
-    """No call of the network is quicker than its multiply-accumulates at the highest rate: else the rate is none."""
+    """No call of the network is faster than its multiply-accumulates at that rate; else it is not the highest rate."""
     laboratory = Laboratory(tmp_path)
     try:
         rates = {}

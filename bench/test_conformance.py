@@ -1,6 +1,7 @@
-"""Which engines run which patterns: every one of them, at the smallest size, against native.
+"""Which engines run which patterns: every engine on every pattern, at the smallest size, compared with native.
 
-Prints a line for each engine and their sum. `pytest bench/test_conformance.py`; most of its minutes are Inductor's.
+Prints a line for each engine and their total. Run it by `pytest bench/test_conformance.py`; Inductor takes most of its
+minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pytest_formfunc.measure.workers import WorkerServer
 
 
 def test_engines_run_patterns(tmp_path, capsys):
-    """Every available engine passes, or declares what it cannot do; a converter that raises is neither."""
+    """Every available engine passes or declares what it cannot do; a converter that raises fails the test."""
     server = WorkerServer(timeout_s=600, threads=allowed_cores())
     outcomes, bad = {name: Counter() for name in NAMES}, []
     try:

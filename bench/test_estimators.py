@@ -1,10 +1,10 @@
-"""What this machine allows: how well estimators of a speedup repeat from run to run, on the very same samples.
+"""How well several estimators of a speedup repeat from run to run on this machine, all on the same samples.
 
-Each run has a server of its own and spends the suite's budget on a case, whatever the precision. Prints, for each
-estimator, the standard deviation of the log speedup between runs; then what scatters (rounds, launches) and where
-the time goes, and the rounds a launch that these two together would make best.
+Each run has its own server and spends the suite's whole budget on a case, even once it is precise enough. This prints,
+for each estimator, the standard deviation of the log speedup between runs; then the scatter of rounds and launches,
+where the time goes, and the number of rounds a launch that would be best in view of both.
 
-FORMFUNC_REPEATS says how many runs (default 8), FORMFUNC_BUDGET how many seconds a case (default 7).
+FORMFUNC_REPEATS sets the number of runs (default 8), FORMFUNC_BUDGET the seconds for a case (default 7).
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def flat(launches):
 
 
 def paired_rounds(q):
-    """Trimmed mean of the paired rounds' log ratios in each launch; the mean of those. Ours has q = 0.5."""
+    """Mean over launches of the trimmed mean of the paired rounds' log ratios; the suite's own has q = 0.5."""
     return lambda over, under: fmean(
         float(trimmed_mean(np.log(a) - np.log(b))) for a, b in zip(of_rounds(over, q), of_rounds(under, q), strict=True)
     )
 
 
 def paired_launches(q):
-    """Ratio of the quantiles of each launch's pooled calls; the mean over launches."""
+    """Mean over launches of the log ratio of the quantiles of each launch's pooled calls."""
     return lambda over, under: fmean(
         float(np.log(np.quantile(np.concatenate(a), q) / np.quantile(np.concatenate(b), q)))
         for a, b in zip(over, under, strict=True)
@@ -58,7 +58,7 @@ def paired_launches(q):
 
 
 def pooled(q):
-    """Ratio of the quantiles of all calls, as a tool that times each engine by itself would report it."""
+    """Log ratio of the quantiles of all calls, as a tool that times each engine separately would report it."""
     return lambda over, under: float(np.log(np.quantile(flat(over), q) / np.quantile(flat(under), q)))
 
 
@@ -91,7 +91,7 @@ def one_run(scratch, case):
 
 
 def components(over, under):
-    """Return the sd of the log ratio of rounds within a launch, and that of launches beyond what rounds explain."""
+    """Return the variance of rounds' log ratios within a launch, and that of launches beyond what rounds explain."""
     launches = [np.log(a) - np.log(b) for a, b in zip(of_rounds(over, 0.5), of_rounds(under, 0.5), strict=True)]
     within = fmean(float(rounds.var(ddof=1)) for rounds in launches)
     between = float(np.var([rounds.mean() for rounds in launches], ddof=1)) - within / len(launches[0])
@@ -100,7 +100,7 @@ def components(over, under):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Measure every form once in each run: forms take turns, so that hours and minutes strike all alike."""
+    """Measure every form once in each run; forms take turns, so that slow changes of the machine affect all alike."""
     scratch = tmp_path_factory.mktemp("estimators")
     done = {}
     for _ in range(RUNS):
@@ -111,7 +111,7 @@ def runs(tmp_path_factory):
 
 
 def test_which_estimator_repeats_best(runs, capsys):
-    """The suite's own estimator must not be beaten clearly by another that estimates the same thing."""
+    """No other estimator of the same quantity may be clearly better than the suite's own."""
     spread = {}
     lines = [f"estimators: {RUNS} runs of {BUDGET_S:g} s; speedup and sd of its log between runs"]
     lines.append(f"{'':33}" + "".join(f"{name[:17]:>19}" for name in runs) + f"{'rms':>8}")
@@ -130,7 +130,7 @@ def test_which_estimator_repeats_best(runs, capsys):
 
 
 def test_what_scatters_and_where_the_time_goes(runs, capsys):
-    """Print what limits the interval: nothing here is asserted but that the parts add up to the whole."""
+    """Print what limits the interval; the only assertion is that counted calls take less than the whole time."""
     with capsys.disabled():
         print("\nlimits: sd of the log ratio within / between launches; launches; seconds; counted share; best rounds")
         for name, done in runs.items():

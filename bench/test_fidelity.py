@@ -1,6 +1,6 @@
-"""Are our latencies those of benchmark_app and of torch.utils.benchmark, taken in turn with ours?
+"""Compare our latencies with those of benchmark_app and torch.utils.benchmark, measured in turn with ours.
 
-Prints one line a comparison; fails where the median ratio lies outside 1 ± 3%.
+Prints one line for each comparison; fails where the median ratio lies outside 1 ± 3%.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pytest_formfunc.measure.schedule import Turn, turn_of_round
 PROCESSES = 8  # trios of processes: ours, and two of the reference tool
 BLOCKS = 16  # alternating blocks in a trio
 BLOCK_S = 0.05
-WARM_UP = 2  # calls, what Timer.timeit does before it times
+WARM_UP = 2  # calls, as many as Timer.timeit makes before it times
 CASES = [("residual_bottleneck", 8), ("residual_depthwise_bottleneck", 8)]
-# A process of a reference tool: for each line that it reads it measures one block, and answers with seconds a call,
-# page faults a call and what the tool itself calls the latency.
+# A process of a reference tool: for each line that it reads, it measures one block and answers with seconds per call,
+# page faults per call, and the latency by the tool's own definition.
 REFERENCE = """
 import pickle, resource, sys
 from pathlib import Path
@@ -38,7 +38,7 @@ for line in sys.stdin:
     seconds, latency = block(number)
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     wait_until_parked()
-    print(seconds, faults / (number + 2), latency, flush=True)  # it warms up with two calls
+    print(seconds, faults / (number + 2), latency, flush=True)  # two warm-up calls
 """
 TORCH_TIMER = """
 import torch
@@ -53,8 +53,8 @@ def block(number):
     mean = timer.timeit(number).mean
     return mean, mean
 """
-# benchmark_app's own loop, set as by "-api sync -hint none -nstreams 1 -infer_precision f32": what it prints as latency
-# ends in OpenVINO's C++, what it prints as throughput counts the Python call too.
+# benchmark_app's own loop, with the settings "-api sync -hint none -nstreams 1 -infer_precision f32". The latency that
+# it prints ends inside OpenVINO's C++ code; its throughput includes the Python call.
 BENCHMARK_APP = """
 from statistics import fmean
 import openvino
@@ -79,7 +79,7 @@ block(20)
 
 @pytest.fixture(params=["default", "retaining"])
 def laboratory(request, tmp_path, monkeypatch):
-    """Give a laboratory whose processes use glibc as it is, or one that keeps its memory and never faults."""
+    """Yield a laboratory whose processes use glibc's default allocator, or keep their memory and never fault."""
     if request.param == "retaining":
         for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"):
             monkeypatch.setenv(name, str(256 << 20))
@@ -139,16 +139,16 @@ class Ours:
 
 @dataclass
 class Compared:
-    """Ours and another process of the reference, each against the reference: a median ratio for each trio."""
+    """Our worker and a second reference process, each against the first: a median ratio for each trio."""
 
     ours: list[float]
     itself: list[float]
-    to_latency: list[float]  # ours against what the tool calls the latency
+    to_latency: list[float]  # ours against the latency by the tool's own definition
     faults: dict[str, list[float]]
 
 
 def compare(laboratory, pattern, depth, backend, load):
-    """Measure a worker of ours and two fresh processes of the reference tool, in short blocks turn by turn, often."""
+    """Measure a worker of ours and two fresh processes of the reference tool in turn, in many short blocks."""
     case = pattern_case(pattern, depth, 64)
     prepared = laboratory.prepare(case)
     packed = pickle.dumps((case.source, str(Path(prepared.folder) / prepared.artifacts[backend]), laboratory.threads))
@@ -173,8 +173,8 @@ def compare(laboratory, pattern, depth, backend, load):
     return found
 
 
-def tell(capsys, what, tool, found):
-    """Print what was found; return ours against the reference as a ratio with its interval."""
+def print_comparison(capsys, what, tool, found):
+    """Print the results; return ours against the reference as a ratio with its interval."""
     ratio = median_ratio(found.ours)
     report(capsys, f"{what}, ours / {tool}", ratio)
     report(capsys, f"{what}, {tool} in another process / itself", median_ratio(found.itself))
@@ -189,24 +189,24 @@ def tell(capsys, what, tool, found):
 
 @pytest.mark.parametrize(("pattern", "depth"), CASES)
 def test_openvino_is_what_benchmark_app_says(laboratory, pattern, depth, capsys):
-    """Like with like: seconds a call as its throughput has them; its latency ends before Python's part."""
+    """Compare with seconds per call by its throughput, which include the Python call; its latency does not."""
     what = f"{pattern}-d{depth}-w64 on openvino, {laboratory.allocator} allocator"
     found = compare(laboratory, pattern, depth, "openvino", BENCHMARK_APP)
-    ratio = tell(capsys, what, "benchmark_app", found)
+    ratio = print_comparison(capsys, what, "benchmark_app", found)
     report(capsys, f"{what}, ours / benchmark_app's latency, without the Python call", median_ratio(found.to_latency))
     assert within(ratio, 0.03)
 
 
 @pytest.mark.parametrize(("pattern", "depth"), CASES)
 def test_native_is_what_torch_utils_benchmark_says(laboratory, pattern, depth, capsys):
-    """With the default allocator a process has one heap for as long as it lives, and its accident of page faults.
+    """With glibc's default allocator, the number of page faults depends on the process's own heap layout.
 
-    Two processes of the reference tool differ from each other, which is printed beside ours. There ours has to be as
-    near to the reference as another process of the reference is; where nobody faults, within 3%.
+    So two processes of the reference tool differ from each other; that ratio is printed beside ours. With that
+    allocator ours has to be as near to the reference as a second reference process is; without page faults, within 3%.
     """
     what = f"{pattern}-d{depth}-w64 on native, {laboratory.allocator} allocator"
     found = compare(laboratory, pattern, depth, "native", TORCH_TIMER)
-    ratio = tell(capsys, what, "torch.utils.benchmark", found)
+    ratio = print_comparison(capsys, what, "torch.utils.benchmark", found)
     if laboratory.allocator == "retaining":
         assert within(ratio, 0.03)
     else:

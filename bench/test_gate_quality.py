@@ -1,15 +1,15 @@
-"""Is the gate to be trusted? False alarms and power, side by side, for as long as it is given (FORMFUNC_SECONDS).
+"""False alarms and power of the side-by-side gate, measured for FORMFUNC_SECONDS.
 
-Each pass judges every form twice unchanged and once with a loss, as runs of the suite would: one family, one pool of
-time each. Once of those twice, and every other loss, native is taken for another program, so that all four series are
-judged (FORMFUNC_SERIES=two leaves that out). The loss is real: the accelerated engine's call is lengthened by a busy
-loop of a fraction of its own time.
-Beside the verdicts: what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule say of the same
-engine's samples of this pass and of the pass before.
+Each pass judges every form twice unchanged and once with a loss, each time as a run of the suite does: with one error
+budget and one pool of time for all forms. In one of the two unchanged scenarios, and in every other loss, native counts
+as another program, so that all four series are judged (FORMFUNC_SERIES=two leaves that out). The loss is real: a busy
+loop lengthens the accelerated engine's calls by a fraction of their time.
+For comparison, this also prints what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule would
+say about the same engine's samples in this pass and the previous one.
 
-FORMFUNC_SECONDS is 600 unless told; FORMFUNC_LOAD=1 lets a neighbour burn one core at random; FORMFUNC_BUDGET is the
-budget of a case (7 s), FORMFUNC_ESCALATION the time a comparison for more looks (45 s);
-FORMFUNC_ONLY="5% slower;10% slower" judges just these in each pass.
+FORMFUNC_SECONDS is 600 by default; FORMFUNC_LOAD=1 starts a process that uses one core at random times; FORMFUNC_BUDGET
+is the budget of a case (7 s), FORMFUNC_ESCALATION the time for more looks of a comparison (45 s);
+FORMFUNC_ONLY="5% slower;10% slower" judges only these in each pass.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Trial:
 
 
 def mann_whitney_p(first, second):
-    """Return the two-sided p of the Mann-Whitney test by its normal approximation (as asv's rule uses it)."""
+    """Return the two-sided p value of the Mann-Whitney test by its normal approximation, as asv's rule uses it."""
     ranks = np.argsort(np.argsort(np.concatenate([first, second]))) + 1
     n, m = len(first), len(second)
     u = ranks[:n].sum() - n * (n + 1) / 2
@@ -96,7 +96,7 @@ def mann_whitney_p(first, second):
 
 
 def others_say(now, then):
-    """Return whether pytest-benchmark's median:10% and asv's rule would be red."""
+    """Return whether pytest-benchmark's median:10% and asv's rule would each report a regression (1 or 0)."""
     factor = np.median(now) / np.median(then)
     return int(factor > 1.10), int(factor > 1.10 and mann_whitney_p(now, then) < 0.002)
 
@@ -111,14 +111,14 @@ def neighbour():
 
 
 def stolen_and_busy():
-    """Return the ticks that this machine's host gave to others, and those with all that were used."""
+    """Return the ticks that the host took from this machine (steal), and the sum of those and all used ticks."""
     with open("/proc/stat", encoding="ascii") as stat:
         user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
     return steal, user + nice + system + irq + softirq + steal
 
 
 class Tally:
-    """What was said in each scenario, of each form; and what the other rules would have said."""
+    """Verdicts by scenario and by form, and what the other rules would have said."""
 
     def __init__(self):
         self.verdicts, self.changes, self.looks = defaultdict(Counter), defaultdict(list), defaultdict(list)
@@ -134,7 +134,7 @@ class Tally:
         self.smallest[case.id].append(verdict.smallest_change)
 
     def so_far(self):
-        """Say in a line what has been red: a run of hours may be ended before its report."""
+        """Return a line with the red verdicts so far, in case a run of hours is stopped before its report."""
         red = ", ".join(f"{counts['regressed']} of {counts.total()} {name}" for name, counts in self.verdicts.items())
         return f"gate quality: {sum(self.seconds):.0f} s of verdicts; red so far: {red}"
 
@@ -172,7 +172,7 @@ class Tally:
 
 
 def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
-    """Unchanged code is never red; how often a true loss is, is printed, and asserted where enough were judged."""
+    """Unchanged code is never red. The share of losses that are red is printed, and asserted if enough were judged."""
     unknown = [name for name in ONLY if name.removesuffix(DOUBLE) not in LOSSES]
     assert not unknown, f"FORMFUNC_ONLY names {unknown}: there are {list(LOSSES)}, each also with {DOUBLE!r} after it"
     laboratory = Laboratory(tmp_path)
@@ -189,7 +189,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         while time.monotonic() < end:
             scenarios = ONLY or ["unchanged", f"unchanged{series[-1]}", next(losses)]
             generator.shuffle(scenarios)
-            laboratory.server.close()  # each pass has a server of its own, as two runs have
+            laboratory.server.close()  # each pass has its own server, as each run has
             laboratory = Laboratory(tmp_path)
             this_pass = {}
             for scenario in scenarios:
@@ -218,7 +218,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     finally:
         laboratory.server.close()
         stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
-        if tally.seconds:  # after Ctrl-C too
+        if tally.seconds:  # also after Ctrl-C
             with capsys.disabled():
                 tally.report(stolen / max(busy, 1))
     assert tally.verdicts["unchanged"]["regressed"] == tally.verdicts["unchanged" + DOUBLE]["regressed"] == 0
@@ -227,7 +227,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
 
 
 def check_power(verdicts):
-    """Hold the shares of losses that were found against those that the gate is to have."""
+    """Check that the shares of losses found are at least those that the gate must reach."""
     for scenario, least in (("5% slower", 0.9), ("10% slower", 0.99)):
         counts = verdicts[scenario]
         if counts.total() >= 20:

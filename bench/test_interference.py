@@ -1,4 +1,4 @@
-"""Does measuring backends in turn change what each would show alone? Fails where the interval lies outside 1 ± 3%."""
+"""Check that a backend is as fast in turn with another one as alone; fails if the median ratio is not within 1 ± 3%."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def laboratory(tmp_path_factory):
 @pytest.mark.parametrize("backend", ["openvino", "native"])
 @pytest.mark.parametrize(("pattern", "depth"), [("residual_bottleneck", 8), ("residual_depthwise_bottleneck", 8)])
 def test_a_backend_alone_and_in_turn_with_the_other_agree(laboratory, backend, pattern, depth, capsys):
-    """Turns of one worker, alternately on its own and with a turn of the other backend in between."""
+    """Compare turns of one worker alone with turns between which the other backend has a turn."""
     case = pattern_case(pattern, depth, 64)
     prepared = laboratory.prepare(case)
     other = "native" if backend == "openvino" else "openvino"

@@ -1,7 +1,7 @@
-"""What drawing the heap layout anew is for: how far runs of unchanged code differ with and without it.
+"""How far runs of unchanged code differ with and without drawing the heap layout anew.
 
-Each run has a server of its own, as two runs of a user have. Prints the standard deviation of the log speedup between
-runs beside the half-width that the runs claim; asserts that the claim is honest where layouts are drawn anew.
+Each run has its own server, as a user's runs have. Prints the standard deviation of the log speedup between runs beside
+the half-width that the runs claim; asserts that intervals cover the mean often enough where layouts are drawn anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUDGET_S = 3.0
 
 
 def one_run(scratch, case, *, shake):
-    """Measure a case with a server of its own; return its speedup and native's page faults a call."""
+    """Measure a case with a new server; return its speedup and native's page faults per call."""
     laboratory = Laboratory(scratch)
     try:
         prepared = laboratory.prepare(case)

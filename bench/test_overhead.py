@@ -1,4 +1,4 @@
-"""What having the plugin installed costs a pytest run that does not use it: under 50 ms, shown by alternating runs."""
+"""Time that the installed plugin adds to a pytest run that does not use it: under 50 ms, by alternating runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEST = "def test_nothing():\n    assert 1 + 1 == 2\n"
 
 
 def run_s(folder, *args):
-    """Return the seconds of one pytest run in a process of its own."""
+    """Return the seconds of one pytest run in a separate process."""
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *args], cwd=folder, check=True,
@@ -24,7 +24,7 @@ def run_s(folder, *args):
 
 
 def test_a_run_elsewhere_costs_less_than_50_ms_more(tmp_path, capsys):
-    """Pairs of runs with and without the plugin, in an order that turns."""
+    """Compare pairs of runs with and without the plugin, in alternating order."""
     (tmp_path / "test_nothing.py").write_text(TEST)
     run_s(tmp_path)
     extra = []

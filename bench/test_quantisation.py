@@ -1,6 +1,7 @@
-"""What the two changes to NNCF's defaults are worth: SQNR of every pattern, quantised with each, both and neither.
+"""The effect of the two changes to NNCF's defaults: SQNR of every pattern, quantised with each, both and neither.
 
-At the smallest size, over held-out inputs against native. `pytest bench/test_quantisation.py`, some minutes.
+Patterns have their smallest size and are compared with native on held-out inputs. Run it by
+`pytest bench/test_quantisation.py`; it takes some minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pytest_formfunc.forms.patterns import pattern_names
 
 
 def test_quantisation_parameters(tmp_path, monkeypatch, capsys):
-    """With what the engine uses here, the median pattern keeps at least as much as with NNCF's defaults."""
+    """With the settings used on this processor, the median SQNR is at least that with NNCF's defaults."""
     pytest.importorskip("nncf")
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet

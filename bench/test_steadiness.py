@@ -1,8 +1,8 @@
-"""Is the gate against saved runs never red on unchanged code, and red on a planted loss?
+"""Check that the gate against saved runs is never red on unchanged code, and is red on a planted loss.
 
-Runs the suite as a user does, each time in processes of its own: saved under one name, compared with what was saved
-under it before (``--formfunc-baseline``), again and again. FORMFUNC_REPEATS says how often (default 10; a planted
-loss ten times at most).
+This runs the suite repeatedly as a user does, each time in new processes: each run is saved under one name and compared
+with the earlier runs of that name (``--formfunc-baseline``). FORMFUNC_REPEATS sets the number of runs (default 10; for
+a planted loss ten at most).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SUITE = Path(__file__).parent / "test_forms.py"
 
 
 def run(folder, *args):
-    """Run the suite as a user would; return its exit code, text and records."""
+    """Run the suite as a user would; return its exit code, output and records."""
     out = folder / f"{len(list(folder.iterdir())):03}.json"
     done = subprocess.run(
         [
@@ -45,7 +45,7 @@ def run(folder, *args):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Give a folder where one run is saved under the name that the others are compared with."""
+    """Return a folder with one run saved under the name that later runs are compared with."""
     one = tmp_path_factory.mktemp("steadiness")
     code, text, _ = run(one, "--benchmark-save=main")
     assert code == 0, text
@@ -53,13 +53,13 @@ def folder(tmp_path_factory):
 
 
 def describe(records):
-    """Return how many verdicts there are of each kind."""
+    """Return a text with the number of verdicts of each kind."""
     counts = Counter(record["verdict"]["status"] for record in records)
     return ", ".join(f"{number} {status}" for status, number in counts.most_common())
 
 
 def test_unchanged_code_is_never_red(folder, capsys):
-    """Compared with what was saved before, then saved itself: no red run in ten, one test in two hundred at most."""
+    """Each run is compared with the saved ones, then saved: at most one test in two hundred is red."""
     found, red_runs, last, steps = [], 0, {}, {}
     for _ in range(REPEATS):
         code, _, records = run(folder, "--formfunc-baseline=main", "--benchmark-save=main")
@@ -86,7 +86,7 @@ def test_unchanged_code_is_never_red(folder, capsys):
 
 @pytest.mark.parametrize("loss", ["20%", "30%"])
 def test_a_planted_loss_is_red(folder, loss, capsys):
-    """The accelerated engine really does more work a call: every run is red, and the sentence names what was lost."""
+    """The accelerated engine does more work in each call: every run is red, and the message names what was lost."""
     found, red_runs, rightly = [], 0, 0
     for _ in range(PLANTED):
         code, _, records = run(folder, "--formfunc-baseline=main", f"--formfunc-plant=openvino={loss}", "-rf", "-vv")

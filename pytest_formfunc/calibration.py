@@ -1,4 +1,4 @@
-"""Examples that a user brings for quantisation: arrays in a file, or the calls that a test of theirs made."""
+"""Samples that a user provides for quantisation: arrays in a file, or the calls that a user's test passes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs
 
 SUFFIXES = (".npy", ".npz")
-CALLS = ".calls"  # of a file that this run wrote
+CALLS = ".calls"  # suffix of a file of calls that this run wrote
 
 
 def check_calibration(path: Path) -> Path:
-    """Make sure that a file holds arrays of samples; returns its absolute path.
+    """Check that a file holds arrays of samples, and return its absolute path.
 
     Raises:
-        BadInput: it can't be read, or is something else.
+        BadInput: the file cannot be read, or holds something else.
     """
     if path.suffix not in SUFFIXES:
         raise BadInput(f"calibration {str(path)!r} has no known ending: give samples as .npy, or .npz by input name")
@@ -33,10 +33,10 @@ def check_calibration(path: Path) -> Path:
 
 
 def digest_samples(path: str) -> str:
-    """Return a text that changes with the samples; nothing where there is no file.
+    """Return a string that changes with the samples; empty where there is no file.
 
     Raises:
-        MeasurementError: the file can't be read any more.
+        MeasurementError: the file can no longer be read.
     """
     if not path:
         return ""
@@ -48,7 +48,7 @@ def digest_samples(path: str) -> str:
 
 
 def write_calls(path: Path, calls: Sequence[Inputs]) -> None:
-    """Write the arguments of calls, for `read_calibration` of a worker of this run."""
+    """Write the arguments of calls to a file that a worker of this run reads with `read_calibration`."""
     import cloudpickle
 
     path.write_bytes(cloudpickle.dumps(tuple(calls)))
@@ -58,12 +58,12 @@ def read_calibration(path: Path, example: Inputs) -> list[Inputs]:
     """Return a call for each batch of samples.
 
     Args:
-        path: of arrays whose first axis counts samples (``.npz``: one an input, by its name or, as ``numpy.savez``
-            names them, by its place), or of calls that this run wrote.
-        example: a call's arguments, which say how many samples a batch has and of which shape and type they are.
+        path: a file of arrays whose first axis counts samples, or a file of calls that this run wrote. A ``.npz``
+            holds one array for each input, named as the input or, as ``numpy.savez`` does by default, by position.
+        example: a call's arguments; they give the number of samples in a batch, their shape and their type.
 
     Raises:
-        BadInput: it can't be read, or does not fit the example.
+        BadInput: the file cannot be read, or does not fit the example.
     """
     if path.suffix == CALLS:
         calls: Sequence[Inputs] = pickle.loads(path.read_bytes())
@@ -79,7 +79,7 @@ def read_calibration(path: Path, example: Inputs) -> list[Inputs]:
 
 
 def _read_arrays(path: Path, *, values: bool = True) -> dict[str, np.ndarray[Any, Any]]:
-    """Read a file's arrays by name; a single one has none. Without values only what the file is is looked at."""
+    """Read a file's arrays by name (empty for the one of a .npy); without ``values``, only check the kind of file."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(found, np.ndarray):
@@ -89,7 +89,7 @@ def _read_arrays(path: Path, *, values: bool = True) -> dict[str, np.ndarray[Any
     except OSError as error:
         raise BadInput(f"calibration {path} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile):
-        raise BadInput(f"calibration {path} holds no arrays of numbers, whatever its ending says") from None
+        raise BadInput(f"calibration {path} holds no arrays of numbers, despite its ending") from None
 
 
 def _in_order(path: Path, example: Inputs) -> list[np.ndarray[Any, Any]]:

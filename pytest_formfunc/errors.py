@@ -1,4 +1,4 @@
-"""Errors with one clear sentence each; none of them is shown as a traceback."""
+"""Errors that this package raises; the user sees each as one sentence, without a traceback."""
 
 
 class FormfuncError(Exception):
@@ -6,7 +6,7 @@ class FormfuncError(Exception):
 
 
 class BadInput(FormfuncError):
-    """The user asked for something that cannot be: said before anything is measured."""
+    """The user's input is invalid; this is reported before anything is measured."""
 
 
 class MeasurementError(FormfuncError):
@@ -14,7 +14,7 @@ class MeasurementError(FormfuncError):
 
 
 class Unsupported(MeasurementError):
-    """An engine cannot run a network: a property of the two, not a fault."""
+    """An engine cannot run a network because it lacks a feature; this is not a fault."""
 
 
 class WorkerDied(MeasurementError):
@@ -26,7 +26,7 @@ class WorkerTimeout(MeasurementError):
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception of somebody else's as one line: its type and the start of what it says.
+    """Return an exception raised by other code as one line: its type and the start of its message.
 
     >>> one_line(ValueError("a\\nb"))
     'ValueError: a b'

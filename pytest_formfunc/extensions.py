@@ -1,7 +1,7 @@
-"""Patterns, architectures and backends that others add: gathered from hooks and entry points, checked, made known.
+"""Patterns, architectures and backends that other packages add: gather and check their entries, and register them.
 
-The entries are light data. They go to worker processes with each job, which find the same names then; the modules
-that they name are imported there, on first use.
+Entries come from hooks and entry points. They are small records, sent to worker processes with each job so that the
+same names are known there; the modules that they name are imported in the worker, on first use.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from pytest_formfunc.forms.patterns import PatternEntry
 from pytest_formfunc.targets import is_target
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-_RESERVED = ("all", "best")  # what options say for every one
+_RESERVED = ("all", "best")  # options use these words for every form and for every available backend
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What can be added.
+    """A kind of thing that can be added.
 
     Attributes:
-        what: one of them, in sentences.
-        plural: all of them; the end of the hook's name and of the entry points' group.
+        what: its name in messages, singular.
+        plural: the same in the plural; ends the hook's name and the name of the entry points' group.
         entry: the class of its entries.
         bundled: this package's own entries.
     """
@@ -65,8 +65,8 @@ class Offer:
 
     Attributes:
         kind: what it should be.
-        who: the giver, for sentences.
-        given: anything at all.
+        who: the hook or entry point that gave it, for messages.
+        given: the value as it was given, of any type.
     """
 
     kind: Kind
@@ -93,7 +93,7 @@ def gather(offers: Iterable[Offer]) -> Extensions:
     """Check what was offered and return it as entries, in the order of the offers.
 
     Raises:
-        BadInput: one sentence about the first fault: no entries, a field that cannot be, a name that is taken.
+        BadInput: one sentence about the first fault: not entries, an invalid field, a name that is taken.
     """
     found: dict[str, list[Any]] = {kind.plural: [] for kind in KINDS}
     givers: dict[tuple[str, str], str] = {
@@ -114,7 +114,7 @@ def entry_point_offers() -> Iterator[Offer]:
     """Yield what installed packages offer in the entry points' groups, by name.
 
     Raises:
-        BadInput: one does not load; the sentence names it and its distribution.
+        BadInput: one does not load; the message names it and its distribution.
     """
     for kind in KINDS:
         for point in sorted(importlib.metadata.entry_points(group=kind.group), key=lambda point: point.name):
@@ -128,7 +128,7 @@ def entry_point_offers() -> Iterator[Offer]:
 
 
 def use(extensions: Extensions) -> None:
-    """Make these the added entries of this process, in place of any before."""
+    """Make these the added entries of this process; they replace all earlier ones."""
     patterns.TABLE.use_added(extensions.patterns)
     architectures.TABLE.use_added(extensions.architectures)
     backends.use_added(extensions.backends)
@@ -144,21 +144,21 @@ def _entries(offer: Offer) -> list[Any]:
     given, wanted = offer.given, offer.kind.entry
     several = list(given) if isinstance(given, list | tuple) else [given]
     for one in several:
-        if type(one) is not wanted:  # nor a subclass, which a worker could not unpickle
+        if type(one) is not wanted:  # a subclass is refused too: a worker could not unpickle it
             text = repr(one) if len(repr(one)) <= 60 else type(one).__name__
             raise BadInput(f"{offer.who} must give a list of {wanted.__name__}, and gives {text}")
         _check_fields(one, offer)
     return several
 
 
-# How the fields of entries are annotated, and what they may hold.
+# For each annotation of an entry's field: the types it may hold, and their description in messages.
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "a text"),
+    "str": ((str,), "a string"),
     "bool": ((bool,), "True or False"),
     "int": ((int,), "a whole number"),
     "int | None": ((int, NoneType), "a whole number or None"),
     "float | None": ((int, float, NoneType), "a number or None"),
-    "tuple[str, ...]": ((tuple,), "a tuple of texts"),
+    "tuple[str, ...]": ((tuple,), "a tuple of strings"),
 }
 
 
@@ -174,8 +174,8 @@ def _check_fields(entry: Any, offer: Offer) -> None:
             raise BadInput(f"{who}: its {field.name} is {value!r} and must be {words}")
     if not _NAME.fullmatch(entry.name) or entry.name in _RESERVED:
         raise BadInput(
-            f"{who} cannot be named so: a name is part of options and of tests' ids, so it is made of letters, digits "
-            f"and _ . + -, and is not {' or '.join(map(repr, _RESERVED))}"
+            f"{who} has an invalid name: names are part of options and of tests' ids, so they are made of letters, "
+            f"digits and _ . + -, and are not {' or '.join(map(repr, _RESERVED))}"
         )
     if not is_target(entry.target):
         raise BadInput(f"{who}: its target is {entry.target!r} and must be written package.module:Class")

@@ -1,6 +1,6 @@
-"""What machine this is: what must be equal before two runs may be compared, and what is good to know.
+"""Describe this machine: what must be equal before two runs may be compared, and library versions for the record.
 
-Reads Linux's files and asks no heavy library.
+The figures come from Linux's files; no heavy library is loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ISA_FLAGS = (
 
 
 def allowed_cores() -> int:
-    """Return how many cores this process may really use: its affinity, cut by the cgroup's quota."""
+    """Return how many cores this process may use: its affinity, limited by the cgroup's CPU quota."""
     return max(1, math.floor(min(float(len(os.sched_getaffinity(0))), _cgroup_quota_cores())))
 
 
@@ -45,7 +45,7 @@ def _cgroup_quota_cores(root: Path = Path("/sys/fs/cgroup"), membership: Path = 
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """How many bytes may be used, and what says so."""
+    """How many bytes may be used, and where that limit comes from."""
 
     bytes: int
     origin: str
@@ -56,9 +56,10 @@ def memory_limit(
     membership: Path = Path("/proc/self/cgroup"),
     meminfo: Path = Path("/proc/meminfo"),
 ) -> MemoryLimit | None:
-    """Return the smaller of the container's limit and the memory that is free, or None where neither is known.
+    """Return the smaller of the container's limit and the free memory, or None where neither is known.
 
-    The container's: cgroup v2 ``memory.max``, v1 ``memory.limit_in_bytes``, of this process' group and those above it.
+    The container's limit is cgroup v2 ``memory.max`` or v1 ``memory.limit_in_bytes`` of this process' group and all
+    groups above it.
     """
     found = []
     for group in _cgroups(root, membership, ("memory",)):
@@ -102,7 +103,7 @@ def peak_rss_bytes() -> int:
 
 
 def _cpu() -> tuple[str, list[str], str]:
-    """Return the CPU's name, the instruction sets that matter, and its family, model and stepping."""
+    """Return the CPU's name, those of its instruction sets in `_ISA_FLAGS`, and its family, model and stepping."""
     fields: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -151,7 +152,7 @@ def describe_host(packages: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-# The versions are recorded but not part of it: losing speedup to an upgrade is what the gate is for.
+# Library versions are recorded but are not in it: the gate must compare runs across an upgrade to find what that lost.
 _IDENTITY = ("cpu", "cpu_generation", "isa", "cores", "llc_bytes", "system", "machine")
 
 

@@ -1,4 +1,4 @@
-"""The table of options: names and help only, so that a pytest run that measures nothing loads nothing."""
+"""The table of options. It imports nothing heavy: every pytest run loads it, even one that measures nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class OptionSpec(NamedTuple):
     """One option: ``--formfunc-NAME`` on the command line, ``formfunc_NAME`` in an ini file.
 
     Attributes:
-        name: with dashes.
+        name: without the prefix, words joined by dashes.
         default: as a user would write it.
-        metavar: what the value is called in the help; empty for a flag.
+        metavar: name of the value in the help; empty for a flag.
         help: one sentence.
-        ini: False for options that only make sense for one run.
+        ini: whether it can be set in an ini file; False for options that only make sense for one run.
     """
 
     name: str
@@ -24,7 +24,7 @@ class OptionSpec(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Return the name as an identifier."""
+        """Return the name as an identifier, with underscores."""
         return self.name.replace("-", "_")
 
 
@@ -33,38 +33,38 @@ OPTIONS = (
     OptionSpec("depths", "2,8", "NUMBERS", "numbers of blocks"),
     OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
     OptionSpec("backends", "openvino", "NAMES", "accelerated backends, joined by commas; native is always measured "
-               "with them. best tries every one that is to be had and names the fastest"),
-    OptionSpec("native", "native", "NAME", "the backend that stands for native, where it is not PyTorch as written"),
+               "with them. best tries every available one and names the fastest"),
+    OptionSpec("native", "native", "NAME", "the backend that speedups are relative to, if not PyTorch as written"),
     OptionSpec("architectures", "", "NAMES", "named architectures, joined by commas; or all"),
-    OptionSpec("model", "", "NAMES", "models of your own: package.module:function, a file (.onnx, .xml, .pt2), "
+    OptionSpec("model", "", "NAMES", "your own models: package.module:function, a file (.onnx, .xml, .pt2), "
                "timm:NAME, torchvision:NAME, pytorchcv:NAME, hf:FOLDER; joined by commas"),
-    OptionSpec("pretrained", "", "", "give networks from libraries and folders their trained weights, which "
-               "the library may download"),
-    OptionSpec("input", "", "SHAPES", "input shapes, batch first, joined by commas (1x3x224x224 unless told); several "
-               "inputs of one call are joined by +, as in ids=1x128:i64+mask=1x128:i64:ones"),
-    OptionSpec("calibration", "", "FILE", "samples to quantise models of yours with: .npy, or .npz with an array for "
+    OptionSpec("pretrained", "", "", "use trained weights for networks from libraries and folders; the "
+               "library may download them"),
+    OptionSpec("input", "", "SHAPES", "input shapes, batch first, joined by commas (1x3x224x224 by default); "
+               "several inputs of one call are joined by +, as in ids=1x128:i64+mask=1x128:i64:ones"),
+    OptionSpec("calibration", "", "FILE", "samples to quantise your own models with: .npy, or .npz with an array for "
                "each input; the first axis counts samples"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
-    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this sure (half the 95% interval) ..."),
+    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this precise (half the 95% interval) ..."),
     OptionSpec("budget", "7s", "TIME", "... or a case has taken this long; each further backend adds half of it"),
-    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time; one that "
-               "prepares has it for each accelerated backend"),
+    OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time; a worker that "
+               "prepares models has this time for each accelerated backend"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
     OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "
                "baseline is stale); no-gain (only better is good enough); inconclusive"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
-    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "where converted models are kept, from the root folder"),
+    OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
     OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
                ini=False),
-    OptionSpec("against-env", "", "FOLDER", "with --formfunc-against (HEAD unless told): give the other side the "
+    OptionSpec("against-env", "", "FOLDER", "with --formfunc-against (HEAD by default): run the other side with the "
                "packages of this virtual environment", ini=False),
     OptionSpec("baseline", "", "NAME", "compare with the runs saved by --benchmark-save=NAME, the last five together",
                ini=False),
     OptionSpec("escalation", "45s", "TIME",
-               "time a comparison for more launches while it is unsure; what is left is for the next"),
+               "time for more launches of a comparison that is unsure; unused time goes to the next one"),
     OptionSpec("plant", "", "BACKEND=PERCENT", "slow a backend down on purpose, to see the gate turn red", ini=False),
 )  # fmt: skip
 

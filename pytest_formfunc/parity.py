@@ -1,4 +1,4 @@
-"""The accelerated output is the native output, or there is no speedup.
+"""Check that accelerated outputs match native ones; otherwise no speedup is reported.
 
 Two seeded inputs go through every engine. The native outputs must be finite and must differ between the
 inputs (else any engine would "agree"); the accelerated ones must match them within their precision's
@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.records import Parity
 
-# Lowest SQNR in dB. Rounding alone gives about 140 dB (f32) and 50 dB (bf16) for one operation and loses
-# about 10 dB for each factor of ten in operations; a wrong operator leaves less than 10 dB. Eight bits cost
-# more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the error is a third of what it is
-# an error of; an output that is constant has 0 dB, an unrelated one -3.
+# Lowest SQNR in dB that passes. Rounding alone gives about 140 dB (f32) and 50 dB (bf16) for one operation, and about
+# 10 dB less for each factor of ten in the number of operations; a wrong operator leaves less than 10 dB. Eight bits
+# lose more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the error is a third of the
+# signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
 MIN_SQNR_DB = {"f32": 60.0, "bf16": 20.0, "int8": 10.0}
-# An output moves less than this, relative to its own size, only when it does not see its input.
+# Outputs for two inputs that differ by less than this, relative to their size, are taken not to depend on the input.
 MIN_DEPENDENCE = 1e-6
 
 Outputs = list[NDArray[np.float64]]
 
 
 class ParityError(MeasurementError):
-    """An engine's output cannot be trusted; the sentence says how."""
+    """An engine's output cannot be trusted; the message says why."""
 
 
 def sqnr_db(reference: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -48,7 +48,7 @@ def read_outputs(files: Sequence[str]) -> list[Outputs]:
 
 
 def check_native(outputs: Sequence[Outputs], what: str) -> None:
-    """Check that native outputs say something.
+    """Check that native outputs are finite and depend on the input.
 
     Raises:
         ParityError: no outputs, NaN or infinity, or the same outputs for different inputs.
@@ -58,7 +58,7 @@ def check_native(outputs: Sequence[Outputs], what: str) -> None:
     _check_finite(outputs, what)
     first, second = (np.concatenate([array.ravel() for array in one]) for one in outputs[:2])
     if first.shape != second.shape:
-        return  # a data-dependent size: it certainly depends on the input
+        return  # the size depends on the input, and so does the output
     moved, size = _rms(first - second), max(_rms(first), _rms(second))
     if moved <= MIN_DEPENDENCE * size or size == 0:
         raise ParityError(
@@ -81,7 +81,7 @@ def check_parity(native: Sequence[Outputs], accelerated: Sequence[Outputs], prec
     _check_finite(accelerated, what)
     worst, first = Parity(ok=True, max_abs_error=0.0, sqnr_db=math.inf, output_std=0.0), True
     for index in range(len(native[0])):
-        # Flat, for an output's size may depend on the input.
+        # Flattened, because the size of an output may depend on the input.
         reference = np.concatenate([one[index].ravel() for one in native])
         error = np.concatenate([one[index].ravel() for one in accelerated]) - reference
         if not reference.size:
@@ -94,7 +94,7 @@ def check_parity(native: Sequence[Outputs], accelerated: Sequence[Outputs], prec
     if not worst.ok:
         raise ParityError(
             f"{what} disagrees with native: SQNR {worst.sqnr_db:.0f} dB, at least {MIN_SQNR_DB[precision]:.0f} dB "
-            f"asked of {precision} (largest error {worst.max_abs_error:.3g} where outputs spread by "
+            f"required for {precision} (largest error {worst.max_abs_error:.3g}, standard deviation of the outputs "
             f"{worst.output_std:.3g})"
         )
     return worst

@@ -1,4 +1,4 @@
-"""Classes that are named as ``package.module:Class``: import them with clear faults, and digest their source code."""
+"""Classes that are named as ``package.module:Class``: import them with clear errors, and digest their source code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_target(target: str, what: str) -> Any:
 
     Args:
         target: ``package.module:Class``.
-        what: begins the sentence of a fault.
+        what: start of the error message, such as ``backend 'name'``.
 
     Raises:
         MeasurementError: the module does not import, or has no such name.
@@ -50,12 +50,13 @@ def load_target(target: str, what: str) -> Any:
 def digest_code(target: str) -> str:
     """Digest the source code behind an imported target.
 
-    That is its whole top-level package, or its single file; and, unless it is installed, what these import from the
-    folder that they are imported from, in the same way. What lies elsewhere is told by its distribution's version.
+    The digest covers the target's whole top-level package or its single file. Where that is not installed in
+    site-packages, it also covers the packages and modules in the same folder that this code imports, recursively.
+    Code elsewhere is not covered: the version of its distribution identifies it.
     """
     top_name = target.partition(":")[0].partition(".")[0]
     origin = getattr(sys.modules.get(top_name), "__file__", None)
-    places = getattr(sys.modules.get(top_name), "__path__", ())  # of a namespace package there may be several
+    places = getattr(sys.modules.get(top_name), "__path__", ())  # a namespace package may have several
     roots = [Path(place) for place in places] or ([Path(origin)] if origin else [])
     digest = hashlib.sha256()
     for file in sorted(_files_behind(roots)):
@@ -64,7 +65,7 @@ def digest_code(target: str) -> str:
 
 
 def _files_behind(roots: list[Path]) -> set[Path]:
-    """Return the source files of packages and modules, and of those beside them that they import."""
+    """Return the source files of packages and modules, and of those in the same folder that they import."""
     found: set[Path] = set()
     waiting = list(roots)
     while waiting:

@@ -84,7 +84,7 @@ def parse_positive_int(text: str | int, *, what: str) -> int:
 
 
 def parse_shape(text: str, *, what: str = "input shape") -> tuple[int, ...]:
-    """Read ``1x3x224x224``.
+    """Read a shape like ``1x3x224x224``.
 
     Raises:
         BadInput: malformed, or a dimension of 0.
@@ -99,12 +99,12 @@ def parse_shape(text: str, *, what: str = "input shape") -> tuple[int, ...]:
 
 
 def format_shape(shape: tuple[int, ...]) -> str:
-    """Write a shape as it is read: ``1x3x224x224``."""
+    """Write a shape in the form that `parse_shape` reads: ``1x3x224x224``."""
     return "x".join(str(size) for size in shape)
 
 
 def format_ratio(value: float) -> str:
-    """Write a speedup; three significant figures, never a bare percent.
+    """Write a speedup with three significant figures and an ``x``; never as a percentage.
 
     >>> format_ratio(3.8123), format_ratio(12.34)
     ('3.81x', '12.3x')
@@ -132,18 +132,18 @@ def format_bytes(count: float) -> str:
 
 
 def format_estimate(estimate: Estimate) -> str:
-    """Write a ratio with its interval: ``3.81x (3.70 to 3.92)``; an open end is a question mark."""
+    """Write a ratio with its interval: ``3.81x (3.70 to 3.92)``; an unknown end is a question mark."""
     low, high = (format_ratio(end).removesuffix("x") for end in (estimate.low, estimate.high))
     return f"{format_ratio(estimate.value)} ({low} to {high})"
 
 
 def format_claim(speedup: Estimate) -> str:
-    """Write a measured speedup; a dash where one launch alone cannot tell how sure it is, so that none is claimed."""
+    """Write a measured speedup, or a dash where it has no interval because there was only one launch."""
     return format_estimate(speedup) if math.isfinite(speedup.high) else "-"
 
 
 def format_percent(fraction: float) -> str:
-    """Write a fraction as it was typed.
+    """Write a fraction as a percentage.
 
     >>> format_percent(0.1), format_percent(0.025)
     ('10%', '2.5%')

@@ -1,4 +1,4 @@
-"""Samples that a user brings for quantisation: what is read, what is refused, and that they are what ranges are taken from."""
+"""A user's samples for quantisation: what is read, what is refused, and that activation ranges come from them."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_an_array_is_cut_into_batches(tmp_path):
     samples = np.arange(5 * 48, dtype=np.float64).reshape(5, 3, 4, 4)
     np.save(tmp_path / "a.npy", samples)
     calls = read_calibration(tmp_path / "a.npy", ONE)
-    assert len(calls) == 2  # and one sample over
+    assert len(calls) == 2  # one sample is left over
     assert calls[1].args[0].dtype == torch.float32
     assert torch.equal(calls[1].args[0], torch.from_numpy(samples[2:4]).float())
 
@@ -54,7 +54,7 @@ def test_calls_of_a_test_come_back_as_they_were(tmp_path):
         (np.zeros((1, 8)), NAMED, "must have an array for each input, ids, mask, and has one array without a name"),
     ],
 )
-def test_what_does_not_fit_is_said(tmp_path, array, example, says):
+def test_arrays_that_do_not_fit_are_refused(tmp_path, array, example, says):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(BadInput, match=says):
         read_calibration(tmp_path / "a.npy", example)
@@ -68,9 +68,9 @@ def test_arrays_of_different_lengths_are_refused(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"hello there", bytes(100), b"PK\x03\x04 no archive"])
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
-def test_garbage_is_no_array(tmp_path, name, content):
+def test_a_file_without_arrays_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BadInput, match="holds no arrays of numbers, whatever its ending says"):
+    with pytest.raises(BadInput, match="holds no arrays of numbers, despite its ending"):
         check_calibration(tmp_path / name)
 
 
@@ -80,7 +80,7 @@ def test_pickles_are_not_read(tmp_path):
         check_calibration(tmp_path / "a.npy")
 
 
-def test_a_file_that_is_not_there_and_one_of_another_kind(tmp_path):
+def test_a_missing_file_and_one_of_another_kind_are_refused(tmp_path):
     with pytest.raises(BadInput, match="cannot be read: No such file"):
         check_calibration(tmp_path / "a.npy")
     with pytest.raises(BadInput, match="has no known ending"):
@@ -113,7 +113,7 @@ def test_other(formfunc):
 
 
 def test_ranges_are_taken_from_the_samples_that_are_given(project):
-    """By fixture: inputs a thousand times larger than drawn ones keep their signal. By option: the same file, named."""
+    """With samples given to the fixture, inputs 1000 times larger than drawn ones keep parity; the option works too."""
     pytest.importorskip("nncf")
     project.write("pytest.ini", "[pytest]\npythonpath = .\n")
     project.write("nets.py", NETS)

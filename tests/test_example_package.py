@@ -1,4 +1,4 @@
-"""examples/pytest-formfunc-example, installed as a user installs it: one of each, found by entry points."""
+"""examples/pytest-formfunc-example, installed as a user installs it: entry points add one entry of each kind."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "pytest-formfunc-example"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """Build and install the package into a folder, without network; return that folder."""
+    """Build the package and install it into a folder, without network; return that folder."""
     folder = tmp_path_factory.mktemp("example")
     source = shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("build", "*.egg-info"))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
@@ -26,7 +26,7 @@ def with_it(installed):
 
 
 def test_its_names_are_measured_with_real_parity(bench, installed):
-    """The pattern and the bundled ones, on its engine; where batch norms went, the record says."""
+    """Its pattern and a bundled one run on its engine, and the record has the number of folded batch norms."""
     outcome = bench.measure(
         "--formfunc-patterns", "asymmetric,residual", "--formfunc-depths", "1", "--formfunc-widths", "8",
         "--formfunc-backends", "torch-folded", "--benchmark-json", "out.json", env=with_it(installed),
@@ -43,7 +43,7 @@ def test_its_names_are_measured_with_real_parity(bench, installed):
 
 
 def test_it_is_listed(bench, installed):
-    """With what each name stands for, and plain runs load none of it."""
+    """--formfunc-list shows its target for each name, and the package's version."""
     outcome = bench.pytest("--formfunc-list", env=with_it(installed))
     assert outcome.code == 0, outcome.text
     assert "architecture, formfunc_example.mixer:MixerSmall16" in outcome.text
@@ -51,8 +51,8 @@ def test_it_is_listed(bench, installed):
     assert "pytest-formfunc-example 0.1.0" in outcome.text
 
 
-def test_its_architecture_has_the_figures_that_it_says(installed):
-    """Its parameters are the paper's, and its engine says what it cannot take."""
+def test_its_architecture_has_the_declared_figures(installed):
+    """Parameters and MACs are as declared, and its engine says what it cannot take."""
     code = """
 import sys, pathlib, pytest_formfunc.extensions as extensions
 extensions.use(extensions.gather(extensions.entry_point_offers()))

@@ -1,4 +1,4 @@
-"""Entries that others add are checked one by one; the code behind a target is digested."""
+"""Added entries are checked one by one; the code behind a target is digested."""
 
 import pickle
 import sys
@@ -22,7 +22,7 @@ class Mine(PatternEntry):
 
 
 def test_offers_become_entries_in_their_order():
-    """One entry alone, a list and a tuple are all taken; none at all too."""
+    """A single entry, a list, a tuple and an empty list are all accepted."""
     one, two = PatternEntry("one", "pkg.mod:One", 2), PatternEntry("two", "pkg.mod:Two")
     added = gather(
         [
@@ -44,14 +44,14 @@ def test_offers_become_entries_in_their_order():
         (PATTERNS, "one", "a must give a list of PatternEntry, and gives 'one'"),
         (PATTERNS, [ArchitectureEntry("one", "pkg:One")], "a must give a list of PatternEntry, and gives Arch"),
         (PATTERNS, [Mine("one", "pkg:One")], r"and gives Mine\("),
-        (PATTERNS, [PatternEntry("a,b", "pkg:One")], "pattern 'a,b' of a cannot be named so"),
-        (PATTERNS, [PatternEntry("a[b]", "pkg:One")], "cannot be named so"),
-        (PATTERNS, [PatternEntry("a@b", "pkg:One")], "cannot be named so"),
-        (PATTERNS, [PatternEntry("a b", "pkg:One")], "cannot be named so"),
-        (PATTERNS, [PatternEntry("a/b", "pkg:One")], "cannot be named so"),
-        (PATTERNS, [PatternEntry("", "pkg:One")], "cannot be named so"),
-        (PATTERNS, [PatternEntry("all", "pkg:One")], "and is not 'all'"),
-        (PATTERNS, [PatternEntry(3, "pkg:One")], "its name is 3 and must be a text"),
+        (PATTERNS, [PatternEntry("a,b", "pkg:One")], "pattern 'a,b' of a has an invalid name"),
+        (PATTERNS, [PatternEntry("a[b]", "pkg:One")], "has an invalid name"),
+        (PATTERNS, [PatternEntry("a@b", "pkg:One")], "has an invalid name"),
+        (PATTERNS, [PatternEntry("a b", "pkg:One")], "has an invalid name"),
+        (PATTERNS, [PatternEntry("a/b", "pkg:One")], "has an invalid name"),
+        (PATTERNS, [PatternEntry("", "pkg:One")], "has an invalid name"),
+        (PATTERNS, [PatternEntry("all", "pkg:One")], "and are not 'all'"),
+        (PATTERNS, [PatternEntry(3, "pkg:One")], "its name is 3 and must be a string"),
         (PATTERNS, [PatternEntry("one", "pkg.One")], "its target is 'pkg.One' and must be written package.module:Class"),
         (PATTERNS, [PatternEntry("one", "pkg:One", 0)], "its width_multiple is 0 and must be at least 1"),
         (PATTERNS, [PatternEntry("one", "pkg:One", True)], "its width_multiple is True and must be a whole number"),
@@ -63,19 +63,19 @@ def test_offers_become_entries_in_their_order():
         ),
         (ARCHITECTURES, [ArchitectureEntry("one", "pkg:One", side=0)], "its side is 0"),
         (ARCHITECTURES, [ArchitectureEntry("one", "pkg:One", params=1.5)], "its params is 1.5 and must be a whole numb"),
-        (BACKENDS, [BackendEntry("one", "pkg:One", ("torch", 3))], "must be a tuple of texts"),
+        (BACKENDS, [BackendEntry("one", "pkg:One", ("torch", 3))], "must be a tuple of strings"),
         (BACKENDS, [BackendEntry("one", "pkg:One", precision="fp32")], "its precision is 'fp32' and must be one of f32"),
         (BACKENDS, [BackendEntry("native", "pkg:One")], "backend 'native' is registered twice"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_sentence(kind, given, sentence):
-    """It says what, of whom, and what it must be."""
+def test_an_invalid_entry_is_one_sentence(kind, given, sentence):
+    """The message names the entry, who gave it, and what it must be."""
     with pytest.raises(BadInput, match=sentence):
         gather([Offer(kind, "a", given)])
 
 
 def test_added_names_are_known_until_they_are_replaced():
-    """Names, widths, devices, distributions, versions, modules to preload."""
+    """This holds for names, widths, devices, distributions, versions and modules to preload."""
     before = pattern_names(), backend_names(), distributions()
     extensions.use(
         Extensions(
@@ -103,7 +103,7 @@ def test_added_names_are_known_until_they_are_replaced():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package with a module that imports one beside the package, and one that nothing imports."""
+    """Make a package whose module imports a module beside the package, and another one that nothing imports."""
     folder = tmp_path / "pkg_of_test"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
@@ -127,8 +127,8 @@ def package(tmp_path, monkeypatch):
         ("unrelated_of_test.py", False),
     ],
 )
-def test_the_digest_follows_the_package_and_what_it_imports_from_beside_it(package, file, changes):
-    """Not what merely lies there."""
+def test_the_digest_covers_the_package_and_what_it_imports_from_its_folder(package, file, changes):
+    """A file in that folder that is not imported does not change the digest."""
     digest_code.cache_clear()
     before = digest_code("pkg_of_test.mod:One")
     (package / file).write_text("# changed\n")

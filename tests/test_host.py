@@ -14,7 +14,7 @@ from pytest_formfunc.host import (
 
 
 def test_cores_follow_the_affinity_of_this_process():
-    """Threads come from what the scheduler allows, not from what the machine has."""
+    """Cores are those that the scheduler allows, not all that the machine has."""
     allowed = os.sched_getaffinity(0)
     before = allowed_cores()
     try:
@@ -37,8 +37,8 @@ def test_cores_follow_the_affinity_of_this_process():
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
     ],
 )
-def test_the_tightest_cgroup_on_the_way_up_limits_the_cores(tmp_path, files, cores):
-    """cgroup v2 and v1, this process' own group and those above it."""
+def test_the_smallest_quota_of_a_cgroup_and_those_above_it_limits_the_cores(tmp_path, files, cores):
+    """This holds for cgroup v2 and v1."""
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +48,8 @@ def test_the_tightest_cgroup_on_the_way_up_limits_the_cores(tmp_path, files, cor
     assert _cgroup_quota_cores(tmp_path, membership) == cores
 
 
-def test_the_fingerprint_is_the_machine_and_not_its_software():
-    """An upgraded library is compared, another CPU or core count is not."""
+def test_the_fingerprint_depends_on_the_machine_and_not_on_its_software():
+    """Runs are compared across an upgraded library, but not across CPUs or core counts."""
     host = describe_host()
     upgraded = {**host, "versions": {**host["versions"], "numpy": "9999.0"}}
     elsewhere = {**host, "cores": host["cores"] + 1}

@@ -12,7 +12,7 @@ def outputs(*arrays):
 
 
 def test_equal_outputs_agree_and_the_error_is_stated():
-    """Rounding-sized differences pass, with SQNR and the largest error on record."""
+    """Differences as large as rounding pass, and SQNR and the largest error are returned."""
     noise = 1e-6 * GENERATOR.normal(size=(1, 100))
     parity = check_parity(outputs(FIRST, SECOND), outputs(FIRST + noise, SECOND + noise), "f32", "engine")
     assert parity.ok
@@ -25,7 +25,7 @@ def test_equal_outputs_agree_and_the_error_is_stated():
     ("precision", "error", "passes"), [("f32", 1e-2, False), ("bf16", 1e-2, True), ("bf16", 0.5, False)]
 )
 def test_tolerance_belongs_to_the_precision(precision, error, passes):
-    """An error of 1% is fine for bfloat16 and far too much for float32."""
+    """An error of 1% passes for bfloat16 and is far too large for float32."""
     noise = error * GENERATOR.normal(size=(1, 100))
     theirs = outputs(FIRST + noise, SECOND + noise)
     if passes:
@@ -35,8 +35,8 @@ def test_tolerance_belongs_to_the_precision(precision, error, passes):
             check_parity(outputs(FIRST, SECOND), theirs, precision, "engine")
 
 
-def test_a_large_constant_hides_no_error():
-    """The signal is the spread, not the size: outputs of 1000 +- 1 may not be off by 1."""
+def test_a_large_constant_does_not_hide_an_error():
+    """The signal is the deviation from the mean: outputs of 1000 ± 1 must not be off by 1."""
     theirs = outputs(FIRST + 1000 + GENERATOR.normal(size=(1, 100)), SECOND + 1000)
     with pytest.raises(ParityError, match="disagrees"):
         check_parity(outputs(FIRST + 1000, SECOND + 1000), theirs, "f32", "engine")
@@ -52,7 +52,7 @@ def test_an_error_in_one_of_several_outputs_is_found():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_outputs_that_are_not_finite_are_refused(bad):
-    """On either side."""
+    """This holds for native and for the engine."""
     broken = FIRST.copy()
     broken[0, 3] = bad
     with pytest.raises(ParityError, match=r"native returns NaN or infinity \(1 of 100 values\)"):
@@ -62,20 +62,20 @@ def test_outputs_that_are_not_finite_are_refused(bad):
 
 
 @pytest.mark.parametrize("second", [FIRST, FIRST * (1 + 1e-8), FIRST + 1e-9])
-def test_outputs_that_do_not_depend_on_the_input_prove_nothing(second):
-    """A network whose output is constant but for 1e-8 agrees with any engine."""
+def test_outputs_that_do_not_depend_on_the_input_are_refused(second):
+    """A network whose output varies by only 1e-8 would agree with any engine."""
     with pytest.raises(ParityError, match="ignores its input"):
         check_native(outputs(FIRST, second), "native")
 
 
-def test_zero_outputs_prove_nothing():
-    """All zeros are a constant too."""
+def test_zero_outputs_are_refused():
+    """All zeros are a constant output."""
     with pytest.raises(ParityError, match="ignores its input"):
         check_native(outputs(0 * FIRST, 0 * SECOND), "native")
 
 
-def test_another_shape_is_no_parity():
-    """Outputs are compared as they are, not broadcast."""
+def test_another_shape_is_refused():
+    """Outputs are not broadcast before they are compared."""
     with pytest.raises(ParityError, match="output shapes"):
         check_parity(outputs(FIRST, SECOND), outputs(FIRST[:, :1], SECOND[:, :1]), "f32", "engine")
 
@@ -87,7 +87,7 @@ def test_no_output_is_refused():
 
 
 def test_outputs_whose_size_depends_on_the_input_are_compared():
-    """The two inputs give outputs of different sizes; an empty one among others is no obstacle."""
+    """The two inputs may give outputs of different sizes, and some outputs may be empty."""
     native = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), SECOND[:, :60]]]
     assert check_parity(native, native, "f32", "engine").ok
     wrong = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), -SECOND[:, :60]]]

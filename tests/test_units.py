@@ -17,13 +17,13 @@ from pytest_formfunc.units import (
 
 @pytest.mark.parametrize(("text", "value"), [("10%", 0.1), ("2.5 %", 0.025), ("0.07", 0.07), (0.2, 0.2)])
 def test_fractions_are_read_with_or_without_percent_sign(text, value):
-    """A percent and its fraction are the same threshold."""
+    """A percentage and its fraction give the same threshold."""
     assert parse_fraction(text, what="threshold") == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "ten", "10%%", "-5%", "0", "0%", "100%", "250%", "nan", "1e400"])
 def test_fractions_out_of_range_are_refused_in_one_sentence(text):
-    """The sentence names the option and says what to write."""
+    """The message names the option and says what to write."""
     with pytest.raises(BadInput, match=r"^threshold .*percentage between") as caught:
         parse_fraction(text, what="threshold")
     assert "\n" not in str(caught.value)
@@ -36,22 +36,22 @@ def test_durations_are_read_in_their_units(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1s", "5h", "s", "1s2"])
-def test_durations_that_are_none_are_refused(text):
-    """Zero, negative and unknown units are refused."""
+def test_invalid_durations_are_refused(text):
+    """Zero, negative durations and unknown units are refused."""
     with pytest.raises(BadInput, match="budget"):
         parse_seconds(text, what="budget")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "2.5", "x", ""])
 def test_counts_are_whole_and_positive(text):
-    """Zero, negative, fractional and wordy numbers are refused."""
+    """Zero, negative numbers, fractions and words are refused."""
     with pytest.raises(BadInput, match=r"depth .* at least 1"):
         parse_positive_int(text, what="depth")
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x", "1x3xx4", "1x0x3", "1x-3", "1,3,4", "axb"])
 def test_malformed_shapes_are_refused(text):
-    """The sentence shows a shape that would do."""
+    """The message shows a valid shape."""
     with pytest.raises(BadInput, match="like 1x3x224x224"):
         parse_shape(text)
 

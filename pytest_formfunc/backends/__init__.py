@@ -1,7 +1,7 @@
-"""Which engines there are. Names only: an engine's module is loaded on first use, in a worker.
+"""The registry of backends. It holds names only: an engine's module is loaded on first use, in a worker.
 
-A new backend is one file and one line here (and one extra in ``pyproject.toml``). Others add theirs without touching
-this file: docs/extending.md.
+A new backend is one file and one entry here (and one extra in ``pyproject.toml``). Other packages add theirs without
+editing this file: docs/extending.md.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
 
 NATIVE = "native"
-_DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # a file's name and a test's id hold it
+_DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # it becomes part of file names and test ids
 
 
 @dataclass(frozen=True)
 class BackendEntry:
-    """One line of the registry.
+    """One entry of the registry.
 
     Attributes:
         name: what the user types.
@@ -33,11 +33,11 @@ class BackendEntry:
         distributions: what must be installed, ``one|other`` where either will do; their versions are part of an
             artifact's key.
         preload: modules that the warm server imports, so that a worker does not have to.
-        extra: the extra of pytest-formfunc that installs it; empty where others add it.
-        precision: the precision that outputs are compared in: ``f32``, ``bf16`` or ``int8``.
+        extra: the extra of pytest-formfunc that installs it; empty for a backend of another package.
+        precision: the precision whose tolerance outputs must meet: ``f32``, ``bf16`` or ``int8``.
         summary: one clause for ``--formfunc-list``.
         devices: whether a device can be named, as in ``openvino@GPU``.
-        device: the one that was named; empty where none was.
+        device: the device that was named; empty where none was.
     """
 
     name: str
@@ -51,7 +51,7 @@ class BackendEntry:
     device: str = ""
 
     def why_not_installed(self) -> str | None:
-        """Return a clause that names what is missing and the extra to install, or None."""
+        """Return a clause that names what is missing and how to install it, or None if nothing is missing."""
         missing = [
             names.replace("|", " or ") for names in self.distributions if not any(map(_installed, names.split("|")))
         ]
@@ -65,7 +65,7 @@ class BackendEntry:
         """Import the engine's module and return its class.
 
         Raises:
-            MeasurementError: an added engine does not import, is no `Engine`, or does not name its artifact.
+            MeasurementError: an added engine does not import, is not an `Engine`, or does not name its artifact.
         """
         if self.added:
             what = f"backend {self.name!r}"
@@ -88,11 +88,11 @@ class BackendEntry:
 
     @property
     def added(self) -> bool:
-        """Return whether others added it."""
+        """Return whether another package or a conftest.py added it."""
         return self.name.partition("@")[0] in [entry.name for entry in _added]
 
     def make(self, threads: int) -> Engine:
-        """Return the engine, nothing loaded yet."""
+        """Return an instance of the engine, with nothing loaded yet."""
         return self.engine_class()(threads, self.device)
 
 
@@ -111,7 +111,7 @@ _OPENVINO_MODULES = (
     "openvino.frontend.pytorch.torchdynamo",
 )
 
-# What loading a package would import, so that its time is not taken for compile time.
+# Modules that loading a package imports; importing them beforehand keeps their time out of the compile time.
 _INDUCTOR_MODULES = (*_TORCH_MODULES, "torch._inductor.package", "torch.utils.cpp_extension")
 
 BACKENDS = (
@@ -256,24 +256,23 @@ BACKENDS = (
 )
 
 
-_added: tuple[
-    BackendEntry, ...
-] = ()  # this process' state: the parent asks hooks for it, a worker takes it from its job
+# The added entries of this process: the parent collects them from hooks, a worker receives them with its job.
+_added: tuple[BackendEntry, ...] = ()
 
 
 def use_added(entries: Iterable[BackendEntry]) -> None:
-    """Replace the backends that others added by these, whose names were checked."""
-    global _added  # noqa: PLW0603 - one run a process
+    """Replace the added backends by these; their names must have been checked."""
+    global _added  # noqa: PLW0603 - a process has one run
     _added = tuple(entries)
 
 
 def added_backends() -> tuple[BackendEntry, ...]:
-    """Return the backends that others added."""
+    """Return the backends that other packages or a conftest.py added."""
     return _added
 
 
 def all_backends() -> tuple[BackendEntry, ...]:
-    """Return every known backend's line, native first, added ones last."""
+    """Return every known backend's entry, native first, added ones last."""
     return (*BACKENDS, *_added)
 
 
@@ -295,10 +294,10 @@ def backend_names() -> tuple[str, ...]:
 
 
 def backend_entry(name: str) -> BackendEntry:
-    """Return the registry's line for a name, which may name a device: ``openvino@GPU``.
+    """Return the entry of a backend's name, which may include a device: ``openvino@GPU``.
 
     Raises:
-        BadInput: no such backend, or a device where none can be named.
+        BadInput: there is no such backend, or it takes no device.
     """
     base, at, device = name.partition("@")
     for entry in all_backends():

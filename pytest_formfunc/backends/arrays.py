@@ -1,4 +1,4 @@
-"""Tensors as numpy arrays and back. numpy has no bfloat16: such a tensor travels as its bits, in 16-bit integers."""
+"""Convert tensors to numpy arrays and back; numpy lacks bfloat16, whose bits are kept in 16-bit integers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def to_array(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """Return a tensor's array, of the same shape."""
+    """Return a tensor as an array of the same shape."""
     import torch
 
     plain = tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor
@@ -19,7 +19,7 @@ def to_array(tensor: Tensor) -> np.ndarray[Any, Any]:
 
 
 def from_array(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:
-    """Return an array as a tensor of the type of an example; they share memory."""
+    """Return an array as a tensor with the type of ``like``; array and tensor share memory."""
     import torch
 
     tensor = torch.from_numpy(array)

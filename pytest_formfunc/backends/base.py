@@ -1,4 +1,4 @@
-"""What every engine can do: say whether it is there, prepare once, load, run often."""
+"""The interface of an engine: report whether it is available, prepare once, load, run often."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require_module(network: Network, why: str) -> Any:
     """Return the network's module.
 
     Raises:
-        Unsupported: the model is a file that has none; the sentence ends with why the engine needs it.
+        Unsupported: the model is a file without a module; ``why`` is the end of the message.
     """
     if network.module is None:
         raise Unsupported(f"it is a file with no PyTorch form, and {why}")
@@ -31,9 +31,10 @@ class Engine(ABC):
     """One way to execute a network. Instances live in worker processes only.
 
     Attributes:
-        artifact: name of the file that `prepare` leaves in the case's folder; engines that read the
-            same file share the name, and it is made once. See `artifact_name` where it is bound to a machine.
+        artifact: name of the file that `prepare` writes into the case's folder; engines that read the same file
+            share the name, and the file is made once. Override `artifact_name` if it depends on the machine.
         inferences: batches that one call computes; a latency is a call's time divided by it.
+        threads: number of CPU threads that the engine may use.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
 
@@ -46,13 +47,13 @@ class Engine(ABC):
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
-        """Return the artifact's file name; one that only serves this processor or this many threads says so in it."""
+        """Return the artifact's file name; it names the processor or the threads if the artifact depends on them."""
         del threads
         return cls.artifact
 
     @abstractmethod
     def why_unavailable(self) -> str | None:
-        """Return one clause that says why this machine cannot run the engine, or None where it can."""
+        """Return a clause that says why this machine cannot run the engine, or None where it can."""
 
     @classmethod
     @abstractmethod
@@ -60,16 +61,16 @@ class Engine(ABC):
         """Write the artifact of a network for its example inputs.
 
         Returns:
-            What is worth saying of it in the record (an ``accuracy`` that was paid), or None.
+            Facts for the record, such as the ``accuracy`` after quantisation, or None.
 
         Raises:
-            Unsupported: the engine cannot take the network; the sentence says what it lacks.
+            Unsupported: the engine cannot take the network; the message says what it lacks.
             Exception: whatever the engine's converter raises; its first line becomes the reason.
         """
 
     @abstractmethod
     def load(self, source: Source, artifact: Path) -> None:
-        """Turn the artifact into a callable model; everything that a deployment does once."""
+        """Turn the artifact into a callable model: everything that a deployment does once."""
 
     @abstractmethod
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
@@ -80,27 +81,27 @@ class Engine(ABC):
         """Run the model once and wait for its outputs. This, and nothing else, is timed."""
 
     def time_call(self) -> int:
-        """Call once and return the nanoseconds that it took; an engine with a clock of its own asks that one."""
+        """Call once and return the time in nanoseconds; an engine with its own clock overrides this."""
         started = time.perf_counter_ns()
         self.call()
         return time.perf_counter_ns() - started
 
     @abstractmethod
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """Run the model once and return its outputs, flattened, as arrays of their own."""
+        """Run the model once and return its outputs, flattened, as copies."""
 
     def graph(self) -> dict[str, Any] | None:
-        """Return ``{"hash": ..., "kernels": {name: count}}`` where the engine tells, else None."""
+        """Return ``{"hash": ..., "kernels": {name: count}}`` if the engine reports its kernels, else None."""
         return None
 
     def settings(self) -> dict[str, Any]:
-        """Return what was chosen for the engine beyond its defaults, as a user would set it again."""
+        """Return the settings that differ from the engine's defaults, as a user would write them."""
         return {}
 
     @property
     @abstractmethod
     def precision(self) -> str:
-        """Return the precision that the engine runs in, as it says itself: ``f32``, ``bf16``."""
+        """Return the precision that the engine runs in, as the engine reports it: ``f32``, ``bf16``."""
 
     @property
     def device(self) -> str:

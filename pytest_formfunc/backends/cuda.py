@@ -1,6 +1,6 @@
-"""NVIDIA GPUs through PyTorch: eager, CUDA graphs, Inductor. Written against their interfaces; see docs/engines.md.
+"""NVIDIA GPUs through PyTorch: eager, CUDA graphs, Inductor; docs/engines.md says what is untested.
 
-Inputs and outputs stay on the device and calls are timed by CUDA events on the stream that they run on.
+Inputs and outputs stay on the device, and calls are timed by CUDA events on the stream that they run on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
-_CAPTURE_WARM_UP = 3  # calls, so that libraries have allocated and chosen before they are captured
+_CAPTURE_WARM_UP = 3  # calls, so that libraries have allocated memory and chosen kernels before the capture
 
 
 def why_no_cuda() -> str | None:
-    """Return whether torch lacks CUDA or the machine lacks a GPU; None where both are there."""
+    """Return a clause that says whether torch lacks CUDA or the machine a GPU; None where both are there."""
     import torch
 
     if torch.version.cuda is None:
@@ -36,7 +36,7 @@ def why_no_cuda() -> str | None:
 
 
 def gpu_key(folder: Path = _GPUS) -> str:
-    """Return a digest of the GPUs' names, for artifacts that are made for one kind; asks the driver's files only."""
+    """Return a digest of the GPUs' names, read from the driver's files, for artifacts made for one kind of GPU."""
     models = [
         line.partition(":")[2].strip()
         for file in sorted(folder.glob("*/information"))
@@ -47,18 +47,18 @@ def gpu_key(folder: Path = _GPUS) -> str:
 
 
 class CudaCalls(Engine):
-    """Mixed into an engine whose calls run on a CUDA stream: waits for the device, and times with its events."""
+    """Mixin for an engine whose calls run on a CUDA stream: waits for the device and times calls with CUDA events."""
 
     def why_unavailable(self) -> str | None:
-        """See `why_no_cuda`."""
+        """Return why this machine cannot run the engine, or None where it can."""
         return why_no_cuda()
 
     def launch(self) -> Any:
-        """Enqueue one call on ``self._stream``; wait for nothing."""
+        """Enqueue one call on ``self._stream``, without waiting for it."""
         raise NotImplementedError
 
     def use_device(self) -> None:
-        """Take the first GPU, a stream of its own, and float32 that is float32 (cuDNN would round it to TF32)."""
+        """Set up the first GPU with its own stream and with true float32 (cuDNN would round to TF32 by default)."""
         import torch
 
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -69,14 +69,17 @@ class CudaCalls(Engine):
         self._ended: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run the model once and wait for its outputs."""
         with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
             result = self.launch()
         self._stream.synchronize()
         return result
 
     def time_call(self) -> int:
-        """Call once and return the nanoseconds between two events around it, launching included where the GPU waits."""
+        """Call once and return the nanoseconds between events before and after it.
+
+        Time in which the GPU waits for the CPU to launch kernels is included.
+        """
         with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
             self._began.record(self._stream)
             self.launch()
@@ -101,29 +104,29 @@ class NativeCudaEngine(CudaCalls, NativeEngine):
         self._network = self._network.cuda()
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`; copies to the GPU."""
+        """Copy the arrays that the next calls read to the GPU."""
         NativeEngine.set_inputs(self, inputs)
         self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
 
     def launch(self) -> Any:
-        """See `CudaCalls.launch`."""
+        """Enqueue one call on the engine's stream."""
         return self._network(*self._arguments.args, **self._arguments.kwargs)
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"allow_tf32": False}
 
 
 class CudaGraphsEngine(NativeCudaEngine):
-    """PyTorch eager captured once as a CUDA graph and replayed: no launch of single kernels from Python."""
+    """PyTorch eager captured once as a CUDA graph and replayed, so that Python does not launch single kernels."""
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Build the module; the graph is captured with the first inputs, whose memory it keeps reading."""
+        """Build the module; `set_inputs` captures the graph, which from then on reads the first inputs' memory."""
         super().load(source, artifact)
         self._graph: Any = None
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`; later inputs are copied to where the captured graph reads."""
+        """Capture the graph with the first inputs, or copy later ones to where the captured graph reads."""
         if self._graph is None:
             super().set_inputs(inputs)
             self._capture()
@@ -142,7 +145,7 @@ class CudaGraphsEngine(NativeCudaEngine):
             self._result = NativeCudaEngine.launch(self)
 
     def launch(self) -> Any:
-        """See `CudaCalls.launch`."""
+        """Enqueue one call on the engine's stream."""
         self._graph.replay()
         return self._result
 
@@ -152,12 +155,12 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
-        """Name the kind of GPU: the code is made for it."""
+        """Return a name that includes the kind of GPU, which the code is made for."""
         del threads
         return f"inductor-cuda-{gpu_key()}.pt2"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`; the host's part of the code needs a compiler too."""
+        """Return why this machine cannot run the engine, or None; the code for the host needs a C++ compiler too."""
         return why_no_cuda() or why_no_compiler()
 
     @classmethod
@@ -181,14 +184,14 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         self._arguments = source.inputs(0)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`; copies to the GPU."""
+        """Copy the arrays that the next calls read to the GPU."""
         InductorEngine.set_inputs(self, inputs)
         self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
 
     def launch(self) -> Any:
-        """See `CudaCalls.launch`."""
+        """Enqueue one call on the engine's stream."""
         return self._model(*self._arguments.args, **self._arguments.kwargs)
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {**InductorEngine.settings(self), "allow_tf32": False}

@@ -1,7 +1,7 @@
-"""torch.compile's compiler ahead of time: one package of machine code, frozen weights, loaded by each launch.
+"""torch.compile's compiler ahead of time: one package of machine code with frozen weights, loaded by each launch.
 
-``torch._inductor.aoti_compile_and_package`` of the exported program. The other way, ``torch.compile`` with freezing,
-compiles (or looks up) the graph in every launch and keeps Python and its guards in every call.
+``torch._inductor.aoti_compile_and_package`` compiles the exported program. The alternative, ``torch.compile`` with
+freezing, would compile (or look up) the graph in every launch and run Python and its guards in every call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
-# One process compiles: a pool of compilers would outlive the one model that it is for.
+# One compiler process: a pool of them would stay alive after the one model that it is needed for.
 CONFIGS = {"freezing": True, "compile_threads": 1}
 
 
@@ -35,7 +35,7 @@ class InductorEngine(Engine):
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
-        """Name the processor and the threads: the code is made for both."""
+        """Return a name that includes the processor and the threads, which the code is made for."""
         from pytest_formfunc.host import describe_host
 
         host = describe_host()
@@ -43,12 +43,12 @@ class InductorEngine(Engine):
         return f"inductor-{hashlib.sha256(processor.encode()).hexdigest()[:8]}-t{threads}.pt2"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`."""
+        """Return why this machine cannot run the engine, or None where it can."""
         return why_no_compiler()
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:
-        """Compile the exported program with the threads that torch has now.
+        """Compile the exported program for the number of threads that torch uses now.
 
         Raises:
             Unsupported: the model is a file that has no PyTorch form.
@@ -66,30 +66,30 @@ class InductorEngine(Engine):
         self._arguments = source.inputs(0)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`."""
+        """Choose the arrays that the next calls read."""
         self._arguments = self._arguments.with_tensors([self._torch.from_numpy(array) for array in inputs])
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run the model once and wait for its outputs."""
         with self._torch.inference_mode():
             return self._model(*self._arguments.args, **self._arguments.kwargs)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         return arrays_of(self.call())
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"freezing": True, "compiled": "ahead of time"}
 
     @property
     def precision(self) -> str:
-        """Return the exported program's: the compiler leaves it as it is."""
+        """Return the exported program's precision, which the compiler does not change."""
         return "f32"
 
 
 def why_no_compiler() -> str | None:
-    """Return that no C++ compiler is to be found, and which ones were looked for; None where there is one."""
+    """Return a clause that names the C++ compilers that were not found, or None if there is one."""
     from torch._inductor import config
 
     named = config.cpp.cxx if isinstance(config.cpp.cxx, tuple | list) else [config.cpp.cxx]
@@ -100,7 +100,10 @@ def why_no_compiler() -> str | None:
 
 
 def compile_package(program: Any, artifact: Path) -> None:
-    """Compile an exported program into a package. Inductor's own cache holds on to headers: half of a compilation."""
+    """Compile an exported program into a package.
+
+    Inductor keeps precompiled headers in its own cache; without them a compilation takes twice as long.
+    """
     import torch
 
     with warnings.catch_warnings():
@@ -111,8 +114,8 @@ def compile_package(program: Any, artifact: Path) -> None:
 def load_package(artifact: Path) -> Any:
     """Load a package.
 
-    The loader unpacks it into a temporary folder, which is needed only until the code is mapped, and removes it as it
-    ends in good order, which workers do not: it is given a folder of its own.
+    The loader unpacks it into a temporary folder, which is needed only until the code is mapped. It would remove the
+    folder when the process exits normally, but workers do not exit so. Hence it gets a folder that is removed here.
     """
     import torch
 

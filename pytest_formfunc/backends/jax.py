@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class JaxEngine(Engine):
-    """``jax.jit`` of the exported program, float32; weights and inputs are arrays of JAX before the timed call.
+    """``jax.jit`` of the exported program, float32; weights and inputs are JAX arrays before the timed call.
 
-    XLA sizes its thread pool by the processor's cores that this process may use, and has no setting for it: the worker
-    is held to the first ``threads`` of them. Lowering and compiling are part of loading, in each launch.
+    XLA starts one thread for each core that the process may use and has no setting for that number, so the worker is
+    bound to its first ``threads`` cores. Lowering and compiling are part of loading, in each launch.
     """
 
     artifact = "program.pt2"
 
     def why_unavailable(self) -> str | None:
-        """Return why torchax does not import beside this torch, or None; see `Engine.why_unavailable`."""
+        """Return why torchax does not import with this version of torch, or None."""
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         try:
             import torchax.export  # noqa: F401
-        except Exception as error:  # noqa: BLE001 - it reads names of torch that come and go with torch's version
-            return f"torchax does not import beside this torch ({type(error).__name__}: {str(error)[:120]})"
+        except Exception as error:  # noqa: BLE001 - it uses names that only some versions of torch have
+            return f"torchax does not import with this torch ({type(error).__name__}: {str(error)[:120]})"
         return None
 
     @classmethod
@@ -47,7 +47,7 @@ class JaxEngine(Engine):
         torch.export.save(network.program, artifact)
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Turn the program into a function of JAX and compile it for the example's shapes."""
+        """Turn the program into a JAX function and compile it for the example's shapes."""
         cores = sorted(os.sched_getaffinity(0))[: self.threads]
         os.sched_setaffinity(0, cores)  # before JAX counts them
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -68,22 +68,22 @@ class JaxEngine(Engine):
         return tuple(self._jax.numpy.asarray(array) for array in arrays)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`."""
+        """Choose the arrays that the next calls read."""
         self._inputs = self._on_device(inputs)
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run the model once and wait for its outputs."""
         return self._jax.block_until_ready(self._compiled(self._weights, self._inputs))
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         return [np.array(leaf) for leaf in self._jax.tree_util.tree_leaves(self.call())]
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"cores": self.threads}
 
     @property
     def precision(self) -> str:
-        """Return the weights' precision; XLA on the CPU multiplies in it."""
+        """Return the weights' precision, in which XLA computes on the CPU."""
         return "f32"

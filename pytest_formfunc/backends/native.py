@@ -1,4 +1,4 @@
-"""PyTorch eager: what every speedup is relative to."""
+"""PyTorch eager, the default reference of every speedup."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class NativeEngine(Engine):
     artifact = "weights.pt"
 
     def why_unavailable(self) -> str | None:
-        """PyTorch runs on every CPU that it installs on; see `Engine.why_unavailable`."""
+        """Return None: PyTorch runs on every CPU that it installs on."""
         return None
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:
-        """Save the weights, so that each launch loads what every other one loads.
+        """Save the weights, so that every launch loads the same ones.
 
         Raises:
             Unsupported: the model is a file that has no PyTorch form.
@@ -50,17 +50,17 @@ class NativeEngine(Engine):
         self._arguments = source.inputs(0)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`."""
+        """Choose the arrays that the next calls read."""
         tensors = zip(inputs, self._arguments.tensors, strict=True)
         self._arguments = self._arguments.with_tensors([from_array(array, like) for array, like in tensors])
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run the model once and wait for its outputs."""
         with self._torch.inference_mode():
             return self._network(*self._arguments.args, **self._arguments.kwargs)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         return arrays_of(self.call())
 
     @property
@@ -75,7 +75,7 @@ class NativeEngine(Engine):
 
 
 def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
-    """Return the tensors in what a module returned, flattened, as arrays of their own; floating-point as float32."""
+    """Return the tensors in a module's result, flattened, as copies; floating-point ones become float32."""
     import torch
     from torch.utils import _pytree
 

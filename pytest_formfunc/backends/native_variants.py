@@ -1,4 +1,4 @@
-"""PyTorch eager with one thing changed: how much of a speedup is layout, how much is memory management."""
+"""PyTorch eager with one change each, to show how much of a speedup comes from layout or memory management."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Parameters of glibc's mallopt(3), from <malloc.h>.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-_NEVER = -1  # as M_TRIM_THRESHOLD: the top of the heap is never given back
+_NEVER = -1  # as M_TRIM_THRESHOLD: the top of the heap is never returned to the system
 
 
 class NativeNhwcEngine(NativeEngine):
@@ -25,12 +25,12 @@ class NativeNhwcEngine(NativeEngine):
     def load(self, source: Source, artifact: Path) -> None:
         """Build the module and lay its 4-D weights out with channels last."""
         super().load(source, artifact)
-        # Not Module.to(memory_format=...): it refuses a module that has 5-D weights beside the 4-D ones.
+        # Module.to(memory_format=...) would refuse a module that also has 5-D weights.
         for tensor in (*self._network.parameters(), *self._network.buffers()):
             tensor.data = self._channels_last(tensor.data)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`."""
+        """Choose the arrays that the next calls read, converted to channels last."""
         super().set_inputs(inputs)
         self._arguments = self._arguments.map(lambda _, tensor: self._channels_last(tensor))
 
@@ -38,20 +38,21 @@ class NativeNhwcEngine(NativeEngine):
         return tensor.contiguous(memory_format=self._torch.channels_last) if tensor.dim() == 4 else tensor
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"memory_format": "channels_last"}
 
 
 class NativeRetainEngine(NativeEngine):
-    """An allocator that keeps what it frees: big tensors come from the heap, and the heap never shrinks.
+    """An allocator that keeps freed memory: large tensors come from the heap, and the heap never shrinks.
 
-    glibc maps each tensor above a threshold anew and unmaps it when it is freed, so that a call faults all its pages in
-    again. This is what the MALLOC_ variables do for a whole process, done for this worker alone, once it runs. Blocks
-    that the heap shaker frees stay in the heap too: another layout changes which addresses are used, not who owns them.
+    By default glibc maps each tensor above a threshold anew and unmaps it when it is freed, so that every call faults
+    its pages in again. glibc's MALLOC_ variables change that for a process from its start; here it is changed in this
+    worker only, while it runs. Memory that is freed when the heap layout is drawn anew stays in the heap as well: a new
+    layout changes which addresses are used, but needs no new pages.
     """
 
     def why_unavailable(self) -> str | None:
-        """Return that the C library is another than glibc, or None; see `Engine.why_unavailable`."""
+        """Return a clause that says so where the C library is not glibc, else None."""
         return None if hasattr(ctypes.CDLL(None), "mallopt") else "the C library has no mallopt (it is not glibc)"
 
     def load(self, source: Source, artifact: Path) -> None:
@@ -62,5 +63,5 @@ class NativeRetainEngine(NativeEngine):
         super().load(source, artifact)
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": _NEVER}

@@ -1,4 +1,4 @@
-"""What ONNX Runtime executes, read from the model that it optimised."""
+"""Read which kernels ONNX Runtime executes from its optimised model."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 _REORDERS = ("ReorderInput", "ReorderOutput", "Transpose")
-_BLOCKED = "_nchwc"  # what ONNX Runtime adds to the name of a value in its blocked layout
+_BLOCKED = "_nchwc"  # suffix that ONNX Runtime adds to the name of a value in its blocked layout
 _PRECISIONS = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "boolean", 10: "f16", 11: "f64", 16: "bf16"}
 
 
 def describe_graph(original: Path, optimised: Path) -> dict[str, Any]:
-    """Return hash, kernels, precisions, reorders, fused and layers, as OpenVINO's graph has them.
+    """Return hash, kernels, precisions, reorders, fused and layers: the same keys as for OpenVINO's graph.
 
     Args:
         original: the model as it was given.
-        optimised: the model as it is executed. A kernel is an operator type with its domain where that is not ONNX's
-            own (``com.microsoft.nchwc.Conv``); ONNX Runtime does not tell which instructions stand behind it.
+        optimised: the model as it is executed. A kernel is an operator type, with its domain if that is not ONNX's
+            own (``com.microsoft.nchwc.Conv``); ONNX Runtime does not report which instructions a kernel uses.
 
-    ``fused`` counts the original nodes that have no node of their own left: taken into others, or folded.
+    ``fused`` counts the original nodes that were fused into others or folded away.
     """
     import onnx
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: the exported program as an ONNX model, inputs bound once."""
+"""ONNX Runtime on the CPU: runs the exported program as an ONNX model, with inputs bound once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ERRORS_ONLY = 3  # ONNX Runtime's severity
 class OnnxRuntimeEngine(Engine):
     """The CPU provider, one call at a time, all graph optimisations, threads that sleep between calls.
 
-    ONNX Runtime's threads spin after a call for longer than a turn lasts, on the cores that the next backend needs; so
-    spinning is off.
+    By default ONNX Runtime's threads spin after a call for longer than a turn lasts, on cores that the next backend
+    needs, so spinning is switched off.
     """
 
     artifact = "model.onnx"
@@ -33,7 +33,7 @@ class OnnxRuntimeEngine(Engine):
     where: ClassVar[str] = "cpu"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`."""
+        """Return why this machine cannot run the engine, or None where it can."""
         import onnxruntime
 
         if self.provider not in onnxruntime.get_available_providers():
@@ -43,7 +43,7 @@ class OnnxRuntimeEngine(Engine):
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:
-        """Export the program, or copy the ONNX file that the model is.
+        """Export the program, or copy the model if it is an ONNX file.
 
         Raises:
             Unsupported: the model is a file of another format.
@@ -85,10 +85,10 @@ class OnnxRuntimeEngine(Engine):
         return [self.provider]
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`. On the CPU the bound values share the arrays' memory: a call copies nothing in.
+        """Bind the arrays that the next calls read; on the CPU a call copies nothing, since values share their memory.
 
         Raises:
-            MeasurementError: the model has another number of inputs.
+            MeasurementError: the model has a different number of inputs.
         """
         wanted = self._session.get_inputs()
         if len(wanted) != len(inputs):
@@ -103,23 +103,23 @@ class OnnxRuntimeEngine(Engine):
             self._binding.bind_output(port.name, self.where)
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run the model once and wait for its outputs."""
         self._session.run_with_iobinding(self._binding)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         self.call()
         return [np.array(array) for array in self._binding.copy_outputs_to_cpu()]
 
     def graph(self) -> dict[str, Any] | None:
-        """Return the kernels of the optimised model, which a second session writes for that purpose."""
+        """Return the kernels of the optimised model, which a second session writes to a file for this."""
         from pytest_formfunc.backends.onnx_graph import describe_graph
 
         with tempfile.TemporaryDirectory(prefix="formfunc-onnx-") as folder:
             optimised = Path(folder) / "optimised.onnx"
             options = self._options(1)
             options.optimized_model_filepath = str(optimised)
-            # Weights go beside the model, where nobody reads them.
+            # Weights go to a file beside the model, which is not read.
             options.add_session_config_entry(
                 "session.optimized_model_external_initializers_file_name", "optimised.onnx.data"
             )
@@ -127,7 +127,7 @@ class OnnxRuntimeEngine(Engine):
             return describe_graph(self._artifact, optimised)
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {
             "execution_mode": "sequential",
             "graph_optimization_level": "all",
@@ -141,7 +141,7 @@ class OnnxRuntimeEngine(Engine):
 
 
 def _copy(model: Path, artifact: Path) -> None:
-    """Copy an ONNX file; weights that it keeps in other files are gathered in one beside the copy."""
+    """Copy an ONNX file; weights that it keeps in other files are gathered in one file beside the copy."""
     import onnx
     from onnx.external_data_helper import uses_external_data
 

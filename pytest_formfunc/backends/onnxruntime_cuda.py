@@ -1,4 +1,4 @@
-"""ONNX Runtime on an NVIDIA GPU. Written against its interface; see docs/engines.md."""
+"""ONNX Runtime on an NVIDIA GPU; docs/engines.md says what is untested."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
     where: ClassVar[str] = "cuda"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`; a CUDA build of torch is needed for its events."""
+        """Return why this machine cannot run the engine, or None; timing needs a CUDA build of torch for its events."""
         return why_no_cuda() or OnnxRuntimeEngine.why_unavailable(self)
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Open a session on the model; raises where it would fall back on the CPU."""
+        """Open a session on the model; raises if it would fall back to the CPU."""
         self.use_device()
         OnnxRuntimeEngine.load(self, source, artifact)
         self._session.disable_fallback()
@@ -33,9 +33,9 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
         return [(self.provider, {"use_tf32": "0", "user_compute_stream": stream}), "CPUExecutionProvider"]
 
     def launch(self) -> Any:
-        """See `CudaCalls.launch`."""
+        """Enqueue one call on the engine's stream."""
         self._session.run_with_iobinding(self._binding)
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {**OnnxRuntimeEngine.settings(self), "use_tf32": "0"}

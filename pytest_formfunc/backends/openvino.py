@@ -1,4 +1,4 @@
-"""OpenVINO, one request at a time, on the CPU or another device, with the precision said rather than chosen for us."""
+"""OpenVINO with one request at a time, on the CPU or another device, in a fixed precision."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 
-# Devices that hand the network on to others, and those of them that pass settings on too.
+# Devices that pass the network on to other devices, and those of them that pass settings on too.
 _VIRTUAL = ("AUTO", "HETERO", "MULTI", "BATCH")
 _TAKES_DEVICE_SETTINGS = ("AUTO", "HETERO", "MULTI")
 
 
 class OpenVinoEngine(Engine):
-    """OpenVINO with the latency hint and float32 (it would pick bfloat16 by itself where the CPU has it).
+    """OpenVINO with the latency hint and float32 (by default it uses bfloat16 where the CPU supports it).
 
-    A device is named as OpenVINO does, but with ``+`` for its comma: ``AUTO``, ``GPU.1``, ``HETERO:GPU+CPU``.
+    A device is named as in OpenVINO, but with ``+`` for its comma: ``AUTO``, ``GPU.1``, ``HETERO:GPU+CPU``.
     """
 
     artifact = "model.xml"
@@ -33,7 +33,7 @@ class OpenVinoEngine(Engine):
     performance = "LATENCY"
 
     def why_unavailable(self) -> str | None:
-        """Return which of the named devices is not there, and which are; see `Engine.why_unavailable`."""
+        """Return a clause that names a missing device and the available ones, or None if all are there."""
         import openvino
 
         there = openvino.Core().available_devices
@@ -42,7 +42,8 @@ class OpenVinoEngine(Engine):
         if colon and plugin not in _VIRTUAL:
             return f"OpenVINO has no device {plugin!r} that takes a list (there are {', '.join(_VIRTUAL)})"
         for name in wanted:
-            device = name.lstrip("-").partition("(")[0]  # AUTO:-GPU leaves one out, MULTI:CPU(2) takes two requests
+            # AUTO:-GPU excludes a device, MULTI:CPU(2) gives it two requests.
+            device = name.lstrip("-").partition("(")[0]
             if not any(one == device or one.startswith(f"{device}.") for one in there):
                 named = ", ".join(there) or "none at all"
                 return (
@@ -52,7 +53,7 @@ class OpenVinoEngine(Engine):
 
     @property
     def _asked(self) -> str:
-        """Return the device as OpenVINO writes it."""
+        """Return the device's name as OpenVINO writes it."""
         return self.target.replace("+", ",") or "CPU"
 
     @classmethod
@@ -60,7 +61,7 @@ class OpenVinoEngine(Engine):
         """Convert the exported program without compression (``torch.jit.trace`` is deprecated), or read the file.
 
         Raises:
-            Unsupported: the file holds an operator that OpenVINO has not, or does not take the inputs.
+            Unsupported: the file has an operator that OpenVINO lacks, or does not take the inputs.
         """
         import openvino
 
@@ -72,14 +73,14 @@ class OpenVinoEngine(Engine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
             model = openvino.convert_model(network.program)
-            # The converter leaves every dimension open; a deployment that knows its shape says so, and runs faster.
+            # The converter leaves every dimension dynamic; a deployment that knows its shape fixes it, which is faster.
             shapes = [list(tensor.shape) for tensor in network.inputs.tensors]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
         return None
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Read the IR and compile it for ``threads`` threads of the host; one stream where latency counts."""
+        """Read the IR and compile it for ``threads`` threads of the host and this engine's performance hint."""
         import openvino
 
         del source
@@ -97,7 +98,7 @@ class OpenVinoEngine(Engine):
         self._request = self._compiled.create_infer_request()
 
     def _thread_settings(self) -> dict[str, Any]:
-        """Return how the CPU, wherever it takes part, is told its threads; other devices have none to tell."""
+        """Return the settings that give the CPU its number of threads; other devices have no such setting."""
         threads = {"INFERENCE_NUM_THREADS": self.threads}
         plugin = self._asked.partition(":")[0]
         if plugin == "CPU":
@@ -105,37 +106,37 @@ class OpenVinoEngine(Engine):
         return {"DEVICE_PROPERTIES": {"CPU": threads}} if plugin in _TAKES_DEVICE_SETTINGS else {}
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"PERFORMANCE_HINT": self.performance, "INFERENCE_PRECISION_HINT": self.hint, "device": self._asked}
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`. The tensors share the arrays' memory: a call copies nothing in."""
+        """Choose the arrays that the next calls read; tensors share their memory, so a call copies nothing."""
         self._arrays = inputs
         for index, array in enumerate(inputs):
             self._request.set_input_tensor(index, self._tensor(index, array))
 
     def _tensor(self, index: int, array: np.ndarray[Any, Any]) -> Any:
-        """Return an array as a tensor that shares its memory; bfloat16 comes as its bits, for numpy has none."""
+        """Return an array as a tensor that shares its memory; 16-bit integers may be the bits of bfloat16 values."""
         wanted = self._compiled.inputs[index].get_element_type()
         if wanted == self._openvino.Type.bf16 and array.dtype == np.int16:
             return self._openvino.Tensor(array, array.shape, wanted)
         return self._openvino.Tensor(array, shared_memory=True)
 
     def call(self) -> Any:
-        """See `Engine.call`.
+        """Run the model once in this thread.
 
-        In this thread: ``start_async`` hands the work to another one, which takes time and leaves the
-        scheduler more to decide. Outputs are shared: a call copies nothing out.
+        ``start_async`` would hand the work to another thread, which takes time and depends more on the operating
+        system's scheduler. Outputs are shared, so a call does not copy them.
         """
         self._request.infer(share_outputs=True)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         self.call()
         return [np.array(self._request.get_output_tensor(index).data) for index in range(len(self._compiled.outputs))]
 
     def graph(self) -> dict[str, Any] | None:
-        """Return the executed kernels, from OpenVINO's runtime model; it times nothing."""
+        """Return the executed kernels, read from OpenVINO's runtime model without running it."""
         kernels: Counter[str] = Counter()
         precisions: Counter[str] = Counter()
         layers: dict[str, str] = {}
@@ -152,7 +153,7 @@ class OpenVinoEngine(Engine):
             kernels[kernel or layer] += 1
             precisions[precision] += 1
             reorders += layer == "Reorder"
-            # "relu_1/aten.relu.default/Relu" is a node of the exported program; without a slash it is OpenVINO's own.
+            # "relu_1/aten.relu.default/Relu" is a node of the exported program; names without slash are OpenVINO's.
             layers |= {name.partition("/")[0] or name: kernel or layer for name in names.split(",") if "/" in name}
             fused += max(0, len([name for name in names.split(",") if name]) - 1)
             digest.update(f"{layer}|{kernel}|{precision}|{layouts}|{node.get_output_partial_shape(0)}".encode())
@@ -167,18 +168,18 @@ class OpenVinoEngine(Engine):
 
     @property
     def precision(self) -> str:
-        """Return what the compiled model says of itself, or of its part on the first device that it runs on."""
+        """Return the precision that the compiled model reports, or that its part on the first device reports."""
         return _precision_of(self._own_properties().get("INFERENCE_PRECISION_HINT", self.hint))
 
     @property
     def device(self) -> str:
-        """Return what executed the last call: ``CPU`` for ``AUTO`` where there is nothing else, ``GPU,CPU``."""
+        """Return the devices that executed the last call: ``CPU`` where ``AUTO`` chose that, or ``GPU,CPU``."""
         executed = self._compiled.get_property("EXECUTION_DEVICES")
         names = [executed] if isinstance(executed, str) else list(executed)
         return ",".join(name.strip("()") for name in names)
 
     def _own_properties(self) -> dict[str, Any]:
-        """Return the properties of the compiled model where it has its own, else of its part on a device."""
+        """Return the compiled model's precision property, or else the properties of its part on the first device."""
         if "INFERENCE_PRECISION_HINT" in self._compiled.get_property("SUPPORTED_PROPERTIES"):
             return {"INFERENCE_PRECISION_HINT": self._compiled.get_property("INFERENCE_PRECISION_HINT")}
         parts: dict[str, dict[str, Any]] = self._compiled.get_property("DEVICE_PROPERTIES")
@@ -191,12 +192,12 @@ def _precision_of(element: Any) -> str:
 
 
 class OpenVinoBf16Engine(OpenVinoEngine):
-    """OpenVINO in bfloat16, only where the CPU computes in it."""
+    """OpenVINO in bfloat16; available only where the CPU computes in it."""
 
     hint = "bf16"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`."""
+        """Return why this machine cannot run the engine, or None where it can."""
         import openvino
 
         if (reason := super().why_unavailable()) is not None:

@@ -1,4 +1,4 @@
-"""Read a model file (.onnx, .xml) with OpenVINO and fix its inputs' shapes; say in one sentence what it cannot."""
+"""Read a model file (.onnx, .xml) with OpenVINO and fix its inputs' shapes, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_for(file: Path, inputs: Inputs) -> Any:
     """Return an ``openvino.Model`` with the shapes of an example call.
 
     Raises:
-        Unsupported: an operator that OpenVINO has not, or inputs that the model does not take.
+        Unsupported: OpenVINO lacks an operator of the model, or the model does not take the inputs.
     """
     import openvino
 
@@ -46,7 +46,7 @@ def read_for(file: Path, inputs: Inputs) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return what matters of OpenVINO's message, which begins with places in its sources."""
+    """Return the telling part of OpenVINO's message, which begins with locations in its source code."""
     text = str(error)
     for pattern in (_UNCONVERTED, _UNKNOWN_LAYER):
         if (found := pattern.search(text)) is not None:
@@ -58,7 +58,7 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Close standard error while frontends that do not know a file try it: they complain one after the other."""
+    """Silence standard error: OpenVINO's frontends try a file one by one, and each prints its failure there."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""OpenVINO in int8: quantised after training by NNCF, with what that costs in accuracy."""
+"""OpenVINO in int8: quantises with NNCF after training, and measures the loss of accuracy."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from pytest_formfunc.backends.openvino import OpenVinoEngine
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs, Network
 
-# Seeds of the inputs that are drawn; parity uses small ones, so that none of these is judged with its own calibration.
+# Seeds of drawn inputs. Parity uses small seeds, so that it never compares outputs on inputs used for calibration.
 CALIBRATION_SEED = 1_000_000
 ACCURACY_SEED = 2_000_000
 _MOST_INPUTS, _FEWEST_INPUTS = 32, 8
-_CALIBRATION_MACS = 6e9  # in all: NNCF runs the network a few times for each input, and keeps every activation
+_CALIBRATION_MACS = 6e9  # over all inputs: NNCF runs the network a few times for each and keeps every activation
 _ACCURACY_INPUTS = 16
-_HELD_OUT = 4  # of the inputs that a user brings, every fourth is kept for accuracy
+_HELD_OUT = 4  # every fourth of a user's inputs is held out to measure accuracy
 _VNNI = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 class OpenVinoInt8Engine(OpenVinoEngine):
     """The float32 model of `OpenVinoEngine`, quantised by ``nncf.quantize``.
 
-    Two of its defaults are changed. Activations are given the range that they had over all calibration inputs, not the
-    mean of each input's range, which clips bright ones. And where the processor has no VNNI, whose substitute saturates
-    sums of two products at 16 bits, all weights are given half of their range (it would do so for the first layer
-    only).
+    Two of NNCF's defaults are changed. The range of an activation is its range over all calibration inputs; by default
+    it is the mean of each input's range, which clips inputs with large values. And on processors without VNNI, where
+    the instruction used instead saturates sums of two products at 16 bits, the weights of all layers use half of their
+    range; by default only those of the first layer do.
     """
 
     artifact = "model-int8.xml"
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
-        """Say in it that the model is for processors that saturate."""
+        """Return a name that says whether the model is for processors that saturate."""
         del threads
         return "model-int8-saturating.xml" if saturates() else cls.artifact
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> dict[str, Any]:
-        """Quantise with some inputs, and compare the outputs for other ones with those of the unquantised network.
+        """Quantise with some inputs, and compare outputs with those of the unquantised network on other inputs.
 
         Returns:
             ``{"accuracy": {"sqnr_db", "top1_agreement", "inputs", "inputs_from", "calibration_inputs",
-            "calibration_from"}}``. SQNR is the smallest of all outputs, over all inputs together; top1_agreement is the
-            share of samples whose largest class stays the same, None where the first output is not samples x classes.
-            Inputs are ``given`` by the user or ``drawn``.
+            "calibration_from"}}``. ``sqnr_db`` is the smallest SQNR of all outputs, each over all inputs together;
+            ``top1_agreement`` is the share of samples whose largest class stays the same, or None where the first
+            output is not samples x classes. Inputs are ``given`` by the user or ``drawn``.
 
         Raises:
-            BadInput: what the user gave does not fit the network.
+            BadInput: the user's samples do not fit the network.
         """
         with tempfile.TemporaryDirectory(prefix="formfunc-int8-") as folder:
             plain = Path(folder) / "model.xml"
@@ -76,19 +76,19 @@ class OpenVinoInt8Engine(OpenVinoEngine):
         return {"accuracy": {**accuracy, **counts, **origin}}
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {**super().settings(), **settings_of_quantisation()}
 
     @property
     def precision(self) -> str:
-        """Return ``int8`` where the compiled model computes anything in it, else what the rest runs in."""
+        """Return ``int8`` if the compiled model computes anything in it, else the precision of the rest."""
         graph = self.graph()
         in_int8 = graph is not None and {"i8", "u8"} & set(graph["precisions"])
         return "int8" if in_int8 else super().precision
 
 
 def saturates() -> bool:
-    """Return whether this processor adds products of eight bits in sixteen: x86 without VNNI."""
+    """Return whether this processor adds 8-bit products in 16 bits, which saturates: x86 without VNNI."""
     from pytest_formfunc.host import describe_host
 
     host = describe_host()
@@ -96,7 +96,7 @@ def saturates() -> bool:
 
 
 def settings_of_quantisation() -> dict[str, Any]:
-    """Return what is chosen beyond NNCF's defaults."""
+    """Return the settings that differ from NNCF's defaults."""
     return {"activation_range": "min and max over all inputs", "overflow_fix": "enable" if saturates() else "default"}
 
 
@@ -105,9 +105,9 @@ def _origin(inputs: Sequence[Inputs]) -> str:
 
 
 def draw_calibration(network: Network) -> list[Inputs]:
-    """Draw the inputs that ranges are taken from, fewer where the network is heavy.
+    """Draw the inputs that activation ranges are taken from; fewer if the network is expensive.
 
-    The number hangs on the multiply-adds and not on the clock, so that the same network gives the same artifact.
+    Their number depends on multiply-adds rather than on time, so that the same network gives the same artifact.
     """
     number = _MOST_INPUTS
     if network.module is not None:
@@ -119,14 +119,14 @@ def draw_calibration(network: Network) -> list[Inputs]:
 
 
 def _quantise(model: Path, inputs: Sequence[Inputs], artifact: Path) -> None:
-    """Write the quantised model. NNCF is imported here only: it takes a second, and would report its use."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it falls back on a stand-in
+    """Write the quantised model. NNCF is imported only here, because that takes a second; its telemetry is disabled."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # NNCF then uses a stub
     import nncf
     import openvino
 
     nncf.set_log_level(logging.ERROR)
     data = nncf.Dataset([_arrays(one) for one in inputs])
-    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
+    with contextlib.redirect_stdout(io.StringIO()):  # hides its progress bars
         quantised = nncf.quantize(
             openvino.Core().read_model(model), data, subset_size=len(inputs), advanced_parameters=advanced_parameters()
         )
@@ -134,7 +134,7 @@ def _quantise(model: Path, inputs: Sequence[Inputs], artifact: Path) -> None:
 
 
 def advanced_parameters() -> Any:
-    """Return NNCF's parameters with what is chosen here; ``bench/test_quantisation.py`` prints what each is worth."""
+    """Return NNCF's parameters with the two changes; ``bench/test_quantisation.py`` measures the effect of each."""
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 

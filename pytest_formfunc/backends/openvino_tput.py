@@ -1,4 +1,4 @@
-"""OpenVINO for throughput: as many requests at once as it finds best; a latency is the time per inference."""
+"""OpenVINO for throughput: as many parallel requests as it recommends; a latency is the time per inference."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ class OpenVinoThroughputEngine(OpenVinoEngine):
     performance = "THROUGHPUT"
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Compile for several streams and make a queue of the number of requests that the compiled model asks for."""
+        """Compile for several streams, and make a queue of as many requests as the compiled model recommends."""
         super().load(source, artifact)
         self.inferences = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._queue = self._openvino.AsyncInferQueue(self._compiled, self.inferences)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`. All requests read the same arrays."""
+        """Choose the arrays that the next calls read, the same for all requests."""
         super().set_inputs(inputs)
         for request in self._queue:
             for index, array in enumerate(inputs):
                 request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
 
     def call(self) -> Any:
-        """See `Engine.call`."""
+        """Run every request of the queue once and wait for all outputs."""
         for _ in range(self.inferences):
             self._queue.start_async()
         self._queue.wait_all()
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """Return the outputs of the last request of the queue; see `Engine.outputs`."""
+        """Run every request once and return copies of the last one's outputs."""
         self.call()
         request = self._queue[self.inferences - 1]
         return [np.array(request.get_output_tensor(index).data) for index in range(len(self._compiled.outputs))]
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {**super().settings(), "requests": self.inferences}

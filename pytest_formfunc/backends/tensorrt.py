@@ -1,4 +1,4 @@
-"""TensorRT: the ONNX model as a plan for this kind of GPU. Written against its interface; see docs/engines.md."""
+"""TensorRT: runs the ONNX model as a plan for this kind of GPU; docs/engines.md says what is untested."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class TensorRtEngine(CudaCalls):
-    """A float32 plan (no TF32), one execution context, tensors of torch as its inputs and outputs."""
+    """A float32 plan (without TF32) in one execution context; inputs and outputs are torch tensors."""
 
     artifact = "tensorrt.plan"
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
-        """Name the kind of GPU: a plan is made for it."""
+        """Return a name that includes the kind of GPU, which a plan is made for."""
         del threads
         return f"tensorrt-{gpu_key()}.plan"
 
     def why_unavailable(self) -> str | None:
-        """See `Engine.why_unavailable`; torch's CUDA holds the tensors and the events."""
+        """Return why this machine cannot run the engine, or None; tensors and events need a CUDA build of torch."""
         return why_no_cuda()
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:
-        """Export to ONNX, parse, build.
+        """Export the network to ONNX and build a plan of it.
 
         Raises:
-            Unsupported: TensorRT cannot read the ONNX model, or cannot build it; its first message says what it lacks.
+            Unsupported: TensorRT cannot read the ONNX model (its first error is quoted), or cannot build a plan of it.
         """
         import tensorrt
 
@@ -58,7 +58,7 @@ class TensorRtEngine(CudaCalls):
         artifact.write_bytes(bytes(plan))
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Read the plan and make its context.
+        """Read the plan and make its execution context.
 
         Raises:
             MeasurementError: the plan is not for this TensorRT or this GPU.
@@ -84,25 +84,25 @@ class TensorRtEngine(CudaCalls):
             self._context.set_tensor_address(name, self._outputs[name].data_ptr())
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """See `Engine.set_inputs`; copies to the GPU."""
+        """Copy the arrays that the next calls read to the GPU."""
         self._inputs = [self._torch.from_numpy(array).cuda() for array in inputs]
         for name, tensor in zip(self._input_names, self._inputs, strict=True):
             self._context.set_tensor_address(name, tensor.data_ptr())
 
     def launch(self) -> Any:
-        """See `CudaCalls.launch`."""
+        """Enqueue one call on the engine's stream."""
         self._context.execute_async_v3(self._stream.cuda_stream)
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
-        """See `Engine.outputs`."""
+        """Run the model once and return its outputs, flattened, as copies."""
         self.call()
         return [np.array(tensor.cpu()) for tensor in self._outputs.values()]
 
     def settings(self) -> dict[str, Any]:
-        """See `Engine.settings`."""
+        """Return the settings that differ from the engine's defaults."""
         return {"allow_tf32": False}
 
     @property
     def precision(self) -> str:
-        """Return what the plan is built for."""
+        """Return the precision that the plan is built for."""
         return "f32"

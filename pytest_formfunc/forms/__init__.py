@@ -1,1 +1,1 @@
-"""What is measured: patterns, and the models users bring themselves."""
+"""What is measured: patterns, named architectures, and users' own models."""

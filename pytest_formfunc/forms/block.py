@@ -1,7 +1,7 @@
 """What all blocks share: their interface, a convolution with its batch norm, the marks for initialisation.
 
-Formulas count parameters (a batch norm's running statistics are none) and the multiply-accumulates of
-convolutions and matrix products for one image; norms, activations, pooling and additions count as nothing.
+Formulas count parameters (without a batch norm's running statistics) and the multiply-accumulates of convolutions and
+matrix products for one image; norms, activations, pooling and additions are not counted.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ relu: Activation = partial(nn.ReLU, inplace=True)
 relu6: Activation = partial(nn.ReLU6, inplace=True)
 
 BRANCH_END = "branch_end"
-"""Attribute of the last layer of a residual branch; `initialise` damps what bears it."""
+"""Attribute that marks the last layer of a residual branch; `initialise` gives such layers smaller weights."""
 
 
 class Block(nn.Module, ABC):
-    """One turn of a pattern: ``channels`` in, ``out_channels`` out, at the same resolution.
+    """One block of a pattern: ``channels`` in, ``out_channels`` out, at the same resolution.
 
-    Keywords of subclasses (stride, expansion and so on) are there to compose whole architectures; the pattern
-    itself, and the formulas below, use their defaults.
+    Keywords of subclasses (stride, expansion and so on) exist to build whole architectures; the pattern itself, and
+    the formulas below, use their defaults.
 
     Args:
-        channels: what comes in.
-        width: the pattern's width, which is also what goes out unless the class says otherwise.
+        channels: number of channels in.
+        width: the pattern's width; also the number of channels out unless the class overrides `count_out_channels`.
+
+    Attributes:
+        out_channels: number of channels out.
     """
 
     out_channels: int
@@ -44,18 +47,18 @@ class Block(nn.Module, ABC):
 
     @staticmethod
     def count_out_channels(channels: int, width: int) -> int:
-        """Channels that the block hands on."""
+        """Return the number of channels out."""
         return width
 
     @staticmethod
     @abstractmethod
     def count_params(channels: int, width: int) -> int:
-        """Parameters, by formula."""
+        """Count parameters, by formula."""
 
     @staticmethod
     @abstractmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Multiply-accumulates for one image of ``height`` x ``width_px`` positions, by formula."""
+        """Count multiply-accumulates for one image of ``height`` x ``width_px`` positions, by formula."""
 
 
 def conv_bn(
@@ -70,7 +73,7 @@ def conv_bn(
 ) -> nn.Sequential:
     """Stack a convolution without bias, batch norm, and an activation unless that is None.
 
-    The resolution stays as it is at stride 1.
+    At stride 1 the resolution does not change.
     """
     padding = (kernel_size - 1) // 2
     conv = nn.Conv2d(channels, width, kernel_size, stride, padding, groups=groups, bias=False)
@@ -84,29 +87,29 @@ def conv_bn(
 
 
 def mark_branch_end(module: nn.Module) -> None:
-    """Mark the last layer of a residual branch that has weights."""
+    """Mark a module as the last layer with weights of a residual branch."""
     setattr(module, BRANCH_END, True)
 
 
 def shortcut(channels: int, width: int, stride: int = 1) -> nn.Module:
-    """The way around a ResNet branch: nothing at all, or a projection where the shape changes."""
+    """Make the shortcut around a ResNet branch: the identity, or a projection where the shape changes."""
     if stride == 1 and channels == width:
         return nn.Identity()
     return conv_bn(channels, width, stride=stride, activation=None)
 
 
 def count_shortcut_params(channels: int, width: int) -> int:
-    """Parameters of `shortcut` at stride 1."""
+    """Count the parameters of `shortcut` at stride 1."""
     return 0 if channels == width else channels * width + 2 * width
 
 
 def count_shortcut_macs(channels: int, width: int, height: int, width_px: int) -> int:
-    """Multiply-accumulates of `shortcut` at stride 1."""
+    """Count the multiply-accumulates of `shortcut` at stride 1."""
     return 0 if channels == width else channels * width * height * width_px
 
 
 def require_equal(what: str, channels: int, width: int) -> None:
-    """Refuse to build a block that can only add to its own input.
+    """Check that a block which cannot change the number of channels does not have to.
 
     Raises:
         BadInput: the numbers differ.
@@ -116,7 +119,7 @@ def require_equal(what: str, channels: int, width: int) -> None:
 
 
 class LayerScale(nn.Module):
-    """One learnt factor a channel, on the last axis, at the end of a residual branch.
+    """One learnt factor for each channel (the last axis), at the end of a residual branch.
 
     CaiT: Going deeper with Image Transformers, https://arxiv.org/abs/2103.17239
     """

@@ -1,4 +1,4 @@
-"""A network as engines get it: a module or a file, with the arguments of an example call; exported at most once."""
+"""A network as engines receive it: a module or a file, with the arguments of an example call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Inputs:
     """The arguments of one call.
 
     Attributes:
-        args: positional ones; tensors may lie in tuples, lists and dicts among them.
-        kwargs: named ones.
+        args: positional arguments; tensors may be nested in tuples, lists and dicts.
+        kwargs: named arguments.
     """
 
     args: tuple[Any, ...] = ()
@@ -35,7 +35,7 @@ class Inputs:
         return tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
 
     def map(self, change: Callable[[int, Tensor], Tensor]) -> Inputs:
-        """Return the same arguments with other tensors; ``change`` is given each one's place and the tensor."""
+        """Return the same arguments with each tensor replaced by ``change(index, tensor)``."""
         import torch
         from torch.utils import _pytree
 
@@ -56,10 +56,10 @@ class Network:
 
     Attributes:
         inputs: an example call's arguments.
-        draw: makes other arguments like them, from a seed; seed 0 gives the example.
+        draw: makes similar arguments from a seed.
         module: a ``torch.nn.Module`` in evaluation mode, or None where the form has none.
         file: the model file (.onnx, .xml) of a form that has no module, else None.
-        calibration: reads the calls that the user brought to calibrate quantisation with; None where there are none.
+        calibration: reads the calls that the user gave to calibrate quantisation; None where there are none.
     """
 
     inputs: Inputs
@@ -70,7 +70,7 @@ class Network:
 
     @functools.cached_property
     def program(self) -> Any:
-        """Return its ``torch.export.ExportedProgram``; raises whatever the exporter raises."""
+        """Return its ``torch.export.ExportedProgram``, exported on first use; raises whatever the exporter raises."""
         import torch
 
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""A user's own function that makes the model: ``pkg.mod:factory`` or ``pkg.mod:factory(width=0.5, name='x')``."""
+"""A user's function that makes the model: ``pkg.mod:factory`` or ``pkg.mod:factory(width=0.5, name='x')``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def parse_factory(text: str) -> tuple[str, str]:
-    """Split a factory's text into ``package.module:function`` and its keyword arguments, in brackets, or nothing.
+    """Split a factory's text into ``package.module:function`` and its arguments in brackets, which may be empty.
 
     Raises:
-        BadInput: malformed, or arguments that are no literals by keyword.
+        BadInput: the text is malformed, or the arguments are not literals by keyword.
 
     >>> parse_factory("nets:build(width=0.5)")
     ('nets:build', '(width=0.5)')
@@ -37,10 +37,14 @@ def parse_factory(text: str) -> tuple[str, str]:
 
 
 def read_arguments(text: str, arguments: str) -> dict[str, Any]:
-    """Read ``(width=0.5, name='x')`` with Python's parser; literals only, nothing is evaluated.
+    """Read ``(width=0.5, name='x')`` with Python's parser; only literals are accepted, and nothing is executed.
+
+    Args:
+        text: the whole text, for messages.
+        arguments: the part in brackets, with the brackets; may be empty.
 
     Raises:
-        BadInput: anything else.
+        BadInput: it is anything else.
     """
     advice = "give its arguments by keyword, as Python literals: (width=0.5, name='x')"
     try:
@@ -63,10 +67,10 @@ class FactorySource(MadeSource):
     """A user's function ``package.module:factory`` that returns a module.
 
     Attributes:
-        target: where the function is.
+        target: the function, as ``package.module:factory``.
         call: what the model is called with.
-        seed: torch is seeded with it before the function is called; inputs hang on it too.
-        arguments: the function's own, as text: ``(width=0.5)``, or nothing.
+        seed: torch is seeded with it before the function is called; the inputs depend on it too.
+        arguments: the function's arguments as text, ``(width=0.5)``; may be empty.
     """
 
     target: str
@@ -75,21 +79,21 @@ class FactorySource(MadeSource):
     arguments: str = ""
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return (self.target + self.arguments).replace(":", ".")
 
     def build(self) -> Network:
-        """See `Source.build`; the weights are the factory's own, drawn after torch was seeded.
+        """Make the network with the factory's own weights, drawn after torch is seeded.
 
         Raises:
-            BadInput: the target can't be imported or called, or what it returns is no module.
+            BadInput: the target cannot be imported or called, or does not return a module.
         """
         from pytest_formfunc.forms.built import Network
 
         return Network(self.inputs(self.seed), self.inputs, self.make(trained=False))
 
     def make(self, trained: bool) -> nn.Module:
-        """See `MadeSource.make`; the function decides about its weights."""
+        """Make the module, in evaluation mode; ``trained`` has no effect, because the function sets the weights."""
         del trained
         import torch
         from torch import nn
@@ -119,5 +123,5 @@ class FactorySource(MadeSource):
             raise BadInput(f"module {module_name} has no {attribute!r}")
         factory = getattr(module, attribute)
         if not callable(factory):
-            raise BadInput(f"{self.target} is no function but {type(factory).__name__}")
+            raise BadInput(f"{self.target} is not a function but {type(factory).__name__}")
         return factory

@@ -1,19 +1,17 @@
-"""Weights that keep a signal alive through any depth, made from a seed in one forward pass.
+"""Weights that keep a signal's size through any depth, made from a seed in one forward pass.
 
-With the usual random weights a deep network's output hardly depends on its input, and any engine "agrees"
-with any other. So weights are drawn at random, and then, as in "All you need is a good init" (Mishkin and
-Matas, https://arxiv.org/abs/1511.06422), each layer is scaled by one number, found by sending an example
-through.
+With the usual random weights a deep network's output hardly depends on its input, so that any two engines would
+"agree". So weights are drawn at random, and then, as in "All you need is a good init" (Mishkin and Matas,
+https://arxiv.org/abs/1511.06422), each layer is scaled by one number, found by passing an example through it.
 
-Three choices keep rounding from being amplified, which would let a correct engine look wrong:
+Three choices avoid amplified rounding, which would make a correct engine look wrong:
 
-- One number a layer, not one a channel. Centring and scaling every channel by its own statistics makes a
-  deep random network chaotic.
+- One scale for each layer rather than for each channel. Centring and scaling every channel by its own statistics
+  makes a deep random network chaotic.
 - Orthogonal weights (Saxe et al., https://arxiv.org/abs/1312.6120) rather than normal ones. With normal
-  weights a narrow layer now and then loses most of the signal, and scaling up what is left scales up its
-  rounding.
-- Weights that lean to the positive side. What comes out of a ReLU is positive, so its largest part never
-  cancels out, and fewer channels die.
+  weights a narrow layer sometimes loses most of the signal, and scaling up the rest scales up its rounding errors.
+- Weights with a positive mean. A ReLU's output is positive, so its largest component then does not cancel, and fewer
+  channels are always zero.
 """
 
 from __future__ import annotations
@@ -30,34 +28,34 @@ from torch.nn.modules.conv import _ConvNd
 from pytest_formfunc.forms.block import BRANCH_END, LayerScale
 
 JITTER = 0.1
-"""Standard deviation, from channel to channel, of factors around 1."""
+"""Standard deviation, across channels, of factors around 1."""
 OFFSET = 0.035
 """Standard deviation of biases and running means, where the signal's root mean square is 1.
 
-What does not come from the input adds up over depth until it hides the input, so it is kept small.
+These do not depend on the input and add up over depth until they hide it, so they are small.
 """
 BRANCH_GAIN = 0.25
-"""What a residual branch adds, where the layers within it have a root mean square of 1."""
+"""Root mean square of what a residual branch adds; within the branch, layers' outputs have 1."""
 LEAN = 0.3
-"""What is added to an orthogonal matrix's gain of 1 for a signal that is equal in all channels."""
+"""Added gain for a signal that is equal in all channels; an orthogonal matrix alone has a gain of 1."""
 DEPTHWISE_LEAN = 1.0
 """Mean of a depthwise kernel's weights, as a multiple of their standard deviation."""
 LARGEST_ORTHOGONAL = 512
-"""The smaller side of a matrix beyond which normal weights do as well; orthogonal ones take long to make."""
+"""If a matrix's smaller side exceeds this, normal weights are used: they do as well and are faster to make."""
 SMALLEST_SCALE = 1e-2
-"""A layer whose signal is weaker than this is not amplified any further."""
+"""Smallest signal that a layer's scale is fitted to; a weaker one is amplified no further."""
 
 
 def initialise(network: nn.Module, example_inputs: tuple[Tensor, ...], seed: int) -> None:
     """Give every convolution, linear layer, norm and layer scale random weights that keep the signal's size.
 
-    Other parameters stay as they are. The same seed and example give the same weights; the global random
-    generator is not touched.
+    Other parameters are not changed. The same seed and example give the same weights; the global random generator is
+    not used.
 
     Args:
         network: changed in place.
-        example_inputs: what the layers' scales are measured on.
-        seed: of the weights.
+        example_inputs: the inputs that the layers' scales are measured on.
+        seed: seed of the weights.
     """
     generator = torch.Generator().manual_seed(seed)
     was_training = network.training
@@ -109,7 +107,7 @@ def _fill(tensor: Tensor | None, mean: float, std: float, generator: torch.Gener
 
 @contextmanager
 def _scaling_hooks(network: nn.Module) -> Iterator[None]:
-    """While open, each layer fits itself to the first signal it meets, and hands the fitted signal on."""
+    """Fit each layer to the first signal that it receives in this context, and pass the scaled signal on."""
     fitted: set[nn.Module] = set()
 
     def fit_statistics(module: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -158,6 +156,6 @@ def _fit_weight(module: nn.Module, output: Tensor) -> Tensor:
 
 
 def _measure_scale(signal: Tensor) -> float:
-    """Root mean square to three digits, so that it does not depend on how many threads summed it up."""
+    """Return the root mean square to three digits, so that it does not depend on the number of threads."""
     scale = float(signal.float().square().mean().sqrt())
     return max(float(f"{scale:.3g}"), SMALLEST_SCALE) if isfinite(scale) else 1.0

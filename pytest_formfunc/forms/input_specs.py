@@ -1,6 +1,6 @@
-"""What the arguments of a call look like, as the user writes them: names, shapes, types, fills. Loads no torch.
+"""The arguments of a call as the user writes them: names, shapes, types, fills. Importing this loads no torch.
 
-One call is one or more inputs joined by ``+``; each is ``[name=]SHAPE[:TYPE][:FILL]``, as in
+A call is one or more inputs joined by ``+``; each is ``[name=]SHAPE[:TYPE][:FILL]``, as in
 ``input_ids=1x128:i64+attention_mask=1x128:i64:ones``. Several calls, joined by commas, are cases of their own.
 """
 
@@ -30,7 +30,7 @@ TYPES = {
     "f64": "float64",
     "i8": "int8",
 }
-"""Types as they are written, and as torch calls them."""
+"""Types as the user writes them, with torch's names."""
 FILLS = ("random", "ones", "zeros", "range")
 USUAL_FILLS = {
     "attention_mask": "ones",
@@ -38,7 +38,7 @@ USUAL_FILLS = {
     "token_type_ids": "zeros",
     "position_ids": "range",
 }
-"""What inputs of these names hold unless told: everything is attended to, in one segment, in order."""
+"""Default fills of inputs with these names: all tokens are attended to, in one segment, in order."""
 
 _NAME = re.compile(r"\w[\w.:/-]*")
 
@@ -49,9 +49,9 @@ class InputSpec:
 
     Attributes:
         shape: batch first.
-        name: of a named argument; empty for a positional one.
-        type: a key of `TYPES`; empty where it was not given.
-        fill: one of `FILLS`; empty where it was not given.
+        name: name of a named argument; empty for a positional one.
+        type: a key of `TYPES`; empty if not given.
+        fill: one of `FILLS`; empty if not given.
     """
 
     shape: tuple[int, ...]
@@ -65,7 +65,7 @@ class InputSpec:
         return start + ":".join(part for part in (format_shape(self.shape), self.type, self.fill) if part)
 
     def completed(self) -> InputSpec:
-        """Return it with a type and a fill: float32, and what is usual for its name."""
+        """Return it with defaults filled in: float32, and the usual fill for its name."""
         fill = self.fill or USUAL_FILLS.get(self.name, "random")
         return replace(self, type=self.type or "f32", fill=fill)
 
@@ -79,7 +79,7 @@ def image(shape: tuple[int, ...]) -> Call:
 
 
 def format_call(call: Call) -> str:
-    """Write a call as it is read."""
+    """Write a call in the form that `parse_calls` reads."""
     return "+".join(map(str, call))
 
 
@@ -87,7 +87,7 @@ def parse_calls(text: str) -> tuple[Call, ...]:
     """Read one or more calls; repeats are dropped.
 
     Raises:
-        BadInput: malformed; the sentence quotes the part that is.
+        BadInput: the text is malformed; the message quotes the part that is.
 
     >>> [format_call(call) for call in parse_calls("1x3x8x8, ids=1x4:i64+mask=1x4:i64:ones")]
     ['1x3x8x8', 'ids=1x4:i64+mask=1x4:i64:ones']
@@ -111,7 +111,7 @@ def _parse_call(text: str) -> Call:
 def _parse_input(text: str) -> InputSpec:
     name, equals, rest = text.rpartition("=")
     if equals and not _NAME.fullmatch(name):
-        raise BadInput(f"input {text!r} is malformed: {name!r} is no name of an input")
+        raise BadInput(f"input {text!r} is malformed: {name!r} is not a name of an input")
     shape, *words = rest.split(":")
     given = {"type": "", "fill": ""}
     for word in words:
@@ -126,7 +126,7 @@ def _parse_input(text: str) -> InputSpec:
 
 
 def make_inputs(call: Sequence[InputSpec], seed: int) -> Inputs:
-    """Make the tensors of a call; those that are filled at random hang on the seed, each in its own way."""
+    """Make the tensors of a call; random ones depend on the seed and on their position in the call."""
     from pytest_formfunc.forms.built import Inputs
 
     tensors = [(one.name, _make_tensor(one.completed(), seed + 1000 * place)) for place, one in enumerate(call)]
@@ -145,6 +145,6 @@ def _make_tensor(spec: InputSpec, seed: int) -> Tensor:
         return torch.ones(spec.shape, dtype=dtype)
     if spec.fill == "zeros":
         return torch.zeros(spec.shape, dtype=dtype)
-    if spec.fill == "range":  # along the last axis, alike in all others
+    if spec.fill == "range":  # counts along the last axis and repeats along the others
         return torch.arange(spec.shape[-1]).expand(spec.shape).to(dtype).contiguous()
     return seeded_input(spec.shape, dtype, seed)

@@ -1,4 +1,4 @@
-"""Inputs that anyone can make again from a seed."""
+"""Reproducible inputs, made from a seed."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 COARSE_CELLS = (3, 6, 12)
-"""Grids of random values that are blown up to the image; each counts half as much as the one before."""
+"""Sides of grids of random values that are upsampled to the image; each weighs half as much as the previous one."""
 NOISE = 0.2
-"""Standard deviation of the white noise on top, where the pattern's is about 1."""
+"""Standard deviation of the added white noise; that of the pattern is about 1."""
 INTEGER_BOUND = 10
+"""Random integers lie below this."""
 
 
 def seeded_input(shape: Sequence[int], dtype: torch.dtype, seed: int) -> Tensor:
     """Make a random input: image-like for four axes of floats, else normal values, or integers from 0 to 9.
 
-    White noise won't do for images: a network that ends in a mean over all positions averages it away, so
-    that any two inputs give the same output and a comparison of outputs would prove nothing. Photographs
-    differ in large shapes, brightness and contrast, and so do these.
+    White noise is unsuitable for images: a network that ends in a mean over all positions averages it away, so that
+    any two inputs give the same output and comparing outputs proves nothing. Photographs differ in large shapes,
+    brightness and contrast, and so do these images.
 
     Args:
-        shape: of the tensor; four axes are read as batch, channels, height, width.
-        dtype: of the tensor.
-        seed: different seeds give clearly different inputs. The global generator is not touched.
+        shape: shape of the tensor; four axes are read as batch, channels, height, width.
+        dtype: type of the tensor.
+        seed: different seeds give clearly different inputs. The global generator is not used.
     """
     generator = torch.Generator().manual_seed(seed)
     if dtype == torch.bool:
@@ -38,10 +39,10 @@ def seeded_input(shape: Sequence[int], dtype: torch.dtype, seed: int) -> Tensor:
 
 
 def vary(example: Tensor, seed: int) -> Tensor:
-    """Make a tensor that looks like an example.
+    """Make a tensor similar to an example.
 
-    Floats are drawn anew with the example's mean and spread. Integers are the example's own in another order, for a
-    made-up index might lie outside of an embedding.
+    Floats are drawn anew with the example's mean and standard deviation. Integers are the example's own in another
+    order, because a new index might be out of range for an embedding.
     """
     if example.numel() == 0:
         return example

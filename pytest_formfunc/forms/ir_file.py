@@ -1,4 +1,4 @@
-"""What an OpenVINO IR says of its inputs, and which file holds its weights. Loads no engine."""
+"""Read an OpenVINO IR's inputs and find its file of weights, without loading OpenVINO."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TYPES = {"f32", "f16", "bf16", "i64", "i32", "u8", "f64", "i8"}
 
 
 def weights_of(path: Path) -> Path:
-    """Return where an IR's weights are."""
+    """Return the path of an IR's weights."""
     return path.with_suffix(".bin")
 
 
@@ -20,7 +20,7 @@ def read_ir(path: Path) -> list[KnownInput]:
     """Read the inputs of an IR, in order.
 
     Raises:
-        BadInput: it can't be read, is no IR, lacks its weights, or has an input of a type that cannot be made.
+        BadInput: it cannot be read, is not an IR, lacks its weights, or has an input of an unsupported type.
     """
     try:
         root = ElementTree.parse(path).getroot()
@@ -29,7 +29,7 @@ def read_ir(path: Path) -> list[KnownInput]:
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
         root = None
     if root is None or root.tag != "net" or root.find("layers") is None:
-        raise BadInput(f"{path} is no OpenVINO model, whatever its ending says")
+        raise BadInput(f"{path} is not an OpenVINO model, despite its ending")
     if not weights_of(path).is_file():
         raise BadInput(f"{path} keeps its weights in {weights_of(path).name}, which is not in its folder")
     return [_read_input(layer, path) for layer in root.iter("layer") if layer.get("type") == "Parameter"]
@@ -43,7 +43,7 @@ def _read_input(layer: ElementTree.Element, path: Path) -> KnownInput:
     kind = data.get("element_type", "") if data is not None else ""
     kind = "bool" if kind == "boolean" else kind
     if data is None or (kind != "bool" and kind not in _TYPES):
-        raise BadInput(f"{path} has an input, {name}, of a type that no tensor is made of here ({kind or 'unknown'})")
+        raise BadInput(f"{path} has an input, {name}, of an unsupported type ({kind or 'unknown'})")
     shape = data.get("shape", "...")
     if shape == "...":
         return KnownInput(name, None, kind)

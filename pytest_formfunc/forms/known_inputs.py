@@ -1,4 +1,4 @@
-"""What a model file or a config says of its inputs, and how a user's few figures complete it. Loads no torch."""
+"""Inputs that a model file or a config declares, completed by sizes from the user. Importing this loads no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pytest_formfunc.units import format_shape
 
 @dataclass(frozen=True)
 class KnownInput:
-    """One input as a file states it.
+    """One input as a file declares it.
 
     Attributes:
-        name: of the input.
-        axes: a size for each axis that is fixed, a name for each that is not; axes of one name have one size. None
+        name: name of the input.
+        axes: a size for each fixed axis, a name for each open one; axes of the same name have the same size. None
             where even the number of axes is open.
         type: a key of `input_specs.TYPES`.
     """
@@ -26,25 +26,25 @@ class KnownInput:
     type: str
 
     def __str__(self) -> str:
-        """Return it as a reader wants it: ``input_ids (batch x sequence, i64)``."""
+        """Return it for messages: ``input_ids (batchxsequence, i64)``."""
         axes = "any shape" if self.axes is None else "x".join(map(str, self.axes)) or "a single number"
         return f"{self.name} ({axes}, {self.type})"
 
 
 def complete_call(known: Sequence[KnownInput], given: Call, what: str, *, named: bool = True) -> Call:
-    """Complete what the user gave by what the file knows.
+    """Complete the user's inputs with what the file declares.
 
     A size that was given for one input holds for every axis of the same name. Inputs without a name are matched in
     order.
 
     Args:
         known: all inputs, in the file's order.
-        given: by the user; may be empty.
-        what: the model's name, for sentences.
-        named: whether the result's inputs bear their names (else they are positional).
+        given: the user's inputs; may be empty.
+        what: the model's name, for messages.
+        named: whether the result's inputs have names (else they are positional).
 
     Raises:
-        BadInput: an input that the file has not, a shape or a type that it does not take, or a size that nobody gave.
+        BadInput: the file does not have such an input or does not take its shape or type, or a size is missing.
     """
     by_name = _match(known, given, what)
     sizes: dict[str, int] = {}
@@ -77,7 +77,7 @@ def _match(known: Sequence[KnownInput], given: Call, what: str) -> dict[str, Inp
 
 
 def _bind(one: KnownInput, spec: InputSpec, sizes: dict[str, int], what: str) -> None:
-    """Note the sizes of an input's open axes; check the others."""
+    """Record the sizes of an input's open axes in ``sizes``, and check the others."""
     if spec.type and spec.type != one.type:
         raise BadInput(f"input {one.name} of {what} is of type {one.type}, not {spec.type}")
     if one.axes is None:
@@ -100,7 +100,7 @@ def _shape(one: KnownInput, sizes: dict[str, int]) -> tuple[int, ...] | None:
 
 
 def _example(known: Sequence[KnownInput]) -> str:
-    """Return what a user might write; each axis' name is mentioned once."""
+    """Return an example of what a user could write; each open axis gets a size once."""
     seen: set[str] = set()
     parts = []
     for one in known:

@@ -1,4 +1,4 @@
-"""What sources share whose module is made by code, a user's or a library's: inputs, weights, their size."""
+"""Common parts of sources whose module is made by a user's or a library's code: inputs, weights, their size."""
 
 from __future__ import annotations
 
@@ -24,40 +24,41 @@ class MadeSource:
     call: Call
 
     def make(self, trained: bool) -> nn.Module:
-        """Make the module, in evaluation mode; with trained weights where there are any and they are wanted.
+        """Make the module, in evaluation mode; with trained weights if ``trained`` is set and there are any.
 
         Raises:
-            BadInput: the code, which is somebody else's, raises.
+            BadInput: the user's or the library's code raises.
         """
         raise NotImplementedError
 
     def content(self) -> str | None:
-        """See `Source.content`; only making the module can tell."""
+        """Return None: only making the module shows its content."""
         return None
 
     def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
+        """Make the network with the saved weights, in evaluation mode."""
         return load_weights(self.make(trained=False), artifact)
 
     def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
+        """Make arguments like the example's from a seed."""
         return make_inputs(self.call, seed)
 
     def stored_bytes(self) -> int | None:
-        """See `Weighable.stored_bytes`; where weights are is not known."""
+        """Return None: it is not known which files hold the weights."""
         return None
 
     def weigh(self) -> int | None:
-        """See `Weighable.weigh`: made on torch's ``meta`` device, where tensors have shapes and no memory.
+        """Return the bytes of the weights, by making the module on torch's ``meta`` device, which uses no memory.
 
-        Code that looks at its weights' values, or says which device they are on, cannot be made there: then None.
+        The result is None for a module that cannot be made there: one whose code reads its weights' values or sets
+        their device.
         """
         import torch
 
         try:
             with torch.device("meta"):
                 module = self.make(trained=False)
-        except Exception:  # noqa: BLE001 - the user's code may raise anything; making it in earnest says what
+        except Exception:  # noqa: BLE001 - the user's code may raise anything; an error shows when it is really made
             return None
         tensors = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())

@@ -1,4 +1,4 @@
-"""A model file that has no PyTorch form: ONNX, or OpenVINO's IR. An engine of its own has to stand for native."""
+"""A model file that PyTorch cannot run: ONNX, or OpenVINO's IR. The user names another engine in place of native."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SUFFIXES = (".onnx", ".xml")
 
 @dataclass(frozen=True)
 class FileSource:
-    """A model file with the arguments of a call: stated, or a user's own example.
+    """A model file with the arguments of a call: described by the user, or an example from a user's test.
 
     Attributes:
-        path: absolute.
-        call: complete, in the file's order; empty where there is an example.
-        seed: of the inputs.
+        path: absolute path of the file.
+        call: all inputs, in the file's order; empty where there is an example.
+        seed: seed of the inputs.
         inputs_path: file with an example call's arguments that this run wrote; empty where there is none.
     """
 
@@ -35,20 +35,20 @@ class FileSource:
     inputs_path: str = ""
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return Path(self.path).stem
 
     def content(self) -> str:
-        """See `Source.content`: the bytes of the file and of those that belong to it, and the call."""
+        """Return a string that changes with the file, with its separate files of weights, and with the call."""
         paths = [Path(self.path), *belonging_to(Path(self.path))]
         example = [Path(self.inputs_path)] if self.inputs_path else []
         return f"{Path(self.path).suffix}|{digest_of(*paths, *example)}|{format_call(self.call)}|{self.seed}"
 
     def build(self) -> Network:
-        """See `Source.build`.
+        """Return the file with an example of its inputs.
 
         Raises:
-            BadInput: the file is not what its ending says.
+            BadInput: the file is not of the kind that its ending says.
         """
         from pytest_formfunc.forms.built import Network
 
@@ -56,35 +56,35 @@ class FileSource:
         return Network(self.inputs(self.seed), self.inputs, file=Path(self.path))
 
     def restore(self, artifact: Path) -> NoReturn:
-        """See `Source.restore`; there is no module."""
+        """Raise `Unsupported`: there is no module."""
         del artifact
         raise Unsupported(no_torch_form(Path(self.path).name))
 
     def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
+        """Make arguments like the example's from a seed."""
         if self.inputs_path:
             return vary_all(load_example(self.inputs_path), seed)
         return make_inputs(self.call, seed)
 
     def stored_bytes(self) -> int:
-        """See `Weighable.stored_bytes`."""
+        """Return the bytes of the file and of its separate files of weights."""
         path = Path(self.path)
         return sum(one.stat().st_size for one in (path, *belonging_to(path)) if one.is_file())
 
     def weigh(self) -> None:
-        """See `Weighable.weigh`; the files tell."""
+        """Return None: `stored_bytes` gives the size."""
 
 
 def no_torch_form(name: str) -> str:
-    """Return the sentence about a model that native cannot run."""
+    """Return the message for a model that native cannot run."""
     return f"{name} has no PyTorch form: say what it is compared with, e.g. --formfunc-native onnxruntime"
 
 
 def known_inputs(path: Path) -> Sequence[KnownInput]:
-    """Return what a file says of its inputs.
+    """Return the inputs that a file declares.
 
     Raises:
-        BadInput: it can't be read, or is not what its ending says.
+        BadInput: it cannot be read, or is not of the kind that its ending says.
     """
     from pytest_formfunc.forms.ir_file import read_ir
     from pytest_formfunc.forms.onnx_file import read_onnx
@@ -93,10 +93,10 @@ def known_inputs(path: Path) -> Sequence[KnownInput]:
 
 
 def belonging_to(path: Path) -> list[Path]:
-    """Return the files that a model file keeps weights in.
+    """Return the separate files in which a model file keeps weights.
 
     Raises:
-        BadInput: it can't be read, or is not what its ending says.
+        BadInput: it cannot be read, or is not of the kind that its ending says.
     """
     from pytest_formfunc.forms.ir_file import weights_of
     from pytest_formfunc.forms.onnx_file import read_onnx
@@ -105,10 +105,10 @@ def belonging_to(path: Path) -> list[Path]:
 
 
 def file_source(path: Path, given: Call, seed: int) -> FileSource:
-    """Return the source of a file, its call completed by what the file knows.
+    """Return the source of a file; what the file declares completes the user's inputs.
 
     Raises:
-        BadInput: it can't be read, is not what its ending says, or a size is missing.
+        BadInput: it cannot be read, is not of the kind that its ending says, or a size is missing.
     """
     call = complete_call(known_inputs(path), given, path.name)
     return FileSource(str(path), call, seed)
@@ -118,7 +118,7 @@ def order_example(path: Path, example: Inputs) -> Inputs:
     """Return an example call with every argument named, in the file's order.
 
     Raises:
-        BadInput: another number of arguments than the file has, or other names.
+        BadInput: the number of arguments or their names differ from the file's.
     """
     from pytest_formfunc.forms.built import Inputs
 

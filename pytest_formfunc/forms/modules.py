@@ -1,4 +1,4 @@
-"""A module that a user's own test made, and examples of a call's arguments, both written down by this run itself."""
+"""A module that a user's test made, and the arguments of example calls; this run wrote both to files."""
 
 from __future__ import annotations
 
@@ -19,26 +19,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModuleSource:
-    """A user's module and the arguments of an example call, pickled (by cloudpickle) into a file each.
+    """A user's module and the arguments of an example call, each pickled into a file by cloudpickle.
 
     Reading a pickle runs code, so the files must be ones that this run wrote itself.
+
+    Attributes:
+        path: file of the module.
+        inputs_path: file of the arguments.
     """
 
     path: str
     inputs_path: str
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return Path(self.path).stem
 
     def content(self) -> None:
-        """See `Source.content`; equal modules may pickle differently, so building must tell."""
+        """Return None: equal modules may pickle differently, so only building one shows its content."""
 
     def build(self) -> Network:
-        """See `Source.build`.
+        """Make the network, in evaluation mode, with its example inputs.
 
         Raises:
-            BadInput: a file can't be read or holds something else.
+            BadInput: a file cannot be read or holds something else.
         """
         from pytest_formfunc.forms.built import Network
 
@@ -46,11 +50,11 @@ class ModuleSource:
         return Network(self.inputs(0), self.inputs, module)
 
     def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
+        """Make the network with the saved weights, in evaluation mode."""
         return load_weights(self._module(), artifact)
 
     def inputs(self, seed: int) -> Inputs:
-        """Return the example for seed 0, else inputs that look like it; see `vary`."""
+        """Return the example for seed 0, else arguments similar to it."""
         return vary_all(load_example(self.inputs_path), seed)
 
     def _module(self) -> nn.Module:
@@ -63,10 +67,10 @@ class ModuleSource:
 
 
 def load_example(path: str) -> Inputs:
-    """Read the arguments of an example call, which this run wrote down.
+    """Read the arguments of an example call from a file that this run wrote.
 
     Raises:
-        BadInput: the file can't be read or holds something else.
+        BadInput: the file cannot be read or holds something else.
     """
     from pytest_formfunc.forms.built import Inputs
 
@@ -77,17 +81,17 @@ def load_example(path: str) -> Inputs:
 
 
 def vary_all(example: Inputs, seed: int) -> Inputs:
-    """Return the example for seed 0, else arguments like it; see `inputs.vary`."""
+    """Return the example for seed 0, else arguments similar to it, made by `inputs.vary`."""
     from pytest_formfunc.forms.inputs import vary
 
     return example if seed == 0 else example.map(lambda place, tensor: vary(tensor, seed + place))
 
 
 def digest_of(*paths: Path) -> str:
-    """Digest files, in order; their names do not count.
+    """Digest the contents of files, in order; their names do not matter.
 
     Raises:
-        BadInput: one can't be read.
+        BadInput: one cannot be read.
     """
     digest = hashlib.sha256()
     for path in paths:

@@ -1,4 +1,4 @@
-"""A whole network out of one pattern: a stem, the same block over and over, a classifier."""
+"""A whole network of one pattern: a stem, the same block repeated, a classifier."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CLASSES = 1000
 class PatternNetwork(nn.Module):
     """``depth`` blocks of one pattern between a patch embedding and a linear classifier.
 
-    The stem is the same small convolution for every pattern, so that what differs is the body.
+    The stem is the same small convolution for every pattern, so that only the body differs.
 
     Raises:
-        BadInput: a depth below 1, a width the pattern can't take, an unknown pattern.
+        BadInput: a depth below 1, a width that the pattern cannot take, or an unknown pattern.
     """
 
     def __init__(self, pattern_name: str, depth: int, width: int, in_channels: int = 3, classes: int = CLASSES) -> None:
@@ -47,10 +47,10 @@ class PatternNetwork(nn.Module):
 
 
 def count_network_params(pattern: str, depth: int, width: int, in_channels: int, classes: int) -> int:
-    """Parameters of a `PatternNetwork`, by formula.
+    """Count the parameters of a `PatternNetwork`, by formula.
 
     Raises:
-        BadInput: such a network can't be.
+        BadInput: such a network cannot be built.
     """
     check_depth_and_width(pattern, depth, width)
     block = block_class(pattern)
@@ -63,10 +63,10 @@ def count_network_params(pattern: str, depth: int, width: int, in_channels: int,
 
 
 def count_network_macs(pattern: str, depth: int, width: int, input_shape: Sequence[int], classes: int) -> int:
-    """Multiply-accumulates of a `PatternNetwork` for a whole batch, by formula.
+    """Count the multiply-accumulates of a `PatternNetwork` for a whole batch, by formula.
 
     Raises:
-        BadInput: such a network can't be, or can't take such an input.
+        BadInput: such a network cannot be built, or cannot take such an input.
     """
     check_depth_and_width(pattern, depth, width)
     check_input_shape(input_shape)
@@ -82,10 +82,10 @@ def count_network_macs(pattern: str, depth: int, width: int, input_shape: Sequen
 
 
 def check_depth_and_width(pattern: str, depth: int, width: int) -> None:
-    """Make sure that such a network can be built.
+    """Check that a network of this pattern, depth and width can be built.
 
     Raises:
-        BadInput: it can't.
+        BadInput: it cannot.
     """
     check_width(pattern, width)
     if depth < 1:

@@ -1,4 +1,4 @@
-"""What an ONNX file says before any engine reads it: inputs, operator sets, where its weights are."""
+"""Read an ONNX file's inputs, operator set and files of weights, before any engine loads it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.known_inputs import KnownInput
 from pytest_formfunc.forms.zoos import check_installed
 
-# By the numbers of onnx.TensorProto.DataType.
+# Keyed by the numbers of onnx.TensorProto.DataType.
 _TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f16", 11: "f64", 16: "bf16"}
 _STANDARD = ("", "ai.onnx")
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """What was found.
+    """What an ONNX file declares.
 
     Attributes:
-        inputs: those that a caller gives, in order.
+        inputs: the inputs that a caller gives, in order.
         opset: version of the standard operators.
-        external: files that hold weights, beside the model.
+        external: separate files that hold weights.
     """
 
     inputs: tuple[KnownInput, ...]
@@ -36,8 +36,8 @@ def read_onnx(path: Path) -> OnnxFile:
     """Read an ONNX file, without the weights that it keeps elsewhere.
 
     Raises:
-        BadInput: the package ``onnx`` is missing; the file can't be read, is no ONNX model, is too new, has an input
-            that is no tensor, or lacks a file of weights that belongs to it.
+        BadInput: the package ``onnx`` is missing; or the file cannot be read, is not an ONNX model, is too new, has
+            an input that is not a tensor, or lacks one of its files of weights.
     """
     check_installed(("onnx",), "onnx", path.name)
     try:
@@ -53,7 +53,7 @@ def read_onnx(path: Path) -> OnnxFile:
 
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, changed_ns: int, size: int) -> OnnxFile:
-    """Read a file once, as long as it stays what it was: its weights may be large."""
+    """Read a file, only once while its time and size stay the same, because its weights may be large."""
     del changed_ns, size
     import onnx
     from google.protobuf.message import DecodeError
@@ -63,17 +63,17 @@ def _read(path: Path, changed_ns: int, size: int) -> OnnxFile:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
     except (DecodeError, UnicodeDecodeError):
-        raise BadInput(f"{path} is no ONNX model, whatever its ending says") from None
+        raise BadInput(f"{path} is not an ONNX model, despite its ending") from None
     opset = next((one.version for one in model.opset_import if one.domain in _STANDARD), 0)
     if not model.HasField("graph") or not opset:
-        raise BadInput(f"{path} is no ONNX model, whatever its ending says")
+        raise BadInput(f"{path} is not an ONNX model, despite its ending")
     newest = onnx.defs.onnx_opset_version()
-    if opset > newest:  # an engine may read it wrongly without saying so
+    if opset > newest:  # an engine might misread it without an error
         raise BadInput(
             f"{path} uses version {opset} of ONNX's operators, newer than any known here ({newest}): "
             "export it for an older one (opset_version=)"
         )
-    weights = {tensor.name for tensor in model.graph.initializer}  # old files list them among the inputs
+    weights = {tensor.name for tensor in model.graph.initializer}  # old files list weights among the inputs
     inputs = tuple(_describe_input(one, path) for one in model.graph.input if one.name not in weights)
     external = dict.fromkeys(path.parent / name for name in _locations(model.graph))
     return OnnxFile(inputs, opset, tuple(external))
@@ -96,12 +96,10 @@ def _locations(graph: Any) -> Iterator[str]:
 
 def _describe_input(one: Any, path: Path) -> KnownInput:
     if not one.type.HasField("tensor_type"):
-        raise BadInput(f"{path} has an input, {one.name}, that is no tensor")
+        raise BadInput(f"{path} has an input, {one.name}, that is not a tensor")
     tensor = one.type.tensor_type
     if tensor.elem_type not in _TYPES:
-        raise BadInput(
-            f"{path} has an input, {one.name}, of a type that no tensor is made of here (ONNX's {tensor.elem_type})"
-        )
+        raise BadInput(f"{path} has an input, {one.name}, of an unsupported type (ONNX's {tensor.elem_type})")
     kind = _TYPES[tensor.elem_type]
     if not tensor.HasField("shape"):
         return KnownInput(one.name, None, kind)

@@ -1,4 +1,4 @@
-"""A saved ``torch.export`` program, ``.pt2``: its module is the native side."""
+"""A saved ``torch.export`` program, ``.pt2``; native runs its module."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ProgramSource:
     """An exported program in a file.
 
     Attributes:
-        path: absolute.
-        call: sizes that differ from the program's own example, by name or in order; may be empty.
-        seed: of the inputs.
-        inputs_path: file with an example call's arguments that this run wrote; empty where the program's own counts.
+        path: absolute path of the file.
+        call: inputs that differ from the program's own example, by name or in order; may be empty.
+        seed: seed of the inputs.
+        inputs_path: file with an example call's arguments that this run wrote; empty to use the program's own example.
     """
 
     path: str
@@ -36,26 +36,26 @@ class ProgramSource:
     inputs_path: str = ""
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return Path(self.path).stem
 
     def content(self) -> str:
-        """See `Source.content`."""
+        """Return a string that changes with the file, the example and the call."""
         paths = [Path(self.path)] + ([Path(self.inputs_path)] if self.inputs_path else [])
         return f".pt2|{digest_of(*paths)}|{format_call(self.call)}|{self.seed}"
 
     def build(self) -> Network:
-        """See `Source.build`.
+        """Make the network with example inputs.
 
         Raises:
-            BadInput: the file is no exported program, or the call does not fit its example.
+            BadInput: the file is not an exported program, or the call does not fit its example.
         """
         from pytest_formfunc.forms.built import Network
 
         return Network(self.inputs(self.seed), self.inputs, self._module())
 
     def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
+        """Make the network with the saved weights."""
         import torch
 
         module = self._module()
@@ -63,7 +63,7 @@ class ProgramSource:
         return module
 
     def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`; without a call of the user's, arguments like the program's own example."""
+        """Make arguments from a seed: like the user's example or call if given, else like the program's own example."""
         if self.inputs_path:
             return vary_all(load_example(self.inputs_path), seed)
         example = _example_of(Path(self.path))
@@ -72,12 +72,12 @@ class ProgramSource:
         return _with_call(example, self.call, seed, Path(self.path).name)
 
     def stored_bytes(self) -> int:
-        """See `Weighable.stored_bytes`."""
+        """Return the size of the file in bytes."""
         path = Path(self.path)
         return path.stat().st_size if path.is_file() else 0
 
     def weigh(self) -> None:
-        """See `Weighable.weigh`; the file tells."""
+        """Return None: `stored_bytes` gives the size."""
 
     def _module(self) -> nn.Module:
         import torch
@@ -91,24 +91,24 @@ class ProgramSource:
 
 
 def check_program(path: Path) -> None:
-    """Make sure that a file is an exported program of which nothing has to be unpickled; nothing is loaded.
+    """Check, without loading it, that a file is an exported program of which nothing has to be unpickled.
 
     Raises:
-        BadInput: it can't be read, is something else, or holds pickled objects.
+        BadInput: it cannot be read, is something else, or holds pickled objects.
     """
     advice = "write it with torch.export.save of torch 2.8 or later"
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2]: name for name in archive.namelist()}
             if "archive_format" not in names or archive.read(names["archive_format"]) != b"pt2":
-                raise BadInput(f"{path} is no exported program: {advice}")
+                raise BadInput(f"{path} is not an exported program: {advice}")
             for name, full in names.items():
                 if name.startswith(("data/weights/", "data/constants/")):
                     _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, AttributeError):
-        raise BadInput(f"{path} is no exported program, whatever its ending says: {advice}") from None
+        raise BadInput(f"{path} is not an exported program, despite its ending: {advice}") from None
 
 
 def _refuse_pickles(name: str, content: bytes, path: Path) -> None:
@@ -121,16 +121,16 @@ def _refuse_pickles(name: str, content: bytes, path: Path) -> None:
         pickled = name.endswith((".pt", ".pkl"))  # the format of earlier versions
     if pickled:
         raise BadInput(
-            f"{path} holds pickled objects, and reading those runs code: export it anew without them, or give a "
-            "factory of your own, package.module:function, that loads it"
+            f"{path} holds pickled objects, and reading those runs code: export it again without them, or give "
+            "your own factory, package.module:function, that loads it"
         )
 
 
 def _example_of(path: Path) -> Inputs:
-    """Return the arguments that a program was exported with, as plain tensors; none of it is unpickled as code.
+    """Return the arguments that a program was exported with; they are read with ``weights_only``, which runs no code.
 
     Raises:
-        BadInput: the file has none.
+        BadInput: the file has none, or they are not plain tensors.
     """
     import torch
 
@@ -141,19 +141,19 @@ def _example_of(path: Path) -> Inputs:
         found = [name for name in archive.namelist() if "data/sample_inputs/" in name]
         content = archive.read(found[0]) if found else b""
     if not content:
-        raise BadInput(f"{path} was saved without its example inputs: in a test, give them with it to formfunc")
+        raise BadInput(f"{path} was saved without its example inputs: in a test, give them to formfunc with it")
     try:
         args, kwargs = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
-        raise BadInput(f"the example inputs in {path} are no plain tensors: {one_line(error)}") from error
+        raise BadInput(f"the example inputs in {path} are not plain tensors: {one_line(error)}") from error
     return Inputs(tuple(args), dict(kwargs))
 
 
 def _with_call(example: Inputs, call: Call, seed: int, what: str) -> Inputs:
-    """Return the example's structure with the tensors of a call; what the call leaves out stays like the example.
+    """Return the example's arguments with the tensors of a call; tensors not in the call are like the example's.
 
     Raises:
-        BadInput: the call has an input that the program has not.
+        BadInput: the call has an input that the program lacks.
     """
     tensors: list[Any] = list(vary_all(example, seed).tensors)
     first_named = len(tensors) - len(example.kwargs)

@@ -1,4 +1,4 @@
-"""Names to entries, and entries to classes: what the tables of patterns and of architectures share."""
+"""Map names to entries and entries to classes; the tables of patterns and of architectures share this."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_formfunc.targets import load_target
 
 
 class Entry(Protocol):
-    """A line of a table."""
+    """An entry of a table."""
 
     @property
     def name(self) -> str:
@@ -19,7 +19,7 @@ class Entry(Protocol):
 
     @property
     def target(self) -> str:
-        """Return ``module:ClassName``: the module seen from the table's package, or, of an added entry, absolute."""
+        """Return ``module:ClassName``; the module is relative to the table's package, absolute for an added entry."""
 
 
 E = TypeVar("E", bound=Entry)
@@ -29,7 +29,7 @@ def index_by_name(entries: Iterable[E], what: str) -> dict[str, E]:
     """Map names to entries, in order.
 
     Raises:
-        ValueError: two entries bear one name; a programming mistake, so not a `BadInput`.
+        ValueError: two entries have the same name. That is a programming error, hence not a `BadInput`.
     """
     by_name: dict[str, E] = {}
     for entry in entries:
@@ -42,7 +42,7 @@ def index_by_name(entries: Iterable[E], what: str) -> dict[str, E]:
 
 
 def look_up(by_name: Mapping[str, E], name: str, what: str) -> E:
-    """Return the entry of a name.
+    """Return the entry with a name.
 
     Raises:
         BadInput: there is none.
@@ -53,24 +53,25 @@ def look_up(by_name: Mapping[str, E], name: str, what: str) -> E:
 
 
 def import_target(package: str, entry: Entry) -> Any:
-    """Import an entry's class; this is where torch gets loaded."""
+    """Import an entry's class, which loads torch."""
     module_name, class_name = entry.target.split(":")
     return getattr(import_module(f"{package}.{module_name}"), class_name)
 
 
 class Table(Generic[E]):
-    """The entries of this package, and those that others add for a run.
+    """The entries of this package, and those that other packages or a conftest.py add for a run.
 
-    Added ones are this process' state: the parent takes them from hooks and entry points, a worker from its job.
+    Added entries are state of this process: the parent collects them from hooks and entry points, and a worker
+    receives them with its job.
 
     Attributes:
-        what: what an entry is called in sentences.
+        what: name of an entry in messages, such as ``pattern``.
         bundled: this package's own entries, in order.
-        added: the others, in the order in which they were added.
+        added: the added entries, in the order in which they were added.
     """
 
     def __init__(self, what: str, package: str, bundled: Iterable[E]) -> None:
-        """Take this package's entries; ``package`` is what their modules are seen from."""
+        """Take this package's entries; their modules are relative to ``package``."""
         self.what = what
         self._package = package
         self._bundled = index_by_name(bundled, what)
@@ -83,15 +84,15 @@ class Table(Generic[E]):
 
     @property
     def added(self) -> tuple[E, ...]:
-        """Return the entries that others added."""
+        """Return the added entries."""
         return tuple(self._added.values())
 
     def use_added(self, entries: Iterable[E]) -> None:
-        """Replace the added entries by these, whose names were checked."""
+        """Replace the added entries by these; their names must have been checked."""
         self._added = {entry.name: entry for entry in entries}
 
     def is_added(self, name: str) -> bool:
-        """Return whether a name is one that others added."""
+        """Return whether a name belongs to an added entry."""
         return name in self._added
 
     def names(self) -> tuple[str, ...]:
@@ -99,7 +100,7 @@ class Table(Generic[E]):
         return (*self._bundled, *self._added)
 
     def entry(self, name: str) -> E:
-        """Return the entry of a name.
+        """Return the entry with a name.
 
         Raises:
             BadInput: there is none.
@@ -107,7 +108,7 @@ class Table(Generic[E]):
         return look_up({**self._bundled, **self._added}, name, self.what)
 
     def load(self, name: str) -> Any:
-        """Import what an entry names; this is where torch gets loaded.
+        """Import what an entry names, which loads torch.
 
         Raises:
             BadInput: there is no such entry.

@@ -1,9 +1,9 @@
-"""Where a network comes from: small records that travel to worker processes, which turn them into modules.
+"""Where a network comes from: small records that are sent to worker processes, which turn them into modules.
 
-The protocol and this package's own forms; a user's are in `modules`, `factories`, `model_files`, `programs`, `zoos` and
-`transformers_folder`.
+This file has the protocol and the sources of this package's own forms; those of users' models are in `modules`,
+`factories`, `model_files`, `programs`, `zoos` and `transformers_folder`.
 
-Nothing here loads torch before a method is called.
+Importing this loads no torch; only calling a method does.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What the measurement asks of any source; all of them are frozen and can be pickled."""
+    """What the measurement needs of any source; all sources are frozen and can be pickled."""
 
     def describe(self) -> str:
         """Name the form in a few letters, for folders and messages."""
 
     def content(self) -> str | None:
-        """Return a text that changes with the built network, or None if only building can tell."""
+        """Return a string that changes with the network, or None if only building the network shows its content."""
 
     def build(self) -> Network:
         """Make the network, in evaluation mode, with an example of its inputs."""
@@ -41,7 +41,7 @@ class Source(Protocol):
         """Make the network with the weights of a saved ``state_dict``, in evaluation mode."""
 
     def inputs(self, seed: int) -> Inputs:
-        """Make arguments like the example's; each seed has its own."""
+        """Make arguments like the example's; each seed gives different ones."""
 
 
 @runtime_checkable
@@ -49,20 +49,20 @@ class Weighable(Protocol):
     """A source that can say how much memory its weights need before any are made."""
 
     def stored_bytes(self) -> int | None:
-        """Return the bytes of its weights if files tell, else None. Loads nothing."""
+        """Return the bytes of its weights if the sizes of files give them, else None. Loads nothing."""
 
     def weigh(self) -> int | None:
-        """Return the bytes of its weights, found without making them, or None. Runs in a worker of its own."""
+        """Return the bytes of its weights, found without allocating them, or None. Runs in a separate worker."""
 
 
 class _BundledSource:
-    """What sources of this package's own forms share: weights made from the seed, images as input."""
+    """Common parts of patterns and architectures: weights made from the seed, images as input."""
 
     input_shape: tuple[int, ...]
     seed: int
 
     def content(self) -> str:
-        """See `Source.content`; the code of this package decides, beside the fields, and that of an added form.
+        """Return a digest of the fields, of the code of this package's forms, and of the code of an added form.
 
         Raises:
             MeasurementError: an added form does not import.
@@ -75,10 +75,10 @@ class _BundledSource:
         return digest.hexdigest()
 
     def build(self) -> Network:
-        """See `Source.build`.
+        """Make the network, in evaluation mode, with an example of its inputs.
 
         Raises:
-            BadInput: there is no such form, or not at this size or input shape.
+            BadInput: there is no such form, or it does not exist at this size or input shape.
             MeasurementError: an added form is not what its entry says.
         """
         from pytest_formfunc.forms.built import Network
@@ -92,38 +92,38 @@ class _BundledSource:
         return Network(inputs, self.inputs, module)
 
     def restore(self, artifact: Path) -> nn.Module:
-        """See `Source.restore`."""
+        """Make the network with the saved weights, in evaluation mode."""
         return load_weights(self._make(), artifact)
 
     def inputs(self, seed: int) -> Inputs:
-        """See `Source.inputs`."""
+        """Make random images; each seed gives different ones."""
         return _seeded_images(self.input_shape, seed)
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         raise NotImplementedError
 
     @property
     def is_added(self) -> bool:
-        """Return whether others added this form: then only a worker, which imports its module, knows its content."""
+        """Return whether this form was added; then only a worker, which imports its module, knows its content."""
         table, name = self._entry
         return table.is_added(name)
 
     @property
     def _entry(self) -> tuple[Table[Any], str]:
-        """Return the table that the form is in, and its name there."""
+        """Return the form's table and its name there."""
         raise NotImplementedError
 
     def _make(self) -> nn.Module:
-        """Make the network, its weights yet to be drawn."""
+        """Make the network, without its final weights."""
         raise NotImplementedError
 
     def _promised(self) -> dict[str, tuple[float | None, float]]:
-        """Return what is said of parameters and multiply-accumulates, and how far off each may be."""
+        """Return the declared numbers of parameters and multiply-accumulates, each with its tolerance."""
         raise NotImplementedError
 
     def _check_figures(self, module: nn.Module, inputs: Inputs) -> None:
-        """Hold an added form to what is said of it, as tests hold the bundled ones.
+        """Check an added form's declared figures, as tests check those of the bundled forms.
 
         Raises:
             MeasurementError: a figure is wrong.
@@ -143,7 +143,7 @@ class _BundledSource:
 
 @dataclass(frozen=True)
 class PatternSource(_BundledSource):
-    """A network out of one of the registered patterns, with weights made from the seed."""
+    """A network of one of the registered patterns, with weights made from the seed."""
 
     pattern: str
     depth: int
@@ -152,7 +152,7 @@ class PatternSource(_BundledSource):
     seed: int = 0
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return f"{self.pattern}-d{self.depth}-w{self.width}"
 
     @property
@@ -189,7 +189,7 @@ class ArchitectureSource(_BundledSource):
     seed: int = 0
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return self.name
 
     @property
@@ -198,7 +198,7 @@ class ArchitectureSource(_BundledSource):
 
     def _promised(self) -> dict[str, tuple[float | None, float]]:
         entry = architectures.architecture_entry(self.name)
-        ours = (self.input_shape[0], *entry.input_shape[1:])  # the figure is for one image of the size it is made for
+        ours = (self.input_shape[0], *entry.input_shape[1:])  # the declared figure is for one image of the usual size
         macs = None if entry.macs is None or self.input_shape != ours else entry.macs * 1e6 * self.input_shape[0]
         digits = len(str(entry.macs).partition(".")[2])
         return {"params": (entry.params, 0), "macs": (macs, 0.51e6 * 10**-digits * self.input_shape[0])}
@@ -211,7 +211,7 @@ class ArchitectureSource(_BundledSource):
         with torch.random.fork_rng(devices=[]):
             try:
                 network = make()
-            except Exception as error:  # an added one may raise anything
+            except Exception as error:  # the code of an added architecture may raise anything
                 raise MeasurementError(f"architecture {self.name!r} raises {one_line(error)}") from error
         if not isinstance(network, nn.Module):
             raise MeasurementError(
@@ -230,7 +230,7 @@ def _digest_forms() -> bytes:
 
 
 def uses_added_code(source: Source) -> bool:
-    """Return whether a source is a pattern or an architecture that others added."""
+    """Return whether a source is an added pattern or architecture."""
     return isinstance(source, _BundledSource) and source.is_added
 
 

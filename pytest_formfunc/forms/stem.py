@@ -1,4 +1,4 @@
-"""The stem that every pattern shares, as far as names need to know it: nothing here loads torch."""
+"""What inputs the stem that all patterns share can take. Importing this loads no torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pytest_formfunc.errors import BadInput
 
 STEM_STRIDE = 4
-"""Pixels on a side of the stem's patches; the body works at the input's resolution divided by it."""
+"""Side of the stem's patches in pixels; the body works at the input's resolution divided by this."""
 
 
 def check_input_shape(input_shape: Sequence[int]) -> None:
-    """Make sure that a `PatternNetwork` can read such an input.
+    """Check that a `PatternNetwork` can take an input of this shape.
 
     Raises:
-        BadInput: it is no batch of images, or the images are smaller than one patch of the stem.
+        BadInput: it is not a batch of images, or the images are smaller than one patch of the stem.
     """
     shape = "x".join(map(str, input_shape))
     if len(input_shape) != 4 or min(input_shape) < 1:

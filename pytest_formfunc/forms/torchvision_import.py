@@ -1,9 +1,9 @@
-"""Import torchvision where its compiled part does not load, as beside a torch of another build.
+"""Import torchvision even where its compiled part does not load, as with a different build of torch.
 
-Its classification networks, and timm, need its Python part only. That part registers shape functions for two operators
-of the compiled part as it is imported, and fails where they are missing: "operator torchvision::nms does not exist".
-``torch.library`` is torch's documented way to define an operator; with the two schemas defined, and no kernel behind
-them, the import succeeds. Detection networks, which call them, still cannot run.
+Its classification networks, and timm, need its Python part only. On import that part registers shape functions for two
+operators of the compiled part, and fails where they are missing: "operator torchvision::nms does not exist".
+``torch.library`` is torch's documented way to define an operator; with the two schemas defined, even without kernels,
+the import succeeds. Detection networks, which call these operators, still cannot run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_kept: list[Any] = []  # an operator lives as long as the library that defined it
+_kept: list[Any] = []  # an operator exists only as long as the library object that defined it
 
 
 def import_torchvision() -> Any:
-    """Return torchvision, its missing operators defined if need be.
+    """Return torchvision, after defining its missing operators if needed.
 
     Raises:
         ImportError: it is not installed.

@@ -25,7 +25,7 @@ _WEIGHTS = ("*.safetensors",)
 
 
 def import_transformers() -> Any:
-    """Return transformers, which imports torchvision where that is installed.
+    """Import transformers, and before it torchvision if that is installed, because transformers imports it.
 
     Raises:
         ImportError: it is not installed.
@@ -43,7 +43,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read a folder's ``config.json``.
 
     Raises:
-        BadInput: there is none, or it names no kind of model.
+        BadInput: there is none, or it does not name a kind of model.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -51,16 +51,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise BadInput(f"{path} is no JSON") from None
+        raise BadInput(f"{path} is not JSON") from None
     if not isinstance(config, dict) or not config.get("model_type"):
-        raise BadInput(f"{path} is no transformers config: it names no model_type")
+        raise BadInput(f"{path} is not a transformers config: it names no model_type")
     return config
 
 
 def config_inputs(config: dict[str, Any]) -> list[KnownInput]:
-    """Return the inputs that a config stands for: pixels of an image, or tokens and what to attend to.
+    """Return the inputs that a config implies: pixels of an image, or tokens and an attention mask.
 
-    Empty where the config does not tell; then the user has to.
+    The list is empty where the config does not imply them; the user then has to name the inputs.
     """
     vision = config.get("vision_config") or {}
     if "vocab_size" in config and not vision:
@@ -81,10 +81,10 @@ class TransformersSource(MadeSource):
     """A transformers model by its folder.
 
     Attributes:
-        path: absolute.
-        call: complete; named.
-        seed: of random weights and of inputs.
-        pretrained: whether to read the folder's weights; else they are drawn as the config says.
+        path: absolute path of the folder.
+        call: all inputs, named.
+        seed: seed of random weights and of inputs.
+        pretrained: whether to read the folder's weights; otherwise they are drawn at random as the config specifies.
     """
 
     path: str
@@ -93,11 +93,11 @@ class TransformersSource(MadeSource):
     pretrained: bool = False
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return f"hf.{Path(self.path).name}"
 
     def content(self) -> str:
-        """See `Source.content`: the config, the weights where they count, the library's version, and the call."""
+        """Return a string that changes with the config, the library's version, the call and the weights if used."""
         import importlib.metadata
 
         folder = Path(self.path)
@@ -109,7 +109,7 @@ class TransformersSource(MadeSource):
         return f"hf|{version}|{digest_of(*files)}|{format_call(self.call)}|{self.seed}|{self.pretrained}"
 
     def build(self) -> Network:
-        """See `Source.build`.
+        """Make the network, in evaluation mode, with an example of its inputs.
 
         Raises:
             BadInput: the library is missing, does not know the model, or cannot make it.
@@ -119,7 +119,7 @@ class TransformersSource(MadeSource):
         return Network(self.inputs(self.seed), self.inputs, self.make(self.pretrained))
 
     def stored_bytes(self) -> int | None:
-        """See `Weighable.stored_bytes`."""
+        """Return the bytes of the folder's weights if they are used, else None."""
         return sum(path.stat().st_size for path in _weight_files(Path(self.path))) if self.pretrained else None
 
     def make(self, trained: bool) -> nn.Module:
@@ -138,7 +138,7 @@ class TransformersSource(MadeSource):
         try:
             config = transformers.AutoConfig.from_pretrained(self.path, local_files_only=True)
             if hasattr(config, "use_cache"):
-                config.use_cache = False  # one call stands alone, and a cache is no tensor
+                config.use_cache = False  # calls are independent, and a cache is not a tensor
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 kind = getattr(transformers, named[0]) if named else transformers.AutoModel
@@ -161,7 +161,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def transformers_source(folder: Path, given: Call, seed: int, pretrained: bool) -> TransformersSource:
-    """Return the source of a folder, its call completed by what the config knows.
+    """Return the source of a folder; what the config implies completes the user's inputs.
 
     Raises:
         BadInput: there is no config, or a size is missing.
@@ -170,7 +170,7 @@ def transformers_source(folder: Path, given: Call, seed: int, pretrained: bool) 
     what = f"hf:{folder.name}"
     if not known and not (given and all(one.name for one in given)):
         raise BadInput(
-            f"{what} is of a kind whose inputs its config does not tell: name them, as in "
+            f"{what} has a config that does not say which inputs it takes: name them, as in "
             "--formfunc-input pixel_values=1x3x224x224+input_ids=1x16:i64"
         )
     extra = tuple(one.completed() for one in given if one.name and one.name not in {other.name for other in known})

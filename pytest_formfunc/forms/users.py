@@ -1,4 +1,4 @@
-"""A user's models by what is typed after ``--formfunc-model``: which source each name stands for. Loads no torch."""
+"""Find the source of each name that follows ``--formfunc-model``. Importing this loads no torch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 
 @dataclass(frozen=True)
 class UserModel:
-    """One name, taken apart.
+    """One parsed name.
 
     Attributes:
-        text: as it was typed.
+        text: the name as it was typed.
         kind: ``factory``, ``file``, ``hf``, or the library's name.
-        rest: what comes after the kind.
+        rest: the part after the kind; the whole text of a factory, and the absolute path of a file or folder.
     """
 
     text: str
@@ -40,14 +40,14 @@ class UserModel:
 
     @property
     def preload(self) -> tuple[str, ...]:
-        """Return what a warm server should import for it; nothing of the user's own."""
+        """Return what a warm server should import for it; the user's own modules are not among these."""
         if self.kind == FOLDER:
             return PRELOAD
         return ZOOS[self.kind].preload if self.kind in ZOOS else ()
 
     @property
     def has_torch_form(self) -> bool:
-        """Return whether PyTorch can run it as it stands."""
+        """Return whether PyTorch can run it."""
         return not (self.kind == "file" and Path(self.rest).suffix in SUFFIXES)
 
 
@@ -75,7 +75,7 @@ def split_models(text: str) -> list[str]:
 
 
 def parse_model(text: str) -> UserModel:
-    """Read one model's name.
+    """Parse one model's name.
 
     Raises:
         BadInput: it is malformed, there is no such file, its package is missing, or it would have to be unpickled.
@@ -95,7 +95,7 @@ def parse_model(text: str) -> UserModel:
     if "(" not in text and suffix in _PICKLES and (":" not in text or Path(text).exists()):
         raise BadInput(
             f"model {text!r}: reading a {suffix} file unpickles it, which runs code, and it may hold weights alone: "
-            "give a function of yours that loads it (package.module:function), or save it by torch.export.save as .pt2"
+            "give a function of yours that loads it (package.module:function), or save it as .pt2 by torch.export.save"
         )
     if "(" not in text and suffix in _FILES:
         if not Path(text).is_file():
@@ -114,14 +114,14 @@ def source_of(model: UserModel, given: Call | None, default: Call, seed: int, pr
     """Return the source of a model.
 
     Args:
-        model: a name, taken apart.
-        given: the call that the user gave, or None where none was.
-        default: the call of models that know of none.
-        seed: of weights and inputs.
+        model: a parsed name.
+        given: the call that the user gave, or None if there was none.
+        default: the call for models that do not declare their inputs.
+        seed: seed of weights and inputs.
         pretrained: whether trained weights are wanted.
 
     Raises:
-        BadInput: a file that is not what its ending says, or a call that does not fit.
+        BadInput: a file is not of the kind that its ending says, or the call does not fit.
     """
     if model.kind == "factory":
         target, arguments = parse_factory(model.rest)
@@ -138,6 +138,6 @@ def source_of(model: UserModel, given: Call | None, default: Call, seed: int, pr
 
 
 def shape_of(source: Source, default: Call) -> tuple[int, ...]:
-    """Return the shape of a source's first input, as far as it is known before it is built."""
+    """Return the shape of a source's first input, or of the default call if only building the source would show it."""
     call: Call = getattr(source, "call", ()) or default
     return call[0].shape

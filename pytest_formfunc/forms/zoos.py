@@ -1,6 +1,6 @@
-"""Networks by name from libraries of them: ``timm:NAME``, ``torchvision:NAME``, ``pytorchcv:NAME``.
+"""Networks from model libraries by name: ``timm:NAME``, ``torchvision:NAME``, ``pytorchcv:NAME``.
 
-A new library is one function that lists its names, one that makes a network, and one line in `ZOOS`.
+A new library needs a function that lists its names, one that makes a network, and an entry in `ZOOS`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Zoo:
     """One library.
 
     Attributes:
-        distributions: what must be installed; also the extra's name, the first of them.
+        distributions: what must be installed.
         preload: modules or functions (``module:function``) that a warm server imports or calls, once for all workers.
-        names: lists every network.
-        make: makes one, from its name and whether to have trained weights by the library's own means.
+        names: lists the names of all networks.
+        make: makes a network from its name and whether it should have the library's trained weights.
     """
 
     distributions: tuple[str, ...]
@@ -60,14 +60,14 @@ def _torchvision_names() -> Sequence[str]:
     from pytest_formfunc.forms.torchvision_import import import_torchvision
 
     models = import_torchvision().models
-    names: list[str] = models.list_models(module=models)  # classification only: what needs no compiled part
+    names: list[str] = models.list_models(module=models)  # classification only, which does not need the compiled part
     return names
 
 
 def _make_torchvision(name: str, pretrained: bool) -> Any:
     from pytest_formfunc.forms.torchvision_import import import_torchvision
 
-    # Two of them ask how to draw weights, and warn unless told; weights are drawn anew here.
+    # These two warn unless they are told how to draw weights; here weights are drawn later.
     own = {"init_weights": False} if name in ("googlenet", "inception_v3") and not pretrained else {}
     made = import_torchvision().models.get_model(name, weights="DEFAULT" if pretrained else None, **own)
     return made
@@ -99,10 +99,10 @@ ZOOS = {
 
 
 def check_installed(distributions: Sequence[str], extra: str, what: str) -> None:
-    """Make sure that packages are there; imports nothing.
+    """Check that packages are installed, without importing them.
 
     Raises:
-        BadInput: one is not; the sentence names the extra that installs it.
+        BadInput: one is not; the message names the extra that installs it.
     """
     for name in distributions:
         try:
@@ -115,14 +115,14 @@ def check_installed(distributions: Sequence[str], extra: str, what: str) -> None
 
 @dataclass(frozen=True)
 class ZooSource(MadeSource):
-    """A network by name from a library.
+    """A network from a library, by name.
 
     Attributes:
         zoo: a key of `ZOOS`.
-        name: the network's.
-        call: what it is called with; positional.
-        seed: of random weights and of inputs.
-        pretrained: whether to have the library's trained weights, which it may download.
+        name: the network's name in the library.
+        call: the inputs it is called with, positional.
+        seed: seed of random weights and of inputs.
+        pretrained: whether to use the library's trained weights, which it may download.
     """
 
     zoo: str
@@ -132,14 +132,14 @@ class ZooSource(MadeSource):
     pretrained: bool = False
 
     def describe(self) -> str:
-        """See `Source.describe`."""
+        """Name the form in a few letters, for folders and messages."""
         return f"{self.zoo}.{self.name}"
 
     def build(self) -> Network:
-        """See `Source.build`; random weights are drawn as the bundled forms' are, so that signals keep their size.
+        """Make the network; random weights are drawn like those of the bundled forms, so that signals keep their size.
 
         Raises:
-            BadInput: no such name, or the network cannot be made or does not take the input.
+            BadInput: there is no such network, or it cannot be made or does not take the input.
         """
         from pytest_formfunc.forms.built import Network
         from pytest_formfunc.forms.initialise import initialise
@@ -154,14 +154,18 @@ class ZooSource(MadeSource):
         return Network(inputs, self.inputs, module)
 
     def make(self, trained: bool) -> nn.Module:
-        """See `MadeSource.make`."""
+        """Make the network, in evaluation mode.
+
+        Raises:
+            BadInput: there is no such network, or the library's code raises.
+        """
         import torch
 
         zoo = ZOOS[self.zoo]
         what = f"{self.zoo}:{self.name}"
         check_installed(zoo.distributions, self.zoo, what)
         names = zoo.names()
-        # timm writes a trained variant after a dot: its names list has the architecture before it.
+        # timm appends the trained variant after a dot; its list of names has the part before the dot.
         if self.name.partition(".")[0] not in names:
             near = difflib.get_close_matches(self.name, names, n=3, cutoff=0.5)
             hint = f": did you mean {' or '.join(near)}?" if near else ""

@@ -1,4 +1,4 @@
-"""What one call of a network costs, counted on the network itself."""
+"""Count what one call of a network costs, by running the network."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Cost:
 
     Attributes:
         macs: multiply-accumulates of convolutions and matrix products, attention's included, for the whole
-            batch; half of what ``torch.utils.flop_counter`` counts. Products with padding count, as there.
-        params: learnt numbers, one for each element of ``Module.parameters()``; a shared one counts once.
+            batch; half of what ``torch.utils.flop_counter`` counts. Products with padding are counted, as there.
+        params: elements of ``Module.parameters()``; a shared parameter counts once.
         weight_bytes: bytes of parameters and buffers, in the types they are stored in.
-        activation_bytes: bytes of the output of every call of every leaf module (one with none within);
-            what plain functions make (additions, concatenations) is not counted, and what is overwritten in
-            place counts each time.
+        activation_bytes: bytes of the output of every call of every leaf module (a module without submodules).
+            Outputs of plain functions (additions, concatenations) are not counted, and a tensor that is
+            overwritten in place counts each time.
     """
 
     macs: int
@@ -33,7 +33,7 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: a multiplication and an addition for each multiply-accumulate.
+        """Return floating-point operations: a multiplication and an addition for each multiply-accumulate.
 
         >>> Cost(macs=21, params=0, weight_bytes=0, activation_bytes=0).flops
         42
@@ -42,10 +42,10 @@ class Cost:
 
 
 def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] = MappingProxyType({})) -> Cost:
-    """Run the network once on the arguments of a call and count.
+    """Run the network once on the arguments of a call and count its cost.
 
-    Not counted, because the flop counter does not know them: recurrent layers that run as one kernel, and
-    quantised layers.
+    Recurrent layers that run as one kernel, and quantised layers, are not counted: the flop counter does not know
+    them.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -61,7 +61,7 @@ def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     cpu_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     counter = FlopCounterMode(display=False, custom_mapping={cpu_attention: _count_attention_flops})
     had_fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it is one operator, unknown to the counter
+    torch.backends.mha.set_fastpath_enabled(False)  # the fast path is one operator that the counter does not know
     try:
         with torch.no_grad(), counter:
             network(*args, **kwargs)
@@ -79,7 +79,7 @@ def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
 
 
 def count_activation_bytes(program: Any) -> int:
-    """Count the bytes of what every operator of an exported program makes; views, which make nothing, left out."""
+    """Count the bytes of the outputs of all operators of an exported program, except views, which allocate nothing."""
     import torch
     from torch.utils import _pytree
 
@@ -98,7 +98,7 @@ def _count_attention_flops(
 ) -> int:
     """Count attention's two matrix products from its shapes ``(batch, heads, tokens, head_dim)``.
 
-    torch knows this for its GPU kernels only.
+    torch has this formula for its GPU kernels only.
     """
     batch, heads, queries, head_dim = query
     return 2 * batch * heads * queries * key[2] * (head_dim + value[3])

@@ -1,4 +1,4 @@
-"""What one call of a model file costs, and what it computes: read off its graph, as OpenVINO sees it."""
+"""What one call of a model file costs and computes, read from its graph in OpenVINO."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.function.cost import Cost
 
 _NOT_COMPUTED = ("Parameter", "Result", "Constant")
-_WHOLE_BYTES = 8  # bits
+_WHOLE_BYTES = 8  # bits in a byte
 _WEIGHT_TYPES = ("f", "bf", "i4", "i8", "u4", "u8", "nf")  # 32 and 64 bit integers are shapes and indices
 
 
 def count_graph_cost(model: Any) -> Cost:
     """Count the cost of an ``openvino.Model`` whose shapes are fixed.
 
-    Like `count_cost`, with what a graph can tell: multiply-accumulates of convolutions, matrix products and fused
-    attention; constants of floating or quantised types as parameters, batch norm's statistics among them, for a graph
-    does not tell them apart; and the floating outputs of every node as activations, so that this figure is larger than
-    a module's. Not counted: recurrent layers, and what runs in the body of a loop.
+    The figures are those of `count_cost` as far as a graph shows them. Multiply-accumulates are those of convolutions,
+    matrix products and fused attention. Parameters are all constants of floating or quantised types, including batch
+    norm's statistics, which a graph does not distinguish. Activations are the floating-point outputs of every node, so
+    this figure is larger than a module's. Recurrent layers and bodies of loops are not counted.
 
     Raises:
-        MeasurementError: a shape hangs on the data.
+        MeasurementError: a shape depends on the data.
     """
     macs = params = weight_bytes = activation_bytes = 0
     for node in model.get_ordered_ops():
@@ -47,7 +47,7 @@ def count_graph_cost(model: Any) -> Cost:
 
 
 def describe_graph(model: Any) -> dict[str, Any]:
-    """Describe an ``openvino.Model`` as `describe_program` does: by operators, their shapes, types and connections."""
+    """Describe an ``openvino.Model`` by operators, shapes, types and connections, as `describe_program` does."""
     operators: Counter[str] = Counter()
     digest = hashlib.sha256()
     numbers: dict[str, int] = {}
@@ -64,19 +64,19 @@ def describe_graph(model: Any) -> dict[str, Any]:
 
 
 def _convolution(node: Any) -> int:
-    """Weights are (out channels, in channels, kernel...)."""
+    """Count a convolution, whose weights are (out channels, in channels, kernel...)."""
     macs: int = prod(node.get_output_shape(0)) * prod(node.get_input_shape(1)[1:])
     return macs
 
 
 def _group_convolution(node: Any) -> int:
-    """Weights are (groups, out channels, in channels, kernel...)."""
+    """Count a grouped convolution, whose weights are (groups, out channels, in channels, kernel...)."""
     macs: int = prod(node.get_output_shape(0)) * prod(node.get_input_shape(1)[2:])
     return macs
 
 
 def _transposed_convolution(node: Any) -> int:
-    """Each input element meets (out channels, kernel...)."""
+    """Count a transposed convolution: each input element is multiplied with (out channels, kernel...) weights."""
     macs: int = prod(node.get_input_shape(0)) * prod(node.get_input_shape(1)[1:])
     return macs
 
@@ -94,7 +94,7 @@ def _matmul(node: Any) -> int:
 
 
 def _attention(node: Any) -> int:
-    """Queries (..., tokens, head), keys (..., keys, head), values (..., keys, value head)."""
+    """Count attention: queries (..., tokens, head), keys (..., keys, head), values (..., keys, value head)."""
     query, key, value = (node.get_input_shape(index) for index in range(3))
     macs: int = prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
     return macs

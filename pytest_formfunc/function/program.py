@@ -1,4 +1,4 @@
-"""What a network computes, as ``torch.export`` sees it: which operators, and whether two programs are the same."""
+"""What a network computes, from its ``torch.export`` program: its operators, and a digest to compare programs by."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def describe_program(program: Any) -> dict[str, Any]:
-    """Describe a ``torch.export.ExportedProgram`` by what it does, whatever its layers and weights are called.
+    """Describe a ``torch.export.ExportedProgram`` by what it computes, regardless of the names of layers and weights.
 
     Returns:
         ``digest``: equal for programs with the same operators in the same order on the same shapes, types and
-        strides; names of layers and values of weights do not count. ``operators``: how often each one is called.
+        strides; names of layers and values of weights do not matter. ``operators``: number of calls of each.
     """
     import torch
 
@@ -35,11 +35,11 @@ _PRODUCTS = ("conv", "linear", "matmul", "addmm", ".mm.", ".bmm.", "baddbmm", "e
 
 
 def count_operators(program: dict[str, Any]) -> dict[str, int]:
-    """Count what a program of `describe_program` calls; empty where it could not be exported.
+    """Count the calls in a description by `describe_program`; empty where the network could not be exported.
 
     Returns:
-        ``operators``: calls that compute or move data, so no access to a tuple's items. ``products``: those of them
-        that multiply matrices or convolve.
+        ``operators``: calls that compute or move data, which excludes access to a tuple's items. ``products``: those
+        of them that multiply matrices or convolve.
 
     >>> count_operators({"operators": {"aten.conv2d.default": 2, "aten.relu.default": 1}})
     {'operators': 3, 'products': 2}

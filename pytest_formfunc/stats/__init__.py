@@ -1,4 +1,4 @@
-"""Pure statistics: sequences of floats in, an `Estimate` out. No pytest, no torch."""
+"""Statistics as pure functions: sequences of floats in, an `Estimate` out. They need neither pytest nor torch."""
 
 from pytest_formfunc.stats.bootstrap import log_ratio_draws, speedup_estimate
 from pytest_formfunc.stats.estimate import Estimate

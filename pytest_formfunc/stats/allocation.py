@@ -1,8 +1,8 @@
-"""Where a second of measuring tells most: how many rounds a launch should have, and what a launch's mean is worth.
+"""How to spend measuring time: how many rounds a launch should have, and which weight its mean should get.
 
-A launch costs its loading whatever it measures, and its mean scatters by what the launch itself does to the numbers
-and by its rounds' scatter over the root of their number. Kalibera and Jones, "Rigorous benchmarking in reasonable
-time" (ISMM 2013), give the number of rounds that makes the grand mean surest in a given time.
+Loading a launch takes time however many rounds it has. The variance of its mean is the variance between launches plus
+the variance of its rounds over their number. Kalibera and Jones, "Rigorous benchmarking in reasonable time" (ISMM
+2013), give the number of rounds that makes the mean over all launches most precise in a given time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pytest_formfunc.stats.student import t_quantile
 from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
-# Few launches hardly show how much they differ; that they differ at all by so much is taken for granted.
+# Lower bound: a few launches hardly show how much launches differ, so at least this much is assumed.
 LEAST_LAUNCH_SD = 0.01
-_PLANNING_LEVEL = 0.001  # about that of a look in a run of a few comparisons
+_PLANNING_LEVEL = 0.001  # about the error probability that one look has in a run of a few comparisons
 _POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -29,10 +29,11 @@ class Scatter:
     """Variances of a log ratio.
 
     Attributes:
-        rounds: within a launch.
-        launches: beyond what their rounds explain.
-        launches_at_least: what those surely have (90%). Launches that are thought to differ more than they do cost
-            more than the contrary: their few rounds say little, and many rounds are only a little late.
+        rounds: of the rounds within a launch.
+        launches: of the launches' means, beyond what the scatter of their rounds explains.
+        launches_at_least: lower bound of ``launches`` (90%). Planning uses it, because assuming too large a variance
+            costs more than assuming too small a one: launches then have too few rounds, which makes their means
+            imprecise, whereas too many rounds only take a little more time.
     """
 
     rounds: float
@@ -40,18 +41,18 @@ class Scatter:
     launches_at_least: float
 
     def best_rounds(self, load_s: float, round_s: float, time_s: float, least: int, most: int) -> int:
-        """Return the rounds a launch, of the least to the most, that promise the narrowest t interval.
+        """Return the number of rounds a launch, from ``least`` to ``most``, with the narrowest expected t interval.
 
-        Without regard to the degrees of freedom that would be the root of ``load / round * rounds / launches``
-        (Kalibera & Jones); launches that are too few to tell how much they differ make a wide interval, though, so
-        short of time they are shorter and more.
+        If degrees of freedom did not matter, it would be the root of ``load / round * rounds / launches`` (Kalibera &
+        Jones, where the last two are variances). But few launches give a t interval with few degrees of freedom,
+        which is wide; so if time is short, more launches of fewer rounds are better.
 
         Args:
             load_s: seconds to load a launch.
-            round_s: seconds a round.
+            round_s: seconds for one round.
             time_s: seconds for all launches together.
-            least: rounds a launch has at least.
-            most: rounds it has at most.
+            least: fewest rounds of a launch.
+            most: most rounds of a launch.
 
         >>> scatter = Scatter(0.12**2, 0.03**2, launches_at_least=0.02**2)
         >>> scatter.best_rounds(0.36, 0.04, 1e6, 1, 99), scatter.best_rounds(0.36, 0.04, 10, 1, 99)
@@ -66,11 +67,11 @@ class Scatter:
         return min(range(least, most + 1), key=width)
 
     def weights(self, counts: Sequence[int]) -> list[float]:
-        """Return what launches of so many rounds each should count beside each other.
+        """Return weights for launches with these numbers of rounds.
 
-        The inverse of their means' variances makes the mean surest, but where few launches have most of the weight,
-        little is known of how sure that is. So it is that power of the inverse, between none and the first, which
-        promises the narrowest t interval.
+        Weights inverse to the variances of the launches' means make the weighted mean most precise. But where a few
+        launches get most of the weight, few degrees of freedom are left to estimate that precision. So the weights are
+        a power of the inverse variances, between 0 and 1, chosen for the narrowest expected t interval.
 
         >>> Scatter(0.04, 0.01, 0.01).weights([6, 6, 6])
         [1.0, 1.0, 1.0]
@@ -83,7 +84,7 @@ class Scatter:
 
 
 def _promised(weights: Sequence[float], variances: Sequence[float]) -> float:
-    """Return the half-width of the 95% interval of a weighted mean, where the values have these variances."""
+    """Return the expected half-width of the 95% interval of a weighted mean of values with these variances."""
     total = fsum(weights)
     df = total**2 / fsum(weight**2 for weight in weights) - 1
     error = math.sqrt(fsum(weight**2 * one for weight, one in zip(weights, variances, strict=True))) / total
@@ -91,10 +92,13 @@ def _promised(weights: Sequence[float], variances: Sequence[float]) -> float:
 
 
 def scatter_of(launches: Sequence[NDArray[np.float64]]) -> Scatter:
-    """Estimate what scatters from each launch's log ratios of rounds, as far as their trimmed means show it.
+    """Estimate the variances between rounds and between launches, as trimmed means show them.
 
-    A launch of few rounds says little of either variance, so each counts by its rounds. For the launches' that is
-    DerSimonian and Laird's moment estimator (Controlled Clinical Trials 7, 1986).
+    A launch of few rounds says little about either variance, so launches are weighted by their numbers of rounds. For
+    the variance between launches this is DerSimonian and Laird's moment estimator (Controlled Clinical Trials 7, 1986).
+
+    Args:
+        launches: for each launch, the log ratios of its rounds.
     """
     several = [rounds for rounds in launches if len(rounds) > 1]
     free = sum(len(rounds) - 1 for rounds in several)
@@ -115,5 +119,5 @@ def scatter_of(launches: Sequence[NDArray[np.float64]]) -> Scatter:
 
 
 def _chi_square_share(df: int, z: float = 1.2816) -> float:
-    """Return the quantile (of 90%) of chi-square over its degrees of freedom (Wilson & Hilferty, PNAS 17, 1931)."""
+    """Return the 90% quantile of chi-square divided by its degrees of freedom (Wilson & Hilferty, PNAS 17, 1931)."""
     return (1 - 2 / (9 * df) + z * math.sqrt(2 / (9 * df))) ** 3

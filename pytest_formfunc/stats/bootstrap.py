@@ -26,14 +26,14 @@ _SEED = 20107144144  # any fixed number: the same samples always give the same i
 def log_ratio_draws(numerator: Launches, denominator: Launches, *, draws: int = DRAWS) -> NDArray[np.float64]:
     """Return bootstrap draws of the log of numerator / denominator.
 
-    Round ``r`` of launch ``l`` of both was measured back to back, so they are drawn as a pair: what the
-    machine did to both cancels. A launch counts by the trimmed mean of its rounds' log ratios, a draw by the mean
-    of its launches.
+    Round ``r`` of launch ``l`` was measured back to back on both sides, so the two are drawn as a pair: disturbances
+    that hit both cancel. A launch is represented by the trimmed mean of its rounds' log ratios, and a draw by the mean
+    over its launches.
 
     Args:
-        numerator: seconds, one sequence of rounds a launch.
-        denominator: the same shape; a launch with unequal rounds is cut to the shorter one.
-        draws: how many.
+        numerator: seconds; one sequence of rounds for each launch.
+        denominator: the same; where a launch has fewer rounds on one side, the other side's last rounds are left out.
+        draws: number of draws.
     """
     launches = paired_log_ratios(numerator, denominator)
     generator = np.random.default_rng(_SEED)
@@ -67,10 +67,10 @@ def log_ratio(numerator: Launches, denominator: Launches) -> float:
 def speedup_estimate(native: Launches, accelerated: Launches, *, level: float = 0.95) -> Estimate:
     """Estimate native latency / accelerated latency.
 
-    With a single launch nothing is known of how processes differ: the interval is then open.
+    A single launch says nothing about how processes differ: the interval then goes from 0 to infinity.
 
     Args:
-        native: seconds, one number a round, one sequence a launch.
+        native: seconds; one sequence for each launch, with one number for each round.
         accelerated: the same, measured in the same rounds.
         level: nominal coverage.
 

@@ -1,4 +1,4 @@
-"""A number that never travels without its uncertainty."""
+"""An estimated ratio together with its confidence interval."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Estimate:
         value: the point estimate (a ratio, above 1 is faster).
         low: lower end of the interval.
         high: upper end of the interval.
-        level: nominal coverage of the interval, 0.95 unless said.
+        level: nominal coverage of the interval, 0.95 by default.
         n: number of independent units (launches) behind it.
     """
 

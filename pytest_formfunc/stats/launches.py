@@ -1,4 +1,4 @@
-"""What launches say of a log ratio: each its trimmed mean of rounds, and Student's t over them."""
+"""A log ratio from several launches: the trimmed mean of each launch's rounds, and Student's t over launches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pytest_formfunc.stats.trimmed import trimmed_mean
 
 @dataclass(frozen=True)
 class LaunchMeans:
-    """One log ratio a launch.
+    """One log ratio for each launch.
 
     Attributes:
-        logs: each launch's.
-        weights: what each is worth, by its number of rounds.
-        scatter: what launches and their rounds scatter by.
+        logs: the log ratios.
+        weights: weight of each launch, which depends on its number of rounds.
+        scatter: the variances of launches and of their rounds.
     """
 
     logs: tuple[float, ...]
@@ -29,16 +29,16 @@ class LaunchMeans:
     scatter: Scatter
 
     def interval(self, alpha: float = 0.05) -> Estimate:
-        """Return the ratio with the interval of chance 1 - ``alpha``."""
+        """Return the ratio with its interval of coverage 1 - ``alpha``."""
         return ratio_estimate(self.logs, 1 - alpha, self.weights)
 
     def mean(self) -> Mean:
-        """Return the mean of the logs; of two launches at least."""
+        """Return the weighted mean of the logs; there must be at least two launches."""
         return weighted_mean(self.logs, self.weights)
 
 
 def launch_means(launches: Sequence[NDArray[np.float64]]) -> LaunchMeans:
-    """Take each launch's log ratios of paired rounds (`paired_log_ratios`)."""
+    """Summarise each launch, given the log ratios of its paired rounds (`paired_log_ratios`)."""
     scatter = scatter_of(launches)
     return LaunchMeans(
         tuple(float(trimmed_mean(rounds)) for rounds in launches),

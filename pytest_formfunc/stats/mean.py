@@ -12,7 +12,7 @@ from pytest_formfunc.stats.estimate import Estimate
 def geometric_mean(estimates: Sequence[Estimate]) -> Estimate:
     """Return the geometric mean of ratios that were measured independently of each other.
 
-    Their standard errors are read off their intervals on the log scale and add in quadrature.
+    Their standard errors are derived from their intervals on the log scale and add in quadrature.
 
     >>> round(geometric_mean([Estimate(2.0, 1.9, 2.1), Estimate(8.0, 7.9, 8.1)]).value, 6)
     4.0

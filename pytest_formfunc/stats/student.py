@@ -1,4 +1,4 @@
-"""Student's t: an interval of a mean from few values, exact for normal ones.
+"""Student's t: the interval of a mean of few values, exact where the values are normal.
 
 The distribution function comes from the regularised incomplete beta function, by its continued fraction
 (Abramowitz & Stegun, 26.5.8 and 26.7.1); the quantile by bisection.
@@ -16,7 +16,7 @@ from pytest_formfunc.stats.estimate import Estimate
 
 _TINY = 1e-300
 
-_LARGEST_LOG = math.log(1e6)  # of a ratio: an interval that reaches further says nothing
+_LARGEST_LOG = math.log(1e6)  # of a ratio; an interval that reaches further is given as unknown
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
@@ -50,7 +50,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def two_sided_p(t: float, df: float) -> float:
-    """Return the chance that a t variable of ``df`` degrees of freedom lies further from 0 than ``t``.
+    """Return the probability that a t variable with ``df`` degrees of freedom lies further from 0 than ``t``.
 
     >>> round(two_sided_p(2.228, 10), 3)
     0.05
@@ -59,7 +59,7 @@ def two_sided_p(t: float, df: float) -> float:
 
 
 def t_quantile(alpha: float, df: float) -> float:
-    """Return the ``t`` beyond which, both tails together, a chance of ``alpha`` lies.
+    """Return the ``t`` beyond which the two tails together have the probability ``alpha``.
 
     >>> round(t_quantile(0.05, 10), 3), round(t_quantile(0.001, 4), 3)
     (2.228, 8.61)
@@ -78,7 +78,7 @@ def t_quantile(alpha: float, df: float) -> float:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its standard error; ``df``: that error's degrees of freedom."""
+    """A mean with its standard error and the degrees of freedom (``df``) of that error."""
 
     value: float
     standard_error: float
@@ -86,11 +86,11 @@ class Mean:
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> Mean:
-    """Return the mean of at least two values that are worth so much each; all the same where not told.
+    """Return the weighted mean of at least two values; weights are equal by default.
 
-    The standard error rests on how the values lie about the mean, not on the weights being right (a sandwich
-    estimator: White, Econometrica 48, 1980), and has one degree of freedom less than so many equal weights would
-    make up ``(sum w)^2 / sum w^2`` (Kish, Survey Sampling, 1965). With equal weights it is the usual one.
+    The standard error is estimated from the values' deviations from the mean, and does not assume that the weights are
+    right (a sandwich estimator: White, Econometrica 48, 1980). Its degrees of freedom are the effective number of
+    values ``(sum w)^2 / sum w^2`` (Kish, Survey Sampling, 1965) less one. Equal weights give the usual standard error.
 
     >>> weighted_mean([1.0, 2.0, 3.0]).value, round(weighted_mean([1.0, 2.0, 3.0]).standard_error, 4)
     (2.0, 0.5774)
@@ -107,7 +107,7 @@ def weighted_mean(values: Sequence[float], weights: Sequence[float] | None = Non
 
 
 def ratio_estimate(logs: Sequence[float], level: float = 0.95, weights: Sequence[float] | None = None) -> Estimate:
-    """Return the geometric mean of ratios, given their logs, with Student's interval; open for a single one.
+    """Return the geometric mean of ratios, given their logs, with Student's interval; 0 to infinity for a single one.
 
     >>> estimate = ratio_estimate([0.0, 0.01, 0.02])
     >>> round(estimate.value, 4), round(estimate.low, 3), round(estimate.high, 3)
@@ -120,7 +120,7 @@ def ratio_estimate(logs: Sequence[float], level: float = 0.95, weights: Sequence
 
 
 def log_interval(center: float, reach: float, level: float, n: int) -> Estimate:
-    """Return the estimate of a ratio whose log is ``center`` ± ``reach``; open where it says nothing."""
+    """Return the ratio whose log is ``center`` ± ``reach``; its interval is 0 to infinity where that is too wide."""
     if reach > _LARGEST_LOG:
         return Estimate(math.exp(center), 0.0, math.inf, level, n)
     return Estimate(math.exp(center), math.exp(center - reach), math.exp(center + reach), level, n)

@@ -1,4 +1,4 @@
-"""Does one positive quantity grow with another? An exponent and a rank correlation, each with its interval."""
+"""Test whether one positive quantity grows with another: an exponent and a rank correlation, each with an interval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Trend:
-    """How ``y`` goes with ``x`` over ``n`` things.
+    """How ``y`` depends on ``x`` over ``n`` pairs.
 
     Attributes:
         exponent: ``b`` of ``y = a x**b``.
@@ -32,9 +32,9 @@ class Trend:
 
     @property
     def answer(self) -> str:
-        """Say what both intervals allow: ``it grows``, ``it falls``, or that they do not tell.
+        """Return the conclusion from both intervals: ``it grows``, ``it falls``, or that these do not tell.
 
-        Both must lie on one side of 0, since a single far point can make either of them alone.
+        Both intervals must lie on the same side of 0, because a single outlier can move either of them alone.
         """
         intervals = (self.exponent, self.correlation)
         if all(one.low > 0 for one in intervals):
@@ -47,16 +47,16 @@ class Trend:
 def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> Trend:
     """Fit ``log y`` on ``log x`` by least squares, with Student's interval of the slope, and correlate the ranks.
 
-    The interval of Spearman's correlation (The American Journal of Psychology 15, 1904) is the percentile bootstrap's
-    over the things.
+    The interval of Spearman's correlation (The American Journal of Psychology 15, 1904) is a percentile bootstrap over
+    the pairs.
 
     Args:
-        x: positive, at least `FEWEST` of them, not all equal.
-        y: positive, as many.
+        x: positive values, at least `FEWEST` of them, not all equal.
+        y: positive values, as many.
         level: coverage of both intervals.
 
     Raises:
-        ValueError: fewer, or of unequal numbers, or ``x`` does not vary.
+        ValueError: too few values, ``x`` and ``y`` of different lengths, or ``x`` does not vary.
     """
     count = len(x)
     if count < FEWEST or len(y) != count or len(set(x)) < 2:
@@ -86,7 +86,7 @@ def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the ranks; equal values share the mean of theirs."""
+    """Return the ranks; equal values share the mean of their ranks."""
     below = (values[:, None] > values).sum(axis=1)
     alike = (values[:, None] == values).sum(axis=1)
     return np.asarray(below + (alike + 1) / 2, dtype=float)

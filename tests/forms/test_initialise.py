@@ -1,4 +1,4 @@
-"""Weights from a seed, and inputs from a seed."""
+"""Weights and inputs that are made from a seed."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_same_seed_same_weights():
 
 
 def test_weights_do_not_depend_on_threads():
-    """One thread or two make the same weights, but for the last bits."""
+    """One thread and two make the same weights, except for the last bits."""
     torch.testing.assert_close(weights(build(threads=1)), weights(build(threads=2)), rtol=0, atol=3e-6)
 
 
@@ -48,7 +48,7 @@ def test_global_generator_is_not_touched():
 
 
 def test_batch_norm_statistics_are_not_trivial():
-    """Means are not 0, variances and factors not all alike, so that folding them wrongly shows."""
+    """Means are not 0, and variances and factors differ, so that folding them wrongly shows."""
     for norm in batch_norms(build()):
         assert norm.running_mean.abs().max() > 0
         assert norm.running_var.std() > 0
@@ -57,8 +57,8 @@ def test_batch_norm_statistics_are_not_trivial():
         assert norm.bias.abs().max() > 0
 
 
-def test_batch_norms_put_out_unit_size_and_branch_ends_less():
-    """A batch norm's output on the example has a size near 1, and its gain where a branch ends."""
+def test_batch_norms_outputs_have_unit_size_and_branch_ends_less():
+    """A batch norm's output on the example has a root mean square near 1, or near the branch gain at a branch's end."""
     built = PatternSource("residual_bottleneck", 4, 32, IMAGE).build()
     network, inputs = built.module, built.inputs.args
     for module in network.modules():
@@ -75,13 +75,13 @@ def test_batch_norms_put_out_unit_size_and_branch_ends_less():
 
 
 def test_hooks_are_gone_afterwards():
-    """The network keeps no trace of having been measured."""
+    """Initialising leaves no hooks on the network."""
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in build().modules())
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_mode_is_kept(training):
-    """A network in training mode comes back in training mode, with statistics that one pass did not move."""
+    """The network stays in its mode, and the pass does not update its statistics."""
     network = PatternNetwork("plain", 1, 8).train(training)
     initialise(network, (seeded_input(IMAGE, torch.float32, 0),), 0)
     assert network.training is training
@@ -89,7 +89,7 @@ def test_mode_is_kept(training):
 
 
 class Odd(nn.Module):
-    """Modules that initialise does not know, some called twice, some never, some without parameters."""
+    """Modules that `initialise` does not know; some are called twice, some never, some have no parameters."""
 
     def __init__(self):
         super().__init__()
@@ -106,7 +106,7 @@ class Odd(nn.Module):
 
 
 def test_other_modules_do_not_break_it():
-    """Embeddings and recurrent layers keep their weights, and the rest gets new ones."""
+    """Embeddings and recurrent layers keep their weights, and other layers get new ones."""
     torch.manual_seed(0)
     network = Odd()
     embedding = network.embed.weight.clone()
@@ -118,8 +118,8 @@ def test_other_modules_do_not_break_it():
     assert torch.isfinite(network.eval()(indices)["out"]).all()
 
 
-def test_nothing_to_measure_is_survived():
-    """A signal of zeros leaves finite weights."""
+def test_a_zero_signal_leaves_finite_weights():
+    """A layer's scale is limited where there is no signal to measure."""
     network = PatternNetwork("fire", 2, 16)
     initialise(network, (torch.zeros(IMAGE),), 0)
     assert torch.isfinite(weights(network)).all()
@@ -139,13 +139,13 @@ def test_inputs_have_the_shape_and_type_asked_for(shape, dtype):
 
 
 def test_seeds_give_clearly_different_images():
-    """Two images differ by as much as they are large, also in their means."""
+    """Two images differ by about their own size, also in their means."""
     one, two = (seeded_input((1, 3, 64, 64), torch.float32, seed) for seed in (0, 1))
     assert (one - two).square().mean().sqrt() > 0.5 * one.square().mean().sqrt()
     assert (one.mean((2, 3)) - two.mean((2, 3))).abs().max() > 0.3
 
 
 def test_images_are_smooth():
-    """Neighbours are alike: most of an image's variance is in large shapes."""
+    """Neighbouring pixels are similar: most of an image's variance is in large shapes."""
     image = seeded_input((1, 3, 64, 64), torch.float32, 0)
     assert image.diff(dim=3).var() < 0.5 * image.var((2, 3)).mean()

@@ -1,4 +1,4 @@
-"""Inputs as users write them, and as files complete them."""
+"""Inputs as users write them, and their completion by what files declare."""
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ from pytest_formfunc.forms.known_inputs import KnownInput, complete_call
     "text", ["1x3x8x8", "8x3x8x8", "ids=1x4:i64+mask=1x4:i64:ones", "1x4:bf16", "x=2:zeros", "1x2+3x4:u8", "x:0=1x4"]
 )
 def test_a_call_is_written_as_it_is_read(text):
-    """Names, types and fills survive."""
+    """Names, types and fills are kept."""
     (call,) = parse_calls(text)
     assert format_call(call) == text
 
 
-def test_commas_part_calls_and_repeats_are_dropped():
-    """Each call is a case of its own."""
+def test_commas_separate_calls_and_repeats_are_dropped():
+    """Each call becomes a case."""
     assert len(parse_calls("1x3x8x8, 8x3x8x8,1x3x8x8")) == 2
 
 
@@ -29,20 +29,20 @@ def test_commas_part_calls_and_repeats_are_dropped():
         ("", "input shape '' is malformed"),
         ("1x3:f31", "input '1x3:f31' is malformed: after the shape come a type"),
         ("1x3:i64:f32", "each once"),
-        ("a b=1x3", "'a b' is no name of an input"),
+        ("a b=1x3", "'a b' is not a name of an input"),
         ("a=1x3+a=1x3", "names an input twice"),
         ("a=1x3+1x3", "inputs without a name come before"),
     ],
 )
 def test_a_malformed_input_is_quoted(text, sentence):
-    """One sentence."""
+    """The message quotes the malformed part."""
     with pytest.raises(BadInput) as refusal:
         parse_calls(text)
     assert sentence in str(refusal.value)
 
 
 def test_types_and_fills_are_as_asked_for():
-    """Ones, zeros, a range along the last axis, and random values of the type's own kind."""
+    """Ones, zeros, a range along the last axis, and random values suited to the type are made."""
     (call,) = parse_calls("2x3:i64+2x3:f16:ones+2x3:u8:zeros+2x3:i32:range+2x3:bool+2x3:bf16+attention_mask=1x2:i64")
     inputs = make_inputs(call, 0)
     kinds = [tensor.dtype for tensor in inputs.tensors]
@@ -69,8 +69,8 @@ KNOWN = [
 @pytest.mark.parametrize(
     "given", ["1x8", "input_ids=1x8", "attention_mask=1x8", "input_ids=1x8+attention_mask=1x8:ones"]
 )
-def test_one_size_serves_every_axis_of_its_name(given):
-    """Only what the file leaves open must be given, and once."""
+def test_one_size_holds_for_every_axis_of_its_name(given):
+    """Only sizes that the file leaves open must be given, each once."""
     call = complete_call(KNOWN, parse_calls(given)[0], "net")
     assert call == (
         InputSpec((1, 8), "input_ids", "i64", "random"),
@@ -92,7 +92,7 @@ def test_one_size_serves_every_axis_of_its_name(given):
     ],
 )  # fmt: skip
 def test_sizes_that_are_missing_or_do_not_fit_are_one_sentence(given, sentence):
-    """It lists the inputs with their open axes."""
+    """The message for missing sizes lists the inputs with their open axes."""
     with pytest.raises(BadInput) as refusal:
         complete_call(KNOWN, parse_calls(given)[0], "net")
     assert sentence in str(refusal.value)

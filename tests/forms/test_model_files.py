@@ -6,12 +6,12 @@ from support.model_files import bert_folder, encoder_onnx, exported_program, one
 from support.project import git
 
 FORMS = "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n"
-FILE_NATIVES = ["openvino", "onnxruntime"]  # what stands for native beside a file
+FILE_NATIVES = ["openvino", "onnxruntime"]  # engines that can replace native for a file
 QUICK = ("--formfunc-budget", "200ms")
 
 
 def test_a_file_without_a_pytorch_form_asks_what_it_is_compared_with(bench):
-    """Before anything is measured; and its open sizes are asked for just as early."""
+    """The error comes before anything is measured, as does the one about open sizes."""
     encoder_onnx(bench.folder / "net.onnx")
     outcome = bench.pytest("--formfunc-model", "net.onnx", "--formfunc-input", "1x8")
     assert outcome.code == 4
@@ -27,7 +27,7 @@ def test_a_file_without_a_pytorch_form_asks_what_it_is_compared_with(bench):
 
 
 def test_several_inputs_are_cases_of_their_own(bench):
-    """A shape other than the default one is in the id, for patterns as ever."""
+    """A case's id includes its shape if that is not the default one."""
     outcome = bench.pytest("--collect-only", "-q", "--formfunc-patterns", "plain", "--formfunc-depths", "2",
                            "--formfunc-input", "1x3x224x224,8x3x32x32")  # fmt: skip
     assert outcome.code == 0, outcome.text
@@ -58,7 +58,7 @@ def test_it(formfunc, what):
 
 @pytest.mark.parametrize("native", FILE_NATIVES)
 def test_a_faulty_file_fails_its_own_test_with_one_sentence(project, native):
-    """Custom and unknown operators name engine and operator; each of the others says what is wrong with which file."""
+    """Errors about operators name engine and operator; the others say what is wrong with which file."""
     one_node_onnx(project.folder / "custom.onnx", "MyOp", domain="my.domain")
     one_node_onnx(project.folder / "unknown.onnx", "Nonesuch")
     project.write("garbage.onnx", "hello there")
@@ -76,7 +76,7 @@ def test_a_faulty_file_fails_its_own_test_with_one_sentence(project, native):
     for what, sentence in {
         "custom": "cannot read custom.onnx: it has no operator my.domain.MyOp",
         "unknown": "cannot read unknown.onnx: it has no operator Nonesuch",
-        "garbage": "is no ONNX model, whatever its ending says",
+        "garbage": "is not an ONNX model, despite its ending",
         "suffix": "notes.txt is no model file: formfunc takes .onnx, .xml and .pt2",
         "absent": "there is no file",
         "open": "fine.onnx has inputs whose shape is open",
@@ -87,7 +87,7 @@ def test_a_faulty_file_fails_its_own_test_with_one_sentence(project, native):
 
 
 def test_an_exported_program_and_a_file_beside_it_in_a_users_own_test(project):
-    """Inputs may be left out, and a .onnx without --formfunc-native fails with the sentence."""
+    """A program's inputs may be left out, and a .onnx without --formfunc-native fails with one sentence."""
     torch.export.save(exported_program(), project.folder / "net.pt2")
     encoder_onnx(project.folder / "net.onnx")
     project.write(
@@ -105,7 +105,7 @@ def test_an_exported_program_and_a_file_beside_it_in_a_users_own_test(project):
 
 
 def test_a_model_larger_than_memory_is_refused_with_both_figures(bench):
-    """A file by its size, a factory by what its weights would need; the others go on."""
+    """The size of a factory's weights is found without making them, and the other models are measured."""
     bench.write(
         "nets.py",
         "from torch import nn\n\ndef build(size=2000):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, size))\n",
@@ -125,7 +125,7 @@ def test_a_model_larger_than_memory_is_refused_with_both_figures(bench):
 
 
 def test_files_are_compared_with_the_other_revisions(repository):
-    """By option and by a test's own path: a file that did not change is unchanged, and a new one is new."""
+    """A file that did not change is unchanged and a new one is new, given by option or in a test."""
     torch.export.save(exported_program(), repository.folder / "net.pt2")
     repository.write("test_forms.py", FORMS)
     repository.write("test_net.py", "def test_net(formfunc):\n    formfunc('net.pt2')\n")
@@ -148,21 +148,21 @@ def test_files_are_compared_with_the_other_revisions(repository):
 
 
 def test_models_without_code_are_compared_with_the_other_revisions(repository):
-    """ONNX, IR and a folder of transformers: what did not change is unchanged, what was no model then cannot be compared."""
+    """ONNX, IR and transformers: what did not change is unchanged; a file that was no model then is not comparable."""
     import openvino
 
     encoder_onnx(repository.folder / "net.onnx", external=True)
     openvino.save_model(openvino.Core().read_model(repository.folder / "net.onnx"), repository.folder / "net.xml")
     bert_folder(repository.folder / "tiny")
-    repository.write("mended.onnx", "hello there")
+    repository.write("fixed.onnx", "hello there")
     repository.write("test_forms.py", FORMS)
     git(repository.folder, "add", "-A")
     git(repository.folder, "commit", "-qm", "two")
-    for name in ("mended.onnx", "other.onnx"):
+    for name in ("fixed.onnx", "other.onnx"):
         encoder_onnx(repository.folder / name)
     outcome = repository.pytest(
         "test_forms.py", "--formfunc-against", "HEAD", "--formfunc-gate", "graph", "--formfunc-native", "openvino",
-        "--formfunc-model", "net.onnx,net.xml,hf:tiny,mended.onnx,other.onnx",
+        "--formfunc-model", "net.onnx,net.xml,hf:tiny,fixed.onnx,other.onnx",
         "--formfunc-input", "input_ids=1x8:i64+attention_mask=1x8:i64", "--formfunc-threads", "1",
         f"--formfunc-cache-dir={repository.cache}", "--benchmark-json", "out.json",
     )  # fmt: skip
@@ -173,7 +173,7 @@ def test_models_without_code_are_compared_with_the_other_revisions(repository):
         if name == "openvino"
     }
     assert {case: verdict["status"] for case, verdict in verdicts.items()} == {
-        "net.onnx": "unchanged", "net.xml": "unchanged", "hf:tiny": "unchanged", "mended.onnx": "not comparable",
+        "net.onnx": "unchanged", "net.xml": "unchanged", "hf:tiny": "unchanged", "fixed.onnx": "not comparable",
         "other.onnx": "new",
     }  # fmt: skip
-    assert "is no ONNX model, whatever its ending says (at HEAD" in verdicts["mended.onnx"]["reason"]
+    assert "is not an ONNX model, despite its ending (at HEAD" in verdicts["fixed.onnx"]["reason"]

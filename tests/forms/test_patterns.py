@@ -1,4 +1,4 @@
-"""Every registered pattern: what it costs by formula, what it puts out, and what it refuses."""
+"""Every registered pattern: its cost by formula, its output, and what it refuses."""
 
 import pickle
 import subprocess
@@ -44,7 +44,7 @@ def rms(values):
     [(1, 1, (1, 3, 16, 16), 10), (2, 2, (2, 1, 40, 56), 7), (3, 3, (3, 4, 21, 18), 5)],
 )
 def test_formulas_equal_what_is_counted(name, depth, multiples, input_shape, classes):
-    """Parameters and MACs by formula are those of the built network, at any depth, width and input."""
+    """Parameters and MACs by formula are those counted on the network, at several depths, widths and inputs."""
     width = multiples * pattern_entry(name).width_multiple
     network = PatternNetwork(name, depth, width, in_channels=input_shape[1], classes=classes).eval()
     cost = count_cost(network, (torch.zeros(input_shape),))
@@ -54,7 +54,7 @@ def test_formulas_equal_what_is_counted(name, depth, multiples, input_shape, cla
 
 @pytest.mark.parametrize("name", NAMES)
 def test_formulas_hold_where_channels_differ_from_width(name):
-    """A block that can change the number of channels counts that too; any other says that it cannot."""
+    """Formulas are right for blocks that can change the number of channels; the others refuse to."""
     width = 2 * pattern_entry(name).width_multiple
     channels = 3 * width
     make = block_class(name)
@@ -69,8 +69,8 @@ def test_formulas_hold_where_channels_differ_from_width(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_blocks_keep_the_resolution_and_tell_their_channels(name):
-    """A block hands on as many positions as it got, and as many channels as it says."""
+def test_blocks_keep_the_resolution_and_state_their_channels(name):
+    """A block's output has the input's resolution and as many channels as the block states."""
     width = 2 * pattern_entry(name).width_multiple
     block = block_class(name)(width, width).eval()
     with torch.no_grad():
@@ -82,7 +82,7 @@ def test_blocks_keep_the_resolution_and_tell_their_channels(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("depth", [2, 64])
 def test_output_has_spread_and_depends_on_the_input(name, depth):
-    """At any depth logits spread by 0.1 to 10, and another input moves them by a hundredth at least."""
+    """At any depth logits have a standard deviation of 0.1 to 10, and another input changes them by at least 1%."""
     source = PatternSource(name, depth, 64, IMAGE)
     built = source.build()
     network, (first,) = built.module, built.inputs.args
@@ -97,7 +97,7 @@ def test_output_has_spread_and_depends_on_the_input(name, depth):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rounding_is_not_amplified(name):
-    """At depth 64 the float32 output agrees with float64 to 80 dB and more."""
+    """At depth 64 the float32 output agrees with float64 to at least 80 dB."""
     built = PatternSource(name, 64, 64, (1, 3, 32, 32)).build()
     network, (image,) = built.module, built.inputs.args
     with torch.inference_mode():
@@ -108,7 +108,7 @@ def test_rounding_is_not_amplified(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_batch_resolution_and_number_of_channels(name):
-    """One network takes two images of one channel that are not square."""
+    """A network takes two single-channel images that are not square."""
     built = PatternSource(name, 2, 32, (2, 1, 40, 56)).build()
     network, inputs = built.module, built.inputs.args
     with torch.inference_mode():
@@ -117,7 +117,7 @@ def test_any_batch_resolution_and_number_of_channels(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_export(name):
-    """torch.export takes every pattern, so that engines can be given its graph."""
+    """torch.export can export every pattern, which engines need."""
     built = PatternSource(name, 1, 32, (1, 3, 16, 16)).build()
     network, inputs = built.module, built.inputs.args
     exported = torch.export.export(network, inputs).module()
@@ -127,7 +127,7 @@ def test_networks_export(name):
 
 @pytest.mark.parametrize("entry", PATTERNS, ids=lambda entry: entry.name)
 def test_widths_that_a_pattern_cannot_take_are_refused(entry):
-    """The refusal is one sentence that names the widths that would do."""
+    """The message is one sentence that names the valid widths."""
     wrong = 0 if entry.width_multiple == 1 else entry.width_multiple + 1
     with pytest.raises(BadInput) as refusal:
         PatternNetwork(entry.name, 1, wrong)
@@ -143,33 +143,33 @@ def test_width_refusal_of_attention():
 
 @pytest.mark.parametrize("width", [0, -32])
 def test_widths_below_one_are_refused(width):
-    """Nought and negative numbers are multiples, but no widths."""
+    """Zero and negative numbers are multiples, but not valid widths."""
     with pytest.raises(BadInput, match=f"not {width}$"):
         check_width("attention", width)
 
 
 def test_depth_below_one_is_refused():
-    """A network has a body."""
+    """A network has at least one block."""
     with pytest.raises(BadInput, match=r"^a network has at least one block, so its depth cannot be 0$"):
         PatternNetwork("plain", 0, 8)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 3, 64), (1, 3, 64, 3)])
 def test_images_smaller_than_a_patch_are_refused(shape):
-    """The sentence says how large an image must be."""
+    """The message says how large an image must be."""
     with pytest.raises(BadInput, match="images must be at least 4x4"):
         PatternSource("plain", 1, 8, shape).build()
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 3, 64), (0, 3, 64, 64)])
-def test_inputs_that_are_no_images_are_refused(shape):
-    """The sentence says what a pattern takes."""
+def test_inputs_that_are_not_images_are_refused(shape):
+    """The message says what a pattern takes."""
     with pytest.raises(BadInput, match="takes images as batch x channels x height x width"):
         PatternSource("plain", 1, 8, shape).build()
 
 
 def test_unknown_pattern_is_refused():
-    """The sentence lists those that there are."""
+    """The message lists the known patterns."""
     with pytest.raises(BadInput, match=r"^no pattern is called 'plane'; there are plain, pointwise, "):
         PatternNetwork("plane", 1, 8)
 
@@ -197,13 +197,13 @@ def test_order_of_names_is_fixed():
 
 
 def test_duplicate_names_are_refused():
-    """Two entries of one name are a mistake, which shows as soon as the registry is loaded."""
+    """Two entries with one name are an error as soon as the registry is loaded."""
     with pytest.raises(ValueError, match="'plain' is registered twice: plain:Plain and other:Plain"):
         index_by_name([*PATTERNS, PatternEntry("plain", "other:Plain", 1)], "pattern")
 
 
 def test_registry_and_sources_load_no_torch():
-    """Reading names, checking widths and making sources leaves torch alone."""
+    """Reading names, checking widths and making sources does not import torch."""
     code = (
         "import sys\n"
         "from pytest_formfunc.forms import patterns, sources\n"
@@ -230,7 +230,7 @@ def test_registry_and_sources_load_no_torch():
     ],
 )
 def test_strides_halve_the_resolution_and_may_change_channels(name, keywords):
-    """Blocks that open a stage of a whole architecture turn 16 channels into 32 at half the resolution."""
+    """Blocks that begin a stage of an architecture can turn 16 channels into 32 at half the resolution."""
     block = block_class(name)(16, 32, **keywords).eval()
     with torch.no_grad():
         assert block(torch.randn(1, 16, 8, 8)).shape == (1, 32, 4, 4)
@@ -245,7 +245,7 @@ def test_shuffle_interleaves_the_halves():
 
 
 def test_sources_of_patterns_are_small_and_can_be_pickled():
-    """A source travels to worker processes as a few hundred bytes."""
+    """A source is sent to worker processes as a few hundred bytes."""
     source = PatternSource("dense", 4, 64, IMAGE)
     assert pickle.loads(pickle.dumps(source)) == source
     assert len(pickle.dumps(source)) < 500

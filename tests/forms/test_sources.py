@@ -1,4 +1,4 @@
-"""What users bring: modules in files, factories by name."""
+"""Sources of networks: patterns, modules in files, factories by name."""
 
 import pickle
 import sys
@@ -54,7 +54,7 @@ def all_sources(factories, saved):
 
 
 def test_sources_build_in_evaluation_mode(factories, saved):
-    """Whatever the source, the network is in evaluation mode and takes the inputs it comes with."""
+    """Every source's network is in evaluation mode and takes the source's inputs."""
     for source in all_sources(factories, saved):
         built = source.build()
         network, inputs = built.module, built.inputs.args
@@ -65,7 +65,7 @@ def test_sources_build_in_evaluation_mode(factories, saved):
 
 
 def test_sources_restore_saved_weights(factories, saved, tmp_path):
-    """A network restored from its state gives what the first one gave."""
+    """A network restored from its state gives the same outputs as the first one."""
     for source in all_sources(factories, saved):
         built = source.build()
         network, inputs = built.module, built.inputs.args
@@ -77,7 +77,7 @@ def test_sources_restore_saved_weights(factories, saved, tmp_path):
 
 
 def test_only_patterns_know_their_content_beforehand(factories, saved):
-    """A pattern's content changes with any field; users' networks must be built to be known."""
+    """A pattern's content changes with its fields; that of users' networks is known only once they are built."""
     pattern, factory, module = all_sources(factories, saved)
     assert pattern.content() == PatternSource("plain", 1, 8, (1, 3, 8, 8)).content()
     assert pattern.content() != PatternSource("plain", 1, 8, (1, 3, 8, 8), seed=1).content()
@@ -86,7 +86,7 @@ def test_only_patterns_know_their_content_beforehand(factories, saved):
 
 
 def test_module_inputs_of_seed_0_are_the_example(saved):
-    """Seed 0 stands for what the user gave."""
+    """Seed 0 gives the user's own inputs."""
     example = torch.randn(2, 3)
     (given,) = saved(nn.Linear(3, 1), example).inputs(0).args
     assert torch.equal(given, example)
@@ -94,7 +94,7 @@ def test_module_inputs_of_seed_0_are_the_example(saved):
 
 @pytest.mark.parametrize("shape", [(2, 3, 16, 16), (50, 40)])
 def test_other_module_inputs_look_like_the_example(saved, shape):
-    """Floats keep shape, type, mean and spread, and differ from seed to seed."""
+    """Floats keep shape, type, mean and standard deviation, and differ from seed to seed."""
     example = 100 + 5 * torch.randn(shape)
     source = saved(nn.Identity(), example)
     one, two = source.inputs(1).args[0], source.inputs(2).args[0]
@@ -106,7 +106,7 @@ def test_other_module_inputs_look_like_the_example(saved, shape):
 
 
 def test_other_integer_inputs_are_the_example_in_another_order(saved):
-    """An index never leaves the range of those that the user gave."""
+    """An index never leaves the range of the user's indices."""
     example = torch.arange(40, dtype=torch.int32).reshape(4, 10)
     (other,) = saved(nn.Identity(), example).inputs(1).args
     assert other.shape == example.shape
@@ -115,8 +115,8 @@ def test_other_integer_inputs_are_the_example_in_another_order(saved):
     assert sorted(other.flatten().tolist()) == list(range(40))
 
 
-def test_inputs_that_are_no_tensors_or_tiny_pass(saved):
-    """None, numbers, empty tensors and single values make no trouble."""
+def test_inputs_that_are_not_tensors_or_tiny_are_taken(saved):
+    """None, numbers, empty tensors and single values are accepted."""
     source = saved(nn.Identity(), None, 3, torch.empty(0), torch.tensor(2.0))
     nothing, three, empty, single = source.inputs(1).args
     assert nothing is None
@@ -136,7 +136,7 @@ def test_inputs_that_are_no_tensors_or_tiny_pass(saved):
     ids=["no pickle", "no module", "no tuple", "no file"],
 )
 def test_files_that_hold_something_else_are_refused(tmp_path, module, inputs, sentence):
-    """The sentence says what is wrong with which file."""
+    """The message says what is wrong with which file."""
     (tmp_path / "module.pkl").write_bytes(module)
     if inputs is not None:
         (tmp_path / "inputs.pkl").write_bytes(inputs)
@@ -145,7 +145,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path, module, inputs, se
 
 
 def test_factory_is_seeded_and_leaves_the_global_generator_alone(factories):
-    """The same seed gives the same weights, and the caller's random numbers go on as they would have."""
+    """The same seed gives the same weights, and the caller's random numbers are not affected."""
     before = torch.get_rng_state()
     built = [FactorySource(f"{factories}:make", image((1, 3, 8, 8)), seed).build().module for seed in (0, 0, 1)]
     assert torch.equal(torch.get_rng_state(), before)
@@ -174,8 +174,8 @@ def test_factory_is_seeded_and_leaves_the_global_generator_alone(factories):
         ("formfunc_factories:number", "formfunc_factories:number must return a torch.nn.Module, not int"),
     ],
 )
-def test_factories_that_cannot_be_are_refused(factories, target, sentence):
-    """Each mistake has its own sentence."""
+def test_invalid_factories_are_refused(factories, target, sentence):
+    """Each mistake has its own message."""
     with pytest.raises(BadInput) as refusal:
         FactorySource(target, image((1, 3, 8, 8))).build()
     assert str(refusal.value) == sentence

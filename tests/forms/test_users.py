@@ -1,4 +1,4 @@
-"""Models by what is typed: files, libraries, folders, factories with arguments; and what none of them takes."""
+"""Models by the name that the user types: files, libraries, folders, factories with arguments; and invalid names."""
 
 import os
 import pickle
@@ -28,7 +28,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_each_name_has_its_source(here):
-    """By ending or by what stands before the colon."""
+    """The ending, or the part before the colon, decides."""
     encoder_onnx(here / "net.onnx")
     torch.export.save(exported_program(), here / "net.pt2")
     bert_folder(here / "tiny")
@@ -41,8 +41,8 @@ def test_each_name_has_its_source(here):
     assert format_call(sources[1].call) == "input_ids=1x8:i64:random+attention_mask=1x8:i64:ones"
 
 
-def test_commas_within_brackets_do_not_part_models():
-    """Nor those within quotes there."""
+def test_commas_within_brackets_do_not_separate_models():
+    """Commas in quoted strings within brackets do not either."""
     assert split_models("a:b(x=(1, 2), y=','), c:d") == ["a:b(x=(1, 2), y=',')", "c:d"]
 
 
@@ -61,15 +61,15 @@ def test_commas_within_brackets_do_not_part_models():
         ("nets:a.b", "a factory is given as package.module:function, not 'nets:a.b'"),
     ],
 )
-def test_a_name_that_cannot_be_is_one_sentence(here, text, sentence):
-    """It says what to write instead; nothing is evaluated and nothing is unpickled."""
+def test_an_invalid_name_is_one_sentence(here, text, sentence):
+    """The message says what to write instead; nothing is evaluated and nothing is unpickled."""
     with pytest.raises(BadInput) as refusal:
         parse_model(text)
     assert sentence in str(refusal.value)
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    """Before anything is imported."""
+    """The error comes before anything is imported."""
     from importlib import metadata
 
     def version(name):
@@ -91,14 +91,14 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     ],
 )
 def test_an_unknown_network_has_near_matches(zoo, name, sentence):
-    """As the library spells them."""
+    """The message suggests names as the library spells them."""
     with pytest.raises(BadInput) as refusal:
         ZooSource(zoo, name, IMAGE).build()
     assert sentence in str(refusal.value)
 
 
-def test_weights_are_weighed_without_making_them():
-    """On torch's meta device; the figure is the network's own."""
+def test_the_size_of_weights_is_found_without_making_them():
+    """The module is made on torch's meta device, and the size is right."""
     source = ZooSource("torchvision", "squeezenet1_1", IMAGE)
     assert source.weigh() == 4 * 1_235_496
     assert ZOOS["torchvision"].distributions == ("torchvision",)
@@ -116,7 +116,7 @@ CONSTANT = 3
 
 
 def test_factories_take_keyword_arguments_and_say_what_is_wrong(here, monkeypatch):
-    """Literals are handed on; each mistake has its own sentence."""
+    """Literals are passed on; each mistake has its own message."""
     (here / "formfunc_made.py").write_text(FACTORIES)
     monkeypatch.syspath_prepend(here)
     try:
@@ -126,7 +126,7 @@ def test_factories_take_keyword_arguments_and_say_what_is_wrong(here, monkeypatc
         for name, sentence in {
             "two": "formfunc_made:two must return one torch.nn.Module, not 2 things",
             "needs": "formfunc_made:needs raised TypeError: needs() missing 1 required positional argument: 'size'",
-            "CONSTANT": "formfunc_made:CONSTANT is no function but int",
+            "CONSTANT": "formfunc_made:CONSTANT is not a function but int",
         }.items():
             with pytest.raises(BadInput) as refusal:
                 FactorySource(f"formfunc_made:{name}", IMAGE).build()
@@ -136,7 +136,7 @@ def test_factories_take_keyword_arguments_and_say_what_is_wrong(here, monkeypatc
 
 
 def test_the_content_of_a_file_is_its_bytes_and_those_of_its_weights(here):
-    """A change of the external data alone is a change of the model."""
+    """A change of the external data alone changes the model."""
     path = encoder_onnx(here / "net.onnx", external=True)
     call = parse_calls("1x8")[0]
     before = file_source(path, call, 0).content()
@@ -153,11 +153,11 @@ def test_the_content_of_a_file_is_its_bytes_and_those_of_its_weights(here):
 
 @pytest.mark.parametrize("content", [b"", b"hello there, this is no model", b"\x08\x07", bytes(100), os.urandom(999)])
 def test_a_file_that_is_not_what_its_ending_says(here, content):
-    """ONNX, IR and program each say so."""
+    """For ONNX, IR and program the message says so."""
     for name, sentence in {
-        "a.onnx": "is no ONNX model",
-        "a.xml": "is no OpenVINO model",
-        "a.pt2": "is no exported",
+        "a.onnx": "is not an ONNX model",
+        "a.xml": "is not an OpenVINO model",
+        "a.pt2": "is not an exported",
     }.items():
         (here / name).write_bytes(content)
         with pytest.raises(BadInput) as refusal:
@@ -166,7 +166,7 @@ def test_a_file_that_is_not_what_its_ending_says(here, content):
 
 
 def test_an_ir_without_its_weights_and_a_set_of_operators_that_is_too_new(here):
-    """Both are said before an engine reads them."""
+    """Both errors come before an engine reads the file."""
     (here / "a.xml").write_text("<net><layers/></net>")
     with pytest.raises(BadInput, match=r"keeps its weights in a\.bin, which is not in its folder"):
         file_source(here / "a.xml", (), 0)
@@ -176,7 +176,7 @@ def test_an_ir_without_its_weights_and_a_set_of_operators_that_is_too_new(here):
 
 
 def test_a_program_that_holds_pickles_is_not_read(here):
-    """torch.export.load would unpickle them; earlier formats are pickles throughout."""
+    """torch.export.load would unpickle them; earlier formats consist of pickles."""
 
     class Wide(torch.nn.Module):
         def forward(self, x):
@@ -195,12 +195,12 @@ def test_a_program_that_holds_pickles_is_not_read(here):
     with pytest.raises(BadInput, match="holds pickled objects, and reading those runs code"):
         check_program(here / "bad.pt2")
     torch.save({"a": 1}, here / "state.pt2")
-    with pytest.raises(BadInput, match="is no exported program"):
+    with pytest.raises(BadInput, match="is not an exported program"):
         check_program(here / "state.pt2")
 
 
 def test_a_program_has_the_inputs_that_it_was_exported_with(here):
-    """Sizes may be given instead; what it was not exported for it refuses itself."""
+    """Other sizes may be given instead, but not inputs that the program lacks."""
     torch.export.save(exported_program(), here / "net.pt2")
     source = ProgramSource(str(here / "net.pt2"))
     assert source.inputs(0).args[0].shape == (2, 3, 32, 32)
@@ -216,7 +216,7 @@ def test_a_program_has_the_inputs_that_it_was_exported_with(here):
 
 
 def test_a_folder_says_what_it_lacks(here):
-    """A config, a kind, sizes, weights."""
+    """A missing config, kind of model, size or file of weights each has its own message."""
     (here / "empty").mkdir()
     with pytest.raises(BadInput, match=r"has no config\.json: give a folder that save_pretrained wrote"):
         transformers_source(here / "empty", (), 0, False)

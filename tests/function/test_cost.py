@@ -1,4 +1,4 @@
-"""Costs against networks that can be counted by hand."""
+"""Costs of networks that can be counted by hand."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from pytest_formfunc.function.cost import Cost, count_cost
 
 
 def test_small_network_by_hand():
-    """A 3x3 convolution of 8x8 positions, its norm, and a classifier cost what paper and pencil say."""
+    """A 3x3 convolution on 8x8 positions, its norm, and a classifier cost what a calculation by hand gives."""
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(256, 10)
     ).eval()
@@ -25,19 +25,19 @@ def test_small_network_by_hand():
 
 
 class TwoHeads(nn.Module):
-    """A leaf whose output is no tensor."""
+    """A leaf whose output is not a tensor."""
 
     def forward(self, x):
         return {"pair": (x, [x.half()]), "nothing": None, "number": 3}
 
 
-def test_outputs_that_are_no_tensors():
-    """Tensors are found within dicts, lists and tuples; anything else has no bytes."""
+def test_outputs_that_are_not_tensors():
+    """Tensors are found within dicts, lists and tuples; other values count no bytes."""
     assert count_cost(TwoHeads(), (torch.zeros(5),)) == Cost(0, 0, 0, 5 * 4 + 5 * 2)
 
 
-def test_types_of_weights_count():
-    """Half the bits are half the bytes."""
+def test_bytes_depend_on_the_type_of_weights():
+    """Weights of half the bits have half the bytes."""
     assert count_cost(nn.Linear(4, 4).bfloat16(), (torch.zeros(1, 4, dtype=torch.bfloat16),)).weight_bytes == 40
 
 
@@ -59,20 +59,20 @@ def test_shared_layers_count_once_but_work_twice():
 
 
 class Attend(nn.Module):
-    """Attention, where keys and values are 7 and queries 5, with values of another size."""
+    """Scaled dot-product attention."""
 
     def forward(self, query, key, value):
         return F.scaled_dot_product_attention(query, key, value)
 
 
 def test_attention_is_counted():
-    """Both products of attention are in the MACs, which torch leaves out on CPUs."""
+    """MACs include both products of attention, which torch does not count on CPUs."""
     inputs = (torch.zeros(2, 3, 5, 8), torch.zeros(2, 3, 7, 8), torch.zeros(2, 3, 7, 8))
     assert count_cost(Attend(), inputs).macs == 2 * 3 * 5 * 7 * (8 + 8)
 
 
 def test_encoder_layers_are_counted_in_full():
-    """PyTorch's fused encoder layer costs its matrices and its attention, and is fused again afterwards."""
+    """The MACs of PyTorch's fused encoder layer include its attention, and fusion is switched on again afterwards."""
     layer = nn.TransformerEncoderLayer(64, 2, dim_feedforward=128, batch_first=True).eval()
     cost = count_cost(layer, (torch.zeros(1, 16, 64),))
     assert cost.macs == 16 * (4 * 64 * 64 + 2 * 64 * 128) + 2 * 16 * 16 * 64
@@ -80,7 +80,7 @@ def test_encoder_layers_are_counted_in_full():
 
 
 def test_counting_leaves_no_hooks():
-    """The network is as it was."""
+    """Counting leaves no hooks on the network."""
     network = nn.Sequential(nn.Linear(2, 2))
     count_cost(network, (torch.zeros(1, 2),))
     assert not network[0]._forward_hooks

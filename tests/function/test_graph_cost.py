@@ -1,4 +1,4 @@
-"""What a file costs is what the network costs that it was made from."""
+"""A file costs the same as the network that it was made from."""
 
 import openvino
 import pytest
@@ -15,7 +15,7 @@ from pytest_formfunc.function.graph_cost import count_graph_cost, describe_graph
 
 @pytest.mark.parametrize("pattern", ["depthwise_separable", "attention"])
 def test_a_patterns_graph_costs_what_the_pattern_costs(pattern):
-    """Convolutions, groups and matrix products: the same multiply-accumulates, by two ways of counting."""
+    """Counting on the graph and on the module gives the same multiply-accumulates."""
     network = PatternSource(pattern, 1, 32, (2, 3, 32, 32)).build()
     wanted = count_cost(network.module, network.inputs.args)
     model = openvino.convert_model(network.program)
@@ -25,7 +25,7 @@ def test_a_patterns_graph_costs_what_the_pattern_costs(pattern):
 
 
 def test_a_pattern_exported_to_onnx_has_its_parameters(tmp_path):
-    """Weights of convolutions survive the way through ONNX; batch norm is folded into them, so there are fewer."""
+    """Convolutions keep their weights in ONNX; batch norms are folded into them, so there are fewer parameters."""
     network = PatternSource("plain", 2, 16, (1, 3, 32, 32)).build()
     wanted = count_cost(network.module, network.inputs.args)
     torch.onnx.export(network.module, network.inputs.args, tmp_path / "net.onnx", verbose=False, dynamo=True)
@@ -37,7 +37,7 @@ def test_a_pattern_exported_to_onnx_has_its_parameters(tmp_path):
 
 
 def test_transposed_convolutions_and_attention_have_closed_forms():
-    """Each input element of a transposed convolution meets the whole kernel; attention is two products."""
+    """A transposed convolution multiplies each input element with the whole kernel; attention is two products."""
     x = ops.parameter([1, 4, 5, 5], name="x")
     up = ops.convolution_backprop_data(x, torch.ones(4, 6, 2, 2).numpy(), strides=[2, 2])
     query = ops.parameter([1, 2, 7, 8], name="q")
@@ -46,8 +46,8 @@ def test_transposed_convolutions_and_attention_have_closed_forms():
     assert count_graph_cost(model).macs == 4 * 25 * 6 * 4 + 2 * (7 * 7 * 8) * 2
 
 
-def test_a_description_hangs_on_shapes_and_not_on_names(tmp_path):
-    """Equal files are equal programs; another batch is another one."""
+def test_a_description_depends_on_shapes_and_not_on_names(tmp_path):
+    """Equal files are equal programs; with another batch a file is another program."""
     path = encoder_onnx(tmp_path / "a.onnx")
     ids = torch.zeros(1, 4, dtype=torch.int64)
 

@@ -1,4 +1,4 @@
-"""Patterns, architectures and backends that a conftest.py or an installed package adds: as a user has them."""
+"""Patterns, architectures and backends that a conftest.py or an installed package adds, in a user's project."""
 
 import os
 import subprocess
@@ -13,13 +13,13 @@ CASE = "shifted-d1-w8-1x3x32x32"
 
 @pytest.fixture
 def extended(bench):
-    """A project that adds one of each and measures the matrix."""
+    """Return a project that adds one of each and measures the matrix."""
     write_extensions(bench)
     return bench
 
 
-def test_what_a_conftest_adds_is_measured_as_what_is_bundled(extended):
-    """Options, rows, parity, cost, records, versions; in worker processes that import the user's modules."""
+def test_what_a_conftest_adds_is_measured_like_bundled_forms(extended):
+    """It has options, rows, parity, cost, and records, from worker processes that import the user's modules."""
     outcome = extended.measure(
         "--formfunc-patterns", "shifted,pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8",
         "--formfunc-architectures", "tiny", "--formfunc-backends", "last", "--benchmark-json", "out.json",
@@ -41,7 +41,7 @@ def test_what_a_conftest_adds_is_measured_as_what_is_bundled(extended):
 
 
 def test_the_list_and_near_matches_know_what_was_added(extended):
-    """--formfunc-list names it and where it comes from; a typing error finds it."""
+    """--formfunc-list names it and its origin, and a typing error gets it as a suggestion."""
     listed = extended.pytest("--formfunc-list")
     assert listed.code == 0, listed.text
     assert "\n  shifted                          widths: multiples of 4" in listed.text
@@ -68,9 +68,9 @@ def test_the_list_and_near_matches_know_what_was_added(extended):
         ),
         (
             ('"tiny"', '"tiny net"'),
-            "architecture 'tiny net' of hook pytest_formfunc_architectures of conftest.py cannot be named so",
+            "architecture 'tiny net' of hook pytest_formfunc_architectures of conftest.py has an invalid name",
         ),
-        (('("torch", "numpy")', '"torch"'), "its distributions is 'torch' and must be a tuple of texts"),
+        (('("torch", "numpy")', '"torch"'), "its distributions is 'torch' and must be a tuple of strings"),
         (("return [Backend", "return [1 / 0, Backend"), "pytest_formfunc_backends of conftest.py raises ZeroDivision"),
         (
             ('"myforms:Last"', '"nowhere:Last"'),
@@ -79,8 +79,8 @@ def test_the_list_and_near_matches_know_what_was_added(extended):
     ],
     ids=["twice", "no_entry", "name", "field", "raises", "no_module"],
 )
-def test_an_entry_that_cannot_be_is_one_sentence(extended, change, sentence):
-    """Exit code 4, before anything is measured, and who gave it."""
+def test_an_invalid_entry_is_one_sentence(extended, change, sentence):
+    """The message names who gave it, before anything is measured, with exit code 4."""
     assert change[0] in CONFTEST
     extended.write("conftest.py", CONFTEST.replace(*change))
     outcome = extended.pytest("--formfunc-backends", "last")
@@ -91,7 +91,7 @@ def test_an_entry_that_cannot_be_is_one_sentence(extended, change, sentence):
 
 
 def test_a_form_that_cannot_be_built_fails_its_own_test(extended):
-    """What is wrong with it is said there; the others are measured."""
+    """The message says what is wrong with it; the others are measured."""
     broken = CONFTEST.replace("myforms:Tiny", "myforms:Tinny").replace("myforms:Shifted", "myforms:Last")
     extended.write("conftest.py", broken)
     outcome = extended.measure(
@@ -106,7 +106,7 @@ def test_a_form_that_cannot_be_built_fails_its_own_test(extended):
 
 
 def test_a_hook_that_comes_after_the_options_is_refused(project):
-    """A sub-folder's conftest.py is loaded in collection, too late for what the command line names."""
+    """A sub-folder's conftest.py is loaded during collection, too late for names on the command line."""
     write_extensions(project)
     (project.folder / "conftest.py").rename(project.write("bench/test_forms.py", MATRIX).parent / "conftest.py")
     late = project.pytest("--formfunc-patterns", "plain")
@@ -118,7 +118,7 @@ def test_a_hook_that_comes_after_the_options_is_refused(project):
 
 
 def test_hooks_are_not_asked_where_nothing_is_measured(project):
-    """Other tests run as ever, whatever the hooks do."""
+    """Other tests run, whatever the hooks do."""
     project.write("conftest.py", "def pytest_formfunc_patterns(config):\n    raise SystemExit('asked')\n")
     project.write("test_other.py", "def test_one():\n    pass\n")
     outcome = project.pytest()
@@ -126,7 +126,7 @@ def test_hooks_are_not_asked_where_nothing_is_measured(project):
 
 
 def test_a_session_leaves_no_names_behind(extended):
-    """Several sessions may follow each other in one process: what one adds is gone after it."""
+    """Several sessions may follow each other in one process; names that one adds are removed after it."""
     code = (
         "import pytest\n"
         "code = pytest.main(['--collect-only', '-q', '--formfunc-patterns', 'shifted'])\n"
@@ -139,7 +139,7 @@ def test_a_session_leaves_no_names_behind(extended):
 
 
 def test_an_entry_point_that_does_not_load_is_named_with_its_distribution(bench):
-    """The package is installed and broken: the sentence says which."""
+    """The message names the entry point and the broken package."""
     bench.write("site/broken-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     bench.write("site/broken-1.0.dist-info/entry_points.txt", "[pytest_formfunc.patterns]\nmine = brokenly:PATTERNS\n")
     bench.write("site/brokenly.py", "raise RuntimeError('half installed')\n")
@@ -153,7 +153,7 @@ def test_an_entry_point_that_does_not_load_is_named_with_its_distribution(bench)
 
 
 def test_side_by_side_the_entries_are_this_runs_and_the_code_is_each_revisions(repository):
-    """A pattern whose module the other revision lacks is new; one that it has is compared with its own code."""
+    """A pattern whose module the other revision lacks is new; other patterns use each revision's own code."""
     write_extensions(repository)
     repository.write("test_forms.py", MATRIX)
     git(repository.folder, "add", "-A")

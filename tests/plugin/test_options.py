@@ -1,4 +1,4 @@
-"""Bad input gets one sentence and exit code 4, before anything is measured."""
+"""Invalid input is reported in one sentence with exit code 4, before anything is measured."""
 
 import json
 
@@ -63,7 +63,7 @@ def refused(outcome, sentence):
 @pytest.mark.parametrize(
     ("args", "sentence"), SENTENCES, ids=lambda value: "_".join(value)[:40] if isinstance(value, list) else ""
 )
-def test_an_option_that_cannot_be_is_one_sentence(bench, args, sentence):
+def test_an_invalid_option_is_one_sentence(bench, args, sentence):
     """Names, numbers, shapes, percents and times are checked before collection."""
     assert refused(bench.pytest(*args), sentence)
 
@@ -82,8 +82,8 @@ def test_an_option_that_cannot_be_is_one_sentence(bench, args, sentence):
         ("'5%'", "takes no positional arguments"),
     ],
 )
-def test_a_marker_that_cannot_be_is_one_sentence_that_names_the_test(project, marker, sentence):
-    """A typing error in a marker must not silently weaken a gate."""
+def test_an_invalid_marker_is_one_sentence_that_names_the_test(project, marker, sentence):
+    """A typing error in a marker does not silently weaken a gate."""
     project.write(
         "test_mine.py",
         f"import pytest\n\n@pytest.mark.formfunc({marker})\ndef test_mine(formfunc):\n    pass\n",
@@ -94,11 +94,11 @@ def test_a_marker_that_cannot_be_is_one_sentence_that_names_the_test(project, ma
 
 
 def test_xdist_is_refused_in_one_sentence(bench):
-    """Under -n pytest-benchmark would switch itself off and everything would be green, unmeasured."""
+    """With -n pytest-benchmark would switch itself off, and tests would pass without being measured."""
     assert refused(bench.pytest("-n", "2", "--formfunc-patterns", "plain"), "cannot run under pytest-xdist")
 
 
-def test_xdist_runs_other_tests_as_ever(project):
+def test_xdist_runs_other_tests(project):
     """Only tests that measure are refused."""
     project.write("test_other.py", "def test_one():\n    pass\ndef test_two():\n    pass\n")
     outcome = project.pytest("-n", "2")
@@ -132,7 +132,7 @@ def with_record(**record):
     ],
 )
 def test_a_baseline_that_cannot_be_read_is_named_and_left_alone(bench, content, sentence):
-    """Corrupt, foreign or of another schema: one sentence with the file's name, and the file stays as it was."""
+    """For a corrupt or foreign file, or another schema, one sentence names the file, which is not changed."""
     path = bench.write(".benchmarks/Linux-CPython-3.11-64bit/0001_old.json", content)
     for folder in bench.folder.glob(".benchmarks/*"):
         folder.rename(bench.folder / ".benchmarks" / machine_id())
@@ -151,21 +151,21 @@ def machine_id():
 
 @pytest.mark.parametrize(("args", "env"), [((), {"CI": "true"}), (("--formfunc-strict",), {})])
 def test_an_absent_baseline_is_an_error_in_ci_and_when_strict(bench, args, env):
-    """A comparison that cannot be made is never green by silence there."""
+    """There a comparison that cannot be made does not pass silently."""
     outcome = bench.pytest("--formfunc-patterns", "plain", "--benchmark-compare", *args, env=env)
     assert refused(outcome, "no baseline in")
     assert "--benchmark-autosave" in outcome.text
 
 
 @pytest.mark.parametrize("glob", ["a/b/c", "0007"])
-def test_a_baseline_that_is_not_there_is_said_with_what_was_asked_for(bench, glob):
-    """A glob that pytest-benchmark would crash on, and a number that no file has."""
+def test_the_message_about_a_missing_baseline_quotes_what_was_asked_for(bench, glob):
+    """This holds for a glob that makes pytest-benchmark crash, and for a number that no file has."""
     outcome = bench.pytest("--formfunc-patterns", "plain", f"--benchmark-compare={glob}", env={"CI": "1"})
     assert refused(outcome, glob)
 
 
 def test_a_backend_that_is_not_installed_names_its_extra(bench):
-    """Where openvino is missing the sentence says what to install."""
+    """Where openvino is missing, the message says what to install."""
     bench.write(
         "conftest.py",
         "import importlib.metadata as m\nreal = m.version\n"

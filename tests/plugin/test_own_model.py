@@ -1,4 +1,4 @@
-"""Models of a user's own, on the real engines: by fixture, by name, alone on an axis, and faulty ones."""
+"""A user's own models on the real engines: by fixture, by name, with single axes of the matrix, and faulty ones."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_model(formfunc, kind):
 
 @pytest.mark.alone
 def test_a_faulty_model_fails_its_own_test_and_no_other(project):
-    """Raising, NaN, constant, disagreeing, dying and hanging models: each one sentence; the good one is saved."""
+    """Raising, NaN, constant, disagreeing, dying and hanging models give one sentence each; the good one is saved."""
     project.write("test_nets.py", FAULTS)
     outcome = project.measure("--formfunc-timeout", "12s", "--benchmark-json", "out.json")
     assert "6 failed, 1 passed" in outcome.text, outcome.text
@@ -71,7 +71,7 @@ def test_a_faulty_model_fails_its_own_test_and_no_other(project):
 
 
 def test_a_users_model_by_name(project):
-    """--formfunc-model measures a factory of the user's instead of the patterns."""
+    """--formfunc-model measures a user's factory instead of the patterns."""
     project.write(
         "nets.py",
         "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))\n",
@@ -94,7 +94,7 @@ def test_a_users_model_by_name(project):
     ],
 )
 def test_a_factory_that_gives_no_model_fails_with_the_reason(project, target, sentence):
-    """The sentence names what was looked for."""
+    """The message names what was looked for."""
     project.write("nets.py", "def number():\n    return 7\n")
     project.write(
         "test_forms.py",
@@ -107,7 +107,7 @@ def test_a_factory_that_gives_no_model_fails_with_the_reason(project, target, se
 
 
 def test_each_axis_can_be_used_alone(project):
-    """A test of a user's own may want patterns or depths for something else."""
+    """A user's test may use patterns or depths for something else."""
     project.write(
         "test_axes.py",
         "def test_pattern(formfunc_pattern):\n    assert formfunc_pattern in ('plain', 'fire')\n"
@@ -122,7 +122,7 @@ def test_each_axis_can_be_used_alone(project):
 
 
 def test_a_speedup_surely_below_the_floor_fails(project):
-    """min_speedup is judged by the interval, which a busy machine makes wide: the floor lies beyond any."""
+    """min_speedup is judged by the interval, which a busy machine makes wide, so the floor here is far above it."""
     project.write(
         "test_nets.py",
         "import pytest, torch\nfrom torch import nn\n\n@pytest.mark.formfunc(min_speedup=999_999)\n"
@@ -134,7 +134,7 @@ def test_a_speedup_surely_below_the_floor_fails(project):
 
 
 def test_a_second_call_in_one_test_is_refused(project):
-    """A test is one row."""
+    """A test has one row in the table."""
     project.write(
         "test_nets.py",
         "import torch\nfrom torch import nn\n\ndef test_mine(formfunc):\n    formfunc(nn.Linear(8, 8), torch.randn(4, 8))\n"
@@ -155,7 +155,7 @@ def test_a_second_call_in_one_test_is_refused(project):
     ],
 )
 def test_wrong_arguments_of_the_fixture_are_one_sentence(project, call, sentence):
-    """Not a model, no input, or one that does not fit."""
+    """This holds for something other than a model, a missing input, and one that does not fit."""
     project.write("test_nets.py", f"import torch\nfrom torch import nn\n\ndef test_mine(formfunc):\n    {call}\n")
     outcome = project.measure()
     assert outcome.code == 1

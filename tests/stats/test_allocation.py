@@ -1,4 +1,4 @@
-"""Rounds a launch, what a launch is worth, and the interval over unequal launches, on numbers with a known truth."""
+"""Rounds a launch, weights of launches, and the interval over unequal launches, on numbers with a known truth."""
 
 import math
 
@@ -12,13 +12,13 @@ from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 
 def made_up(generator, counts, *, rounds=0.1, launches=0.02, truth=0.0):
-    """Return the log ratios of launches of so many rounds each."""
+    """Return the log ratios of launches with these numbers of rounds."""
     return [truth + generator.normal(0, launches) + generator.normal(0, rounds, count) for count in counts]
 
 
 @pytest.mark.parametrize(("rounds", "launches"), [(0.13, 0.015), (0.2, 0.05), (0.02, 0.01)])
 def test_the_best_rounds_give_the_least_variance_in_a_given_time(rounds, launches):
-    """By trying every number of rounds."""
+    """The choice agrees with a search over all numbers of rounds."""
     scatter = Scatter(rounds**2, launches**2, launches**2)
     load_s, round_s = 0.34, 0.04
     variance = {n: (scatter.launches + scatter.rounds / n) * (load_s + n * round_s) for n in range(1, 200)}
@@ -28,8 +28,8 @@ def test_the_best_rounds_give_the_least_variance_in_a_given_time(rounds, launche
 
 
 @pytest.mark.parametrize("time_s", [4.0, 10.0, 40.0])
-def test_short_of_time_launches_are_shorter_and_more_and_the_interval_is_narrower(time_s):
-    """Student's interval at the level planned for, over made-up launches: none is clearly narrower than the chosen."""
+def test_in_a_short_time_launches_are_shorter_and_more_and_the_interval_is_narrower(time_s):
+    """Simulated launches with any other number of rounds have no clearly narrower interval at the planned level."""
     load_s, round_s, generator = 0.34, 0.04, np.random.default_rng(3)
     scatter = Scatter(0.12**2, 0.02**2, 0.02**2)
     widths = {}
@@ -43,8 +43,8 @@ def test_short_of_time_launches_are_shorter_and_more_and_the_interval_is_narrowe
     assert widths[best] < 1.15 * min(widths.values())
 
 
-def test_what_scatters_is_found_in_the_samples():
-    """Both parts to a tenth, from many launches; few are thought to differ less, and alike they never are."""
+def test_both_variances_are_estimated_from_the_samples():
+    """Many launches give both to 10%; the lower bound is smaller for few launches, and never below the least."""
     found = scatter_of(made_up(np.random.default_rng(0), [12] * 2000))
     assert math.sqrt(found.rounds) == pytest.approx(0.1, rel=0.1)
     assert math.sqrt(found.launches) == pytest.approx(0.02, rel=0.1)
@@ -56,7 +56,7 @@ def test_what_scatters_is_found_in_the_samples():
 
 
 def test_launches_of_few_rounds_do_not_make_launches_look_different():
-    """The estimates hold where launches have unequal rounds, and two short ones say little beside six long ones."""
+    """Estimates are right for launches of unequal length, and two short launches weigh little beside six long ones."""
     found = scatter_of(made_up(np.random.default_rng(2), [6, 36] * 1000))
     assert math.sqrt(found.rounds) == pytest.approx(0.1, rel=0.15)
     assert math.sqrt(found.launches) == pytest.approx(0.02, rel=0.1)
@@ -65,15 +65,15 @@ def test_launches_of_few_rounds_do_not_make_launches_look_different():
     assert scatter_of([*short, *long]).launches_at_least == LEAST_LAUNCH_SD**2
 
 
-def test_one_launch_or_one_round_says_nothing_of_scatter_and_is_no_error():
-    """The least there can be."""
+def test_one_launch_of_one_round_says_nothing_of_scatter_and_is_not_an_error():
+    """The variances are the least, and the interval is open."""
     assert scatter_of([np.array([0.1])]) == Scatter(0.0, LEAST_LAUNCH_SD**2, LEAST_LAUNCH_SD**2)
     assert launch_means([np.array([0.1])]).interval().high == math.inf
 
 
 @pytest.mark.parametrize("count", [4, 6, 12, 16, 37])
 def test_the_trimmed_means_variance_is_that_of_a_value_over_their_number(count):
-    """For normal values and for those with outliers, in 4,000 samples each."""
+    """This holds for normal values and for those with outliers, in 4,000 samples each."""
     generator = np.random.default_rng(1)
     normal = generator.normal(0, 1, (4000, count))
     spoilt = np.where(generator.random((4000, count)) < 0.1, 10 * normal, normal)
@@ -85,7 +85,7 @@ def test_the_trimmed_means_variance_is_that_of_a_value_over_their_number(count):
 
 
 def test_equal_weights_are_students_own_interval():
-    """Mean, standard error and degrees of freedom."""
+    """Mean, standard error and degrees of freedom are the unweighted ones."""
     values = [0.3, 0.1, 0.4, 0.1, 0.5]
     for weights in (None, [2.0] * 5):
         mean = weighted_mean(values, weights)
@@ -95,8 +95,8 @@ def test_equal_weights_are_students_own_interval():
     assert ratio_estimate(values, weights=[1.0] * 5).high == pytest.approx(ratio_estimate(values).high)
 
 
-def test_the_interval_over_unequal_launches_holds_the_truth_as_often_as_said():
-    """Three launches of six rounds, then nine of thirty-six: 2,000 nominal 95% intervals, and narrower than unweighted."""
+def test_the_interval_over_unequal_launches_covers_the_truth_at_its_level():
+    """2,000 nominal 95% intervals over three launches of 6 rounds and nine of 36; most are narrower than unweighted."""
     generator = np.random.default_rng(2)
     held, narrower = 0, 0
     for _ in range(2000):

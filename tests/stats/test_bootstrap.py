@@ -9,7 +9,7 @@ from pytest_formfunc.stats.mean import geometric_mean
 
 
 def simulate(generator, launches, rounds, launch_sd, round_sd, ratio=2.0):
-    """Make paired samples whose true ratio is known; the machine's mood moves both sides of a round."""
+    """Make paired samples whose true ratio is known; the machine's speed affects both sides of a round."""
     mood = np.exp(generator.normal(0, 0.3, size=(launches, rounds)))
     between = np.exp(generator.normal(0, launch_sd, size=(launches, 1)))
     within = np.exp(generator.normal(0, round_sd, size=(launches, rounds)))
@@ -26,20 +26,20 @@ def test_ratio_of_exact_samples_is_exact():
     assert (estimate.n, estimate.level) == (3, 0.95)
 
 
-def test_what_moves_both_sides_of_a_round_cancels():
-    """A machine that is twice as slow in one round changes no ratio."""
+def test_what_affects_both_sides_of_a_round_cancels():
+    """A machine that is twice as slow in one round does not change the ratio."""
     steady = log_ratio([[4.0, 4.0, 4.0]], [[2.0, 2.0, 2.0]])
     moody = log_ratio([[4.0, 8.0, 40.0]], [[2.0, 4.0, 20.0]])
     assert moody == pytest.approx(steady)
 
 
 def test_one_outlying_round_does_not_move_the_estimate():
-    """A launch counts by the trimmed mean of its rounds."""
+    """A launch is represented by the trimmed mean of its rounds."""
     assert log_ratio([[4.0, 4.0, 400.0, 4.0]], [[2.0, 2.0, 2.0, 2.0]]) == pytest.approx(math.log(2.0))
 
 
-def test_one_launch_claims_no_interval():
-    """With a single process nothing is known of how processes differ."""
+def test_one_launch_has_no_interval():
+    """A single process says nothing about how processes differ."""
     estimate = speedup_estimate([[4.0, 4.1, 3.9]], [[2.0, 2.0, 2.0]])
     assert (estimate.low, estimate.high) == (0.0, math.inf)
     assert estimate.half_width == math.inf
@@ -52,7 +52,7 @@ def test_draws_are_the_same_each_time():
 
 
 def test_more_launches_narrow_the_interval_and_more_rounds_hardly():
-    """The launch is the level that counts when processes differ."""
+    """Where processes differ, the number of launches decides the interval's width."""
     generator = np.random.default_rng(1)
     few = speedup_estimate(*simulate(generator, 3, 8, 0.05, 0.02))
     many_rounds = speedup_estimate(*simulate(np.random.default_rng(1), 3, 200, 0.05, 0.02))
@@ -63,7 +63,7 @@ def test_more_launches_narrow_the_interval_and_more_rounds_hardly():
 
 @pytest.mark.parametrize(("launches", "at_least"), [(4, 0.78), (8, 0.86), (16, 0.90)])
 def test_intervals_cover_the_truth_about_as_often_as_they_say(launches, at_least):
-    """Simulated with the scatter that real launches (2%) and rounds (7%) show; nominal 95%."""
+    """Nominal 95% intervals, simulated with the scatter of real launches (2%) and rounds (7%)."""
     generator = np.random.default_rng(7)
     hits = 0
     trials = 150
@@ -73,8 +73,8 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(launches, at_least
     assert hits / trials >= at_least
 
 
-def test_pooled_rounds_would_be_too_sure():
-    """Treating every round as independent covers far less: why launches are drawn first."""
+def test_intervals_from_pooled_rounds_would_be_too_narrow():
+    """Intervals that treat every round as independent cover the truth far less often; so launches are drawn first."""
     generator = np.random.default_rng(3)
     pooled = hierarchical = 0
     for _ in range(100):
@@ -88,7 +88,7 @@ def test_pooled_rounds_would_be_too_sure():
 
 
 def test_sides_must_have_the_same_launches():
-    """Unpaired samples are a programming mistake, not a ratio."""
+    """Unpaired samples are a programming error."""
     with pytest.raises(ValueError, match="same number of launches"):
         paired_log_ratios([[1.0]], [[1.0], [1.0]])
 
@@ -107,5 +107,5 @@ def test_geometric_mean_of_equal_estimates_is_narrower_by_the_root_of_their_numb
 
 
 def test_quantile_interpolates():
-    """Type 7 of Hyndman and Fan, as numpy."""
+    """It is type 7 of Hyndman and Fan, as in numpy."""
     assert quantile([1.0, 2.0, 3.0, 4.0], 0.25) == pytest.approx(1.75)

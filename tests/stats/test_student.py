@@ -1,4 +1,4 @@
-"""Against published tables of Student's t."""
+"""Student's t against published tables."""
 
 import math
 import random
@@ -21,7 +21,7 @@ TABLE = {
 
 @pytest.mark.parametrize("df", TABLE)
 def test_quantiles_are_those_of_the_published_table(df):
-    """To the table's three digits after the point."""
+    """They agree to the table's three decimals."""
     for upper_tail, published in zip((0.05, 0.025, 0.005, 0.001), TABLE[df], strict=True):
         assert t_quantile(2 * upper_tail, df) == pytest.approx(published, abs=6e-4)
 
@@ -29,12 +29,12 @@ def test_quantiles_are_those_of_the_published_table(df):
 @pytest.mark.parametrize("df", [1, 3, 17, 250])
 @pytest.mark.parametrize("alpha", [0.5, 0.05, 1e-4, 1e-8])
 def test_quantile_and_chance_undo_each_other(alpha, df):
-    """Far out in the tail too, where the gate's levels lie."""
+    """This holds far out in the tail too, where the gate's levels lie."""
     assert two_sided_p(t_quantile(alpha, df), df) == pytest.approx(alpha, rel=1e-6)
 
 
-def test_the_interval_of_few_launches_holds_the_truth_as_often_as_it_says():
-    """Five normal values, 95%: the interval holds the true ratio in 95% of 2000 draws, and not in all of them."""
+def test_the_interval_of_few_launches_covers_the_truth_at_its_level():
+    """The 95% interval of five normal values covers the true ratio in about 95% of 2000 draws."""
     generator = random.Random(1)
     held = 0
     for _ in range(2000):
@@ -43,22 +43,22 @@ def test_the_interval_of_few_launches_holds_the_truth_as_often_as_it_says():
     assert 0.935 <= held / 2000 <= 0.965
 
 
-def test_one_launch_claims_nothing():
-    """Nothing is known of how launches differ."""
+def test_one_launch_has_an_open_interval():
+    """A single launch says nothing about how launches differ."""
     estimate = ratio_estimate([0.3])
     assert estimate.low == 0.0
     assert estimate.high == math.inf
 
 
 @pytest.mark.parametrize(("alpha", "df"), [(0.0, 3), (1.0, 3), (0.05, 0)])
-def test_a_level_that_cannot_be_is_refused(alpha, df):
-    """A chance of 0 or 1 has no quantile."""
+def test_an_invalid_level_is_refused(alpha, df):
+    """A probability of 0 or 1 has no quantile, nor has a distribution with 0 degrees of freedom."""
     with pytest.raises(ValueError, match="alpha"):
         t_quantile(alpha, df)
 
 
 def test_two_launches_that_differ_wildly_have_an_interval():
-    """Student's t at one degree of freedom and a tiny level reaches beyond what a float can hold."""
+    """Student's t at one degree of freedom and a tiny level is too large for a float, so the interval is open."""
     wide = ratio_estimate([0.0, 0.9], 1 - 1e-9)
     assert wide.low == 0.0
     assert math.isinf(wide.high)

@@ -1,4 +1,4 @@
-"""An exponent that is known is found; noise has none; ranks agree with a published example."""
+"""A known exponent is found; noise has no trend; ranks agree with a published example."""
 
 import numpy as np
 import pytest
@@ -17,18 +17,18 @@ def test_a_known_power_is_found():
     assert find_trend(x, 1 / (x**0.4 * noise)).answer == "it falls"
 
 
-def test_of_noise_alone_it_mostly_says_that_it_cannot_tell():
-    """Of 200 draws without any trend at most 5%, give or take four standard errors, are taken for one."""
+def test_noise_is_rarely_reported_as_a_trend():
+    """Of 200 draws without a trend, at most 5% (plus four standard errors) are reported as one."""
     generator = np.random.default_rng(1)
-    told = 0
+    found = 0
     for _ in range(200):
         x, y = np.exp(generator.normal(size=(2, 12)))
-        told += find_trend(x, y).answer != "these do not tell"
-    assert told <= 200 * 0.05 + 4 * np.sqrt(200 * 0.05 * 0.95)
+        found += find_trend(x, y).answer != "these do not tell"
+    assert found <= 200 * 0.05 + 4 * np.sqrt(200 * 0.05 * 0.95)
 
 
 def test_ranks_are_spearmans():
-    """The example of IQ and hours of television: rho = -29/165."""
+    """In the example of IQ and hours of television, rho is -29/165."""
     iq = np.array([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], dtype=float)
     hours = np.array([7, 27, 2, 50, 28, 29, 20, 12, 6, 17], dtype=float)
     assert _spearman(iq, hours) == pytest.approx(-29 / 165)

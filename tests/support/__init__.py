@@ -1,1 +1,1 @@
-"""What the tests share: projects of a user's, made-up records, small model files."""
+"""Shared helpers of the tests: users' projects, made-up records, small model files."""

@@ -1,4 +1,4 @@
-"""One case on many engines, once: prepared, loaded and compared with native, each in a worker of its own."""
+"""Run one case once on many engines: prepare, load and compare with native, each in a separate worker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def smallest_case(pattern: str) -> Case:
 
 
 def unavailable(server: WorkerServer, names: tuple[str, ...] = NAMES) -> dict[str, str]:
-    """Return why the backends that cannot be used here cannot be."""
+    """Return, for each backend that cannot be used here, the reason."""
     reasons = {name: backend_entry(name).why_not_installed() for name in names}
     present = tuple(name for name, reason in reasons.items() if reason is None)
     with server.worker(server.job("probe", backends=present), "backend probe") as worker:
@@ -40,7 +40,7 @@ def unavailable(server: WorkerServer, names: tuple[str, ...] = NAMES) -> dict[st
 
 
 class Preparer:
-    """One worker that prepares case after case, so that what it has imported and warmed up is shared."""
+    """A worker that prepares case after case, so that imports and warm-up happen once."""
 
     def __init__(self, server: WorkerServer, cache: Path) -> None:
         self._server, self._cache = server, str(cache)

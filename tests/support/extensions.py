@@ -1,4 +1,4 @@
-"""A user's module with one pattern, one architecture and one engine, and the conftest.py that makes them known."""
+"""A user's module with one pattern, one architecture and one engine, and the conftest.py that adds them."""
 
 FORMS = '''
 import torch

@@ -1,4 +1,4 @@
-"""Model files for tests, small and made by hand, so that what they compute is known."""
+"""Small model files for tests, made by hand so that their computation is known."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def save_onnx(path: Path, nodes, inputs, outputs, weights=(), *, opset=17, domai
 
 
 def encoder_onnx(path: Path, *, external=False) -> Path:
-    """Write a network of tokens: embedded, masked, one linear layer; batch and sequence are open, inputs integer."""
+    """Write a network on integer tokens: embedding, mask, one linear layer; batch and sequence are open."""
     rng = np.random.default_rng(0)
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["embedded"]),
@@ -62,7 +62,7 @@ def one_node_onnx(path: Path, operator: str, **kwargs) -> Path:
 
 
 class TwoHeads(nn.Module):
-    """Returns a dict, as networks of others do."""
+    """A network that returns a dict, as many libraries' networks do."""
 
     def __init__(self):
         super().__init__()

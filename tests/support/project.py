@@ -1,4 +1,4 @@
-"""A project of a user's, run by a pytest of its own."""
+"""A user's project, run by pytest in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def heed_ctrl_c() -> None:
-    """Undo an ignored SIGINT, which processes in a shell's background inherit: to be called in a new child."""
+    """Undo an ignored SIGINT, which background processes of a shell inherit; to be called in a new child process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -25,17 +25,17 @@ class Outcome:
     text: str
 
     def line(self, start: str) -> str:
-        """Return the first line that starts so."""
+        """Return the first line with this start."""
         return next(line for line in self.text.splitlines() if line.startswith(start))
 
 
 def users_environment() -> dict[str, str]:
-    """Return this process' environment without what the pytest around it, or its xdist, was told."""
+    """Return this process' environment without the variables of CI and of the pytest that runs these tests."""
     return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("PYTEST_")}
 
 
 class Project:
-    """A user's folder with tests; each run is a process of its own, as a user's is."""
+    """A user's folder with tests; each run is a new process, as for a user."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
@@ -56,9 +56,9 @@ class Project:
         return Outcome(done.returncode, done.stdout + done.stderr)
 
     def measure(self, *args: str, **kwargs) -> Outcome:
-        """Run with small effort: these tests check what is said, not how fast anything is.
+        """Run with little effort: these tests check messages and records, not speed.
 
-        One thread, because two on a busy machine wait for each other by the millisecond.
+        It uses one thread, because two threads on a busy machine wait milliseconds for each other.
         """
         return self.pytest(
             "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
@@ -75,7 +75,7 @@ class Project:
 
 
 def calm(document: dict) -> dict:
-    """Give a saved run's rounds 1% of scatter around their median: what a busy machine did to them is not tested."""
+    """Replace a saved run's rounds by values scattered 1% around their median, to keep out a busy machine's noise."""
 
     def calmed(launches):
         middle = statistics.median(value for launch in launches for value in launch)

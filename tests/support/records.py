@@ -1,4 +1,4 @@
-"""Records made of known latencies, for tests of judging and writing."""
+"""Records made from known latencies, for tests of the gate and of reports."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Every named architecture, without loading torch.
+"""The registry of named architectures. Importing this loads no torch.
 
-Add one in two steps: a class in its family's file and one line in `ARCHITECTURES`. Its option, its test and its row in
-the report come from here. Others add theirs without touching this file: docs/extending.md.
+Add one in two steps: a class in its family's file and one entry in `ARCHITECTURES`. Its option, its test and its row in
+the report follow from the entry. Other packages add theirs without editing this file: docs/extending.md.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class ArchitectureEntry:
     """One architecture.
 
     Attributes:
-        name: as the user types it.
-        target: ``module:ClassName``, the module seen from this package, or absolute where others add it; it takes no
-            arguments.
-        params: parameters, for a thousand classes, or None where an added one leaves them open.
-        macs: multiply-adds of convolutions and linear layers for one image, in millions, or None where no source has
+        name: what the user types.
+        target: ``module:ClassName``; the module is relative to this package, or absolute for an added architecture.
+            The class takes no arguments.
+        params: number of parameters, for a thousand classes; None where an added architecture does not declare it.
+        macs: multiply-adds of convolutions and linear layers for one image, in millions; None where no source gives
             them.
-        side: pixels on a side of the image that it is made for.
-        fixed: whether it takes no other size.
+        side: height and width in pixels of the images that it is made for.
+        fixed: whether it takes only that size.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ArchitectureEntry:
         return (1, 3, self.side, self.side)
 
 
-# Hand-crafted ones first, then those that a search found.
+# Hand-crafted architectures first, then those found by a search.
 ARCHITECTURES: tuple[ArchitectureEntry, ...] = (
     ArchitectureEntry("vgg16", "vgg:VGG16", 138_357_544, 15_470),
     ArchitectureEntry("resnet18", "resnet:ResNet18", 11_689_512, 1_814),
@@ -84,7 +84,7 @@ def architecture_names() -> tuple[str, ...]:
 
 
 def architecture_entry(name: str) -> ArchitectureEntry:
-    """Look an architecture up.
+    """Return the entry of an architecture.
 
     Raises:
         BadInput: there is none of that name.
@@ -93,11 +93,11 @@ def architecture_entry(name: str) -> ArchitectureEntry:
 
 
 def architecture_class(name: str) -> Callable[[], nn.Module]:
-    """Import an architecture's class; this is where torch gets loaded.
+    """Import an architecture's class, which loads torch.
 
     Raises:
         BadInput: there is no architecture of that name.
-        MeasurementError: an added one's target does not import.
+        MeasurementError: the target of an added architecture does not import.
     """
     found: Callable[[], nn.Module] = TABLE.load(name)
     return found

@@ -1,6 +1,6 @@
-"""Operations of searched cells: what an edge of the cell's graph may be.
+"""Operations on the edges of searched cells.
 
-The NASNet family and DARTS use the same ones. A separable convolution is [ReLU, depthwise, 1x1, batch norm] twice.
+The NASNet family and DARTS share them. A separable convolution is [ReLU, depthwise, 1x1, batch norm] twice.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 
 def relu_conv_bn(channels: int, width: int, *, stride: int = 1) -> nn.Sequential:
-    """Stack ReLU, a 1x1 and batch norm."""
+    """Stack ReLU, a 1x1 convolution and batch norm."""
     return nn.Sequential(nn.ReLU(), nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
 
 def separable(channels: int, width: int, kernel_size: int, *, stride: int = 1) -> nn.Sequential:
-    """Stack the separable convolution twice; the stride is the first one's."""
+    """Stack depthwise and 1x1 convolution twice; only the first has the stride."""
     return nn.Sequential(*_depthwise(channels, width, kernel_size, stride), *_depthwise(width, width, kernel_size, 1))
 
 
 def dilated(width: int, kernel_size: int, *, stride: int = 1) -> nn.Sequential:
-    """Stack ReLU, a depthwise convolution of dilation 2, a 1x1 and batch norm."""
+    """Stack ReLU, a depthwise convolution of dilation 2, a 1x1 convolution and batch norm."""
     return nn.Sequential(*_depthwise(width, width, kernel_size, stride, dilation=2))
 
 
@@ -36,7 +36,7 @@ def _depthwise(channels: int, width: int, kernel_size: int, stride: int, dilatio
 
 
 def one_by_seven(width: int, *, stride: int = 1) -> nn.Sequential:
-    """Stack a bottleneck of a 1x7 and a 7x1 on a quarter of the channels."""
+    """Stack a bottleneck with a 1x7 and a 7x1 convolution on a quarter of the channels."""
     inner = width // 4
     layers: list[nn.Module] = []
     for channels, out, kernel_size, step in (
@@ -51,18 +51,18 @@ def one_by_seven(width: int, *, stride: int = 1) -> nn.Sequential:
 
 
 def pool(kind: str, *, stride: int = 1) -> nn.Module:
-    """Take the 3x3 maximum or mean; the mean counts no padding."""
+    """Make a 3x3 pooling layer, maximum or mean; the mean excludes padding."""
     if kind == "max":
         return nn.MaxPool2d(3, stride, 1)
     return nn.AvgPool2d(3, stride, 1, count_include_pad=False)
 
 
 class FactorizedReduce(nn.Module):
-    """Halve the resolution by two strided 1x1, one of them a position further; concatenated, batch norm.
+    """Halve the resolution by two strided 1x1 convolutions, one shifted by a position; concatenate, batch norm.
 
     Args:
-        channels: what comes in.
-        width: what goes out.
+        channels: number of channels in.
+        width: number of channels out.
         rectified: whether a ReLU comes first.
     """
 

@@ -1,8 +1,8 @@
 """DARTS: Differentiable Architecture Search, https://arxiv.org/abs/1806.09055 (DARTS_V2 for ImageNet).
 
-State 0 is the layer before the last, state 1 the last one: the reverse of the NASNet family's order. Its auxiliary
-classifier is there in training only. The paper's 574M multiply-adds are not what its authors' code gives, 529.9M;
-others have asked about that in public without an answer.
+State 0 is the layer before the last, state 1 the last one: the reverse of the NASNet family's order. The auxiliary
+classifier, used in training only, is left out. The paper gives 574M multiply-adds, but its authors' code has 529.9M;
+public questions about that have no answer.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Cell(nn.Module):
     """Four sums of two edges each, concatenated.
 
     Args:
-        channels_before: of the layer before the last.
-        channels: of the last one.
-        width: of every state.
+        channels_before: channels of the layer before the last.
+        channels: channels of the last layer.
+        width: channels of every state.
         reduces: whether the cell halves the resolution.
         halve_before: whether the layer before the last has twice the resolution.
     """

@@ -14,7 +14,7 @@ STAGES = (6, 12, 24, 16)
 
 
 class DenseNet121(ImageClassifier):
-    """Four stages of dense blocks; between them half of the channels and of the resolution are given up."""
+    """Four stages of dense blocks; between them channels and resolution are halved."""
 
     def __init__(self) -> None:
         """Build the layers."""

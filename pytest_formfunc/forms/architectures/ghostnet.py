@@ -23,7 +23,7 @@ HIDDEN = 1280
 
 
 class GhostModule(nn.Module):
-    """Half of the channels by a 1x1, the other half from those by a depthwise 3x3."""
+    """Half of the channels come from a 1x1 convolution, the other half from those by a depthwise 3x3."""
 
     def __init__(self, channels: int, width: int, *, activation: Activation | None = relu) -> None:
         """Build the layers."""
@@ -39,7 +39,7 @@ class GhostModule(nn.Module):
 
 
 class GhostBottleneck(nn.Module):
-    """Ghost module out, depthwise where the resolution is halved, a gate, ghost module back; the input added."""
+    """Expanding ghost module, depthwise if strided, gate if any, projecting ghost module; the input is added."""
 
     def __init__(self, channels: int, inner: int, width: int, kernel_size: int, *, gated: bool, stride: int) -> None:
         """Build the layers."""
@@ -65,7 +65,7 @@ class GhostBottleneck(nn.Module):
 
 
 class GhostNet(nn.Module):
-    """A stem, sixteen ghost bottlenecks, a 1x1, and two layers after the mean."""
+    """A stem, sixteen ghost bottlenecks, a 1x1 convolution, and two layers after the mean."""
 
     def __init__(self) -> None:
         """Build the layers."""

@@ -1,7 +1,7 @@
 """GoogLeNet: Going Deeper with Convolutions, https://arxiv.org/abs/1409.4842 (table 1), with batch norm throughout.
 
-The two auxiliary classifiers are there in training only. Its third branch is a 5x5, as in the paper; torchvision's
-network of that name has a 3x3 there.
+The two auxiliary classifiers, used in training only, are left out. The third branch is a 5x5 convolution, as in the
+paper; torchvision's network of that name has a 3x3 there.
 """
 
 from __future__ import annotations

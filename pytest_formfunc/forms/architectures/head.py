@@ -1,4 +1,4 @@
-"""How most networks end: the mean over all positions, and a linear layer."""
+"""The end of most networks: the mean over all positions, and a linear layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CLASSES = 1000
 
 
 class MeanClassifier(nn.Module):
-    """Features ``(batch, channels, height, width)`` in, logits ``(batch, classes)`` out."""
+    """Map features ``(batch, channels, height, width)`` to logits ``(batch, classes)``."""
 
     def __init__(self, channels: int, classes: int = CLASSES) -> None:
         """Build the layer."""
@@ -22,10 +22,10 @@ class MeanClassifier(nn.Module):
 
 
 class ImageClassifier(nn.Module):
-    """Layers that make features of images, and a `MeanClassifier`: what most networks are."""
+    """Layers that extract features of images, followed by a `MeanClassifier`."""
 
     def __init__(self, features: nn.Module, channels: int) -> None:
-        """Take the features' layers, and how many channels come out of them."""
+        """Take the layers and the number of channels of their output."""
         super().__init__()
         self.features = features
         self.head = MeanClassifier(channels)

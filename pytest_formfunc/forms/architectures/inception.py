@@ -1,7 +1,7 @@
 """Inception-v3: Rethinking the Inception Architecture for Computer Vision, https://arxiv.org/abs/1512.00567.
 
-For images of 299x299; without the auxiliary classifier, which is there in training only. Convolutions are unpadded
-where the published network's are.
+For images of 299x299; the auxiliary classifier, used in training only, is left out. Convolutions are unpadded where
+those of the published network are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _conv(channels: int, width: int, kernel: Kernel, *, stride: int = 1, padded:
 
 
 def _chain(channels: int, *steps: tuple[int, Kernel]) -> nn.Sequential:
-    """Stack convolutions, each given by its channels out and its kernel."""
+    """Stack convolutions, each given by its output channels and its kernel."""
     layers = []
     for width, kernel in steps:
         layers.append(_conv(channels, width, kernel))
@@ -112,7 +112,7 @@ def _module_8(channels: int) -> nn.Module:
 
 
 class InceptionV3(ImageClassifier):
-    """A stem, three, four and two modules at 35, 17 and 8 positions a side, a linear classifier."""
+    """A stem, then three, four and two modules at 35x35, 17x17 and 8x8 positions, a linear classifier."""
 
     def __init__(self) -> None:
         """Build the layers."""

@@ -1,4 +1,4 @@
-"""Networks of inverted residuals: MobileNets by hand, and what architecture search made of their block.
+"""Networks of inverted residuals: hand-crafted MobileNets, and searched networks of the same block.
 
 MobileNet-V1: https://arxiv.org/abs/1704.04861; V2: https://arxiv.org/abs/1801.04381; V3: https://arxiv.org/abs/1905.02244;
 MnasNet: https://arxiv.org/abs/1807.11626; EfficientNet: https://arxiv.org/abs/1905.11946;
@@ -27,11 +27,11 @@ class Step:
     """One inverted residual.
 
     Attributes:
-        width: channels out.
-        kernel_size: of its depthwise convolution.
-        stride: likewise.
-        expansion: channels inside, as a multiple of those that come in.
-        gated: whether it has squeeze-and-excitation, to a quarter of the channels that come in.
+        width: number of channels out.
+        kernel_size: kernel size of its depthwise convolution.
+        stride: stride of its depthwise convolution.
+        expansion: inner channels as a multiple of the channels in.
+        gated: whether it has squeeze-and-excitation, squeezed to a quarter of the channels in.
     """
 
     width: int
@@ -42,12 +42,12 @@ class Step:
 
 
 def repeat(count: int, step: Step) -> list[Step]:
-    """Return a stage: the first step has the stride, the others have none."""
+    """Return a stage of equal steps, of which only the first has the stride."""
     return [step] + [Step(step.width, step.kernel_size, 1, step.expansion, step.gated)] * (count - 1)
 
 
 class InvertedResiduals(ImageClassifier):
-    """A strided 3x3, inverted residuals, a 1x1, a linear classifier."""
+    """A strided 3x3 convolution, inverted residuals, a 1x1 convolution, a linear classifier."""
 
     def __init__(self, stem: int, steps: Iterable[Step], last: int, activation: Activation) -> None:
         """Build the layers."""
@@ -71,7 +71,7 @@ class InvertedResiduals(ImageClassifier):
 
 
 class MobileNetV1(ImageClassifier):
-    """A strided 3x3 and thirteen depthwise separable convolutions."""
+    """A strided 3x3 convolution and thirteen depthwise separable ones."""
 
     def __init__(self) -> None:
         """Build the layers."""
@@ -98,7 +98,7 @@ class MobileNetV2(InvertedResiduals):
 
 
 class MobileNetV3Large(nn.Module):
-    """Fifteen inverted residuals whose sizes were searched; two layers after the mean."""
+    """Fifteen inverted residuals whose sizes were found by a search; two layers after the mean."""
 
     # Kernel, channels inside, channels out, squeeze-and-excitation, hard swish, stride.
     STEPS = (
@@ -190,14 +190,14 @@ class EfficientNetB0(InvertedResiduals):
 class FBNetC(InvertedResiduals):
     """Searched by gradient for a phone's latency.
 
-    A block without expansion has no first 1x1, as in the official one (timm's has it).
+    A block without expansion has no first 1x1 convolution, as in the official code (timm's network has it).
     """
 
     def __init__(self) -> None:
         """Build the layers."""
         steps = [
             Step(16, 3, 1, 1),
-            Step(24, 3, 2, 6), Step(24, 3, 1, 1), Step(24, 3, 1, 1),  # and one that is skipped
+            Step(24, 3, 2, 6), Step(24, 3, 1, 1), Step(24, 3, 1, 1),  # and one that the search removed
             Step(32, 5, 2, 6), Step(32, 5, 1, 3), Step(32, 5, 1, 6), Step(32, 3, 1, 6),
             Step(64, 5, 2, 6), Step(64, 5, 1, 3), Step(64, 5, 1, 6), Step(64, 5, 1, 6),
             Step(112, 5, 1, 6), Step(112, 5, 1, 6), Step(112, 5, 1, 6), Step(112, 5, 1, 3),
@@ -210,7 +210,7 @@ class FBNetC(InvertedResiduals):
 def _proxyless(
     stages: Sequence[tuple[int, Sequence[int | None], Sequence[int | None]]], strides: Sequence[int]
 ) -> list[Step]:
-    """Read stages of channels out, kernels and expansions; None where search left nothing but the way around."""
+    """Read stages of output channels, kernels and expansions; None where the search kept only the shortcut."""
     steps = []
     for (width, kernels, expansions), stride in zip(stages, strides, strict=True):
         for index, (kernel_size, expansion) in enumerate(zip(kernels, expansions, strict=True)):

@@ -1,10 +1,10 @@
-"""Searched cells of five pairwise sums: NASNet-A, PNASNet-5, AmoebaNet-A, in their mobile sizes.
+"""Networks of searched cells of five pairwise sums: NASNet-A, PNASNet-5, AmoebaNet-A, in their mobile sizes.
 
 NASNet: Learning Transferable Architectures for Scalable Image Recognition, https://arxiv.org/abs/1707.07012;
 PNASNet: Progressive Neural Architecture Search, https://arxiv.org/abs/1712.00559;
 AmoebaNet: Regularized Evolution for Image Classifier Architecture Search, https://arxiv.org/abs/1802.01548.
 
-State 0 is the layer before (after a 1x1), state 1 the one before that; each sum is a further state.
+State 0 is the previous layer (after a 1x1 convolution), state 1 the one before that; each sum is a further state.
 """
 
 from __future__ import annotations
@@ -82,16 +82,16 @@ def _operation(name: str, channels: int, width: int, stride: int) -> nn.Module:
 
 
 class Cell(nn.Module):
-    """One cell: the two layers before it in, a concatenation out.
+    """One cell: it reads the two previous layers and concatenates some of its states.
 
     Args:
-        plan: of the cell.
-        channels: of the layer before.
-        channels_before: of the one before that; None for the first cell, which reads the stem twice, the second time
-            as it is.
-        width: of every state.
-        stride: of edges that read states 0 and 1.
-        halve_before: whether the one before that has twice the resolution.
+        plan: plan of the cell.
+        channels: channels of the previous layer.
+        channels_before: channels of the layer before that; None for the first cell, which reads the stem as both, the
+            second time without a 1x1 convolution.
+        width: channels of every state.
+        stride: stride of edges that read states 0 and 1.
+        halve_before: whether the layer before the previous one has twice the resolution.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Row:
 
 
 class CellNetwork(nn.Module):
-    """A 3x3 stem that is not padded, cells that read the two layers before them, a linear classifier."""
+    """An unpadded 3x3 stem, cells that read the two layers before them, a linear classifier."""
 
     def __init__(self, stem: int, rows: Sequence[Row]) -> None:
         """Build the layers."""
@@ -161,7 +161,7 @@ class CellNetwork(nn.Module):
 
 
 def _stacks(width: int, normal: CellPlan, reduce: CellPlan, per_stack: int) -> list[Row]:
-    """Lay out two stem cells of a quarter and half the width, and three stacks with a reduction cell between."""
+    """Return two stem cells of a quarter and half the width, and three stacks with reduction cells between them."""
     rows = [Row(reduce, width // 4, 2), Row(reduce, width // 2, 2)]
     for stack in range(3):
         if stack:
@@ -187,7 +187,7 @@ class AmoebaNetA(CellNetwork):
 
 
 class PNASNet5Mobile(CellNetwork):
-    """PNASNet-5 of nine cells: one plan for all, the fourth and the seventh strided."""
+    """PNASNet-5 of nine cells with one plan for all; the fourth and the seventh are strided."""
 
     def __init__(self) -> None:
         """Build the layers."""

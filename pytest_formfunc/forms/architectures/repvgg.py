@@ -1,6 +1,7 @@
 """RepVGG: Making VGG-style ConvNets Great Again, https://arxiv.org/abs/2101.03697 (A0, the form that is deployed).
 
-Trained with branches, deployed as one 3x3 with bias and a ReLU: norms are folded, so it is not the `Plain` pattern's.
+It is trained with branches and deployed as 3x3 convolutions with bias and ReLU. Norms are folded, so its blocks differ
+from the `Plain` pattern's.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pytest_formfunc.forms.patterns.residual import Residual
 
 STEM_WIDTH = 64
 MakeBlock = Callable[[int, int, int], Block]
-"""Channels in, channels out, stride."""
+"""Makes a block from channels in, channels out and stride."""
 
 
 class ResNet(nn.Module):

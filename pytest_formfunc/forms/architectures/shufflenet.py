@@ -14,7 +14,7 @@ LAST_WIDTH = 1024
 
 
 class ShuffleNetV2(ImageClassifier):
-    """A stem, three stages whose first unit halves the resolution, a 1x1, a linear classifier."""
+    """A stem, three stages whose first unit halves the resolution, a 1x1 convolution, a linear classifier."""
 
     def __init__(self) -> None:
         """Build the layers."""

@@ -9,12 +9,12 @@ from pytest_formfunc.forms.block import relu
 from pytest_formfunc.forms.patterns.fire import Fire
 
 STAGES = (((128, 16), (128, 16)), ((256, 32), (256, 32)), ((384, 48), (384, 48), (512, 64), (512, 64)))
-"""Channels out and squeezed of each fire module; a 3x3 maximum comes before each stage."""
+"""Output and squeezed channels of each fire module; a 3x3 max pooling comes before each stage."""
 STEM_WIDTH = 64
 
 
 class SqueezeNet(nn.Module):
-    """A 3x3 stem, eight fire modules, a 1x1 classifier and the mean of what it says."""
+    """A 3x3 stem, eight fire modules, a 1x1 convolution as classifier, and the mean over all positions."""
 
     def __init__(self) -> None:
         """Build the layers."""

@@ -1,8 +1,7 @@
 """VGG: Very Deep Convolutional Networks for Large-Scale Image Recognition, https://arxiv.org/abs/1409.1556.
 
-Its table 1, column D.
-
-Its convolutions have biases and no norm, so they are not the `Plain` pattern's.
+This is column D of the paper's table 1. The convolutions have biases and no norm, so they differ from the `Plain`
+pattern's.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pytest_formfunc.forms.architectures.head import CLASSES
 from pytest_formfunc.forms.block import relu
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Channels and 3x3 convolutions of each stage; a 2x2 maximum ends it."""
+"""Channels and number of 3x3 convolutions of each stage; a 2x2 max pooling ends it."""
 HIDDEN = 4096
 GRID = 7
 

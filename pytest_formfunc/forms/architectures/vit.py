@@ -1,6 +1,6 @@
 """ViT: An Image is Worth 16x16 Words, https://arxiv.org/abs/2010.11929; the small one of DeiT, https://arxiv.org/abs/2012.12877.
 
-Its encoder block is the `Attention` pattern's, on a sequence rather than on a feature map: a class token is in it.
+It uses the encoder block of the `Attention` pattern, but on a sequence that includes a class token.
 """
 
 from __future__ import annotations

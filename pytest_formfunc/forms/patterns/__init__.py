@@ -1,7 +1,7 @@
-"""Every macro-architecture pattern by name, without loading torch.
+"""The registry of macro-architecture patterns. Importing this loads no torch.
 
-Add a pattern in two steps: a file (or a class in its family's file) and one line in `PATTERNS`. Its tests,
-its options and its row in the report come from here. Others add theirs without touching this file: docs/extending.md.
+Add a pattern in two steps: a file (or a class in its family's file) and one entry in `PATTERNS`. Its tests, its options
+and its row in the report follow from the entry. Other packages add theirs without editing this file: docs/extending.md.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PatternEntry:
-    """One pattern: its name, where its block lives, and which widths it takes."""
+    """One pattern: its name, the class of its block, and which widths it takes."""
 
     name: str
     target: str
-    """``module:ClassName``, the module seen from this package; absolute where others add it."""
+    """``module:ClassName``; the module is relative to this package, or absolute for an added pattern."""
     width_multiple: int = 1
     """A width must be a positive multiple of this number of channels."""
 
@@ -59,7 +59,7 @@ def pattern_names() -> tuple[str, ...]:
 
 
 def pattern_entry(name: str) -> PatternEntry:
-    """Look a pattern up.
+    """Return the entry of a pattern.
 
     Raises:
         BadInput: there is none of that name.
@@ -68,10 +68,10 @@ def pattern_entry(name: str) -> PatternEntry:
 
 
 def check_width(name: str, width: int) -> None:
-    """Make sure that the pattern can be built at this width (channels between its blocks).
+    """Check that the pattern can be built at this width (channels between its blocks).
 
     Raises:
-        BadInput: it can't; the sentence says which widths it takes.
+        BadInput: it cannot; the message says which widths it takes.
     """
     multiple = pattern_entry(name).width_multiple
     if width < 1 or width % multiple:
@@ -80,11 +80,11 @@ def check_width(name: str, width: int) -> None:
 
 
 def block_class(name: str) -> type[Block]:
-    """Import the pattern's block; this is where torch gets loaded.
+    """Import the pattern's block, which loads torch.
 
     Raises:
         BadInput: there is no pattern of that name.
-        MeasurementError: an added pattern's target does not import, or is no `Block`.
+        MeasurementError: the target of an added pattern does not import, or is not a `Block`.
     """
     found: type[Block] = TABLE.load(name)
     if TABLE.is_added(name):

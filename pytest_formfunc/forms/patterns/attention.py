@@ -1,4 +1,4 @@
-"""Every position looks at every other.
+"""Attention: every position attends to every other.
 
 Attention Is All You Need, https://arxiv.org/abs/1706.03762
 ViT: An Image is Worth 16x16 Words, https://arxiv.org/abs/2010.11929 (the norm comes before each branch)
@@ -16,7 +16,7 @@ EXPANSION = 4
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of tokens ``(batch, tokens, width)`` to each other."""
+    """Multi-head self-attention of tokens ``(batch, tokens, width)``."""
 
     def __init__(self, width: int, head_dim: int = HEAD_DIM) -> None:
         """Build the layers."""
@@ -77,13 +77,13 @@ class Attention(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Two norms, four square matrices of attention, two of four times the width; biases throughout."""
+        """Count two norms, four square matrices of attention, two of four times the width; biases throughout."""
         attention = 4 * width * width + 4 * width
         perceptron = 8 * width * width + 5 * width
         return 4 * width + attention + perceptron
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """12 width² a token for the matrices, and two products of the width for each pair of tokens."""
+        """Count 12 width² per token for the matrices, and 2 width for each pair of tokens."""
         tokens = height * width_px
         return 12 * width * width * tokens + 2 * width * tokens * tokens

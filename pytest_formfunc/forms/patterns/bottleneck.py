@@ -1,4 +1,4 @@
-"""Bottlenecks: mix fewer channels spatially than are handed on.
+"""Bottlenecks: spatial mixing in fewer channels than the block has in and out.
 
 ResNet: Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 ResNeXt: Aggregated Residual Transformations for Deep Neural Networks, https://arxiv.org/abs/1611.05431
@@ -24,7 +24,7 @@ CHANNELS_PER_GROUP = 4
 
 
 class Bottleneck(Block):
-    """1x1 down to a quarter, 3x3, 1x1 up again; batch norm and ReLU after each."""
+    """1x1 convolution down to a quarter, 3x3, 1x1 up again; batch norm and ReLU after each."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
         """Build the layers."""
@@ -41,13 +41,13 @@ class Bottleneck(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Three convolutions and their norms."""
+        """Count three convolutions and their norms."""
         inner = width // 4
         return channels * inner + 9 * inner * inner + inner * width + 2 * (2 * inner + width)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Three convolutions."""
+        """Count three convolutions."""
         inner = width // 4
         return (channels * inner + 9 * inner * inner + inner * width) * height * width_px
 
@@ -56,11 +56,11 @@ class ResidualBottleneck(Block):
     """The bottleneck with its input added before the last ReLU.
 
     Args:
-        channels: what comes in; a projection goes around the branch where it is not ``width``.
-        width: what goes out.
-        stride: of the 3x3 and of the projection.
-        inner: channels of the 3x3; a quarter of the width.
-        groups: of the 3x3.
+        channels: number of channels in; where it differs from ``width``, the shortcut is a projection.
+        width: number of channels out.
+        stride: stride of the 3x3 convolution and of the projection.
+        inner: channels of the 3x3 convolution; a quarter of the width by default.
+        groups: groups of the 3x3 convolution.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ResidualBottleneck(Block):
         self.spatial = conv_bn(inner, inner, 3, stride=stride, groups=groups)
         self.expand = conv_bn(inner, width, activation=None, ends_branch=True)
         self.attend: nn.Module = nn.Identity()
-        """What may come between branch and addition; squeeze-and-excitation does."""
+        """A layer between branch and addition, such as squeeze-and-excitation."""
         self.shortcut = shortcut(channels, width, stride)
         self.act = relu()
 
@@ -85,19 +85,19 @@ class ResidualBottleneck(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """As the bottleneck, and the shortcut."""
+        """Count as for the bottleneck, and the shortcut."""
         return Bottleneck.count_params(channels, width) + count_shortcut_params(channels, width)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """As the bottleneck, and the shortcut."""
+        """Count as for the bottleneck, and the shortcut."""
         return Bottleneck.count_macs(channels, width, height, width_px) + count_shortcut_macs(
             channels, width, height, width_px
         )
 
 
 class GroupedResidualBottleneck(ResidualBottleneck):
-    """The residual bottleneck with half the width inside, and a 3x3 in groups of four channels."""
+    """The residual bottleneck with half the width inside, and a 3x3 convolution in groups of four channels."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
         """Build the layers."""
@@ -106,14 +106,14 @@ class GroupedResidualBottleneck(ResidualBottleneck):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Each inner channel sees 4 others through 9 taps."""
+        """Count as for the residual bottleneck, with 9 taps on each of 4 channels for each inner channel."""
         inner = width // 2
         branch = channels * inner + 9 * inner * 4 + inner * width + 2 * (2 * inner + width)
         return branch + count_shortcut_params(channels, width)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Each inner channel sees 4 others through 9 taps."""
+        """Count as for the residual bottleneck, with 9 taps on each of 4 channels for each inner channel."""
         inner = width // 2
         branch = (channels * inner + 9 * inner * 4 + inner * width) * height * width_px
         return branch + count_shortcut_macs(channels, width, height, width_px)

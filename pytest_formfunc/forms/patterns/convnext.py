@@ -1,4 +1,4 @@
-"""A large depthwise kernel, then a perceptron at each position.
+"""A depthwise convolution with a large kernel, then a perceptron at each position.
 
 ConvNeXt: A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545
 """
@@ -14,7 +14,7 @@ LAYER_NORM_EPS = 1e-6
 
 
 class LargeKernelDepthwise(Block):
-    """Depthwise 7x7, layer norm, out to four times the channels, GELU, back, scale, addition."""
+    """Depthwise 7x7, layer norm, linear to four times the channels, GELU, linear back, scale, addition."""
 
     def __init__(self, channels: int, width: int, *, kernel_size: int = 7, expansion: int = EXPANSION) -> None:
         """Build the layers."""
@@ -35,11 +35,11 @@ class LargeKernelDepthwise(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """49 taps and a bias a channel, the norm, two linear layers with bias, the scale."""
+        """Count 49 taps and a bias per channel, the norm, two linear layers with bias, the scale."""
         perceptron = width * 4 * width + 4 * width + 4 * width * width + width
         return 50 * width + 2 * width + perceptron + width
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """49 taps a channel and two linear layers."""
+        """Count 49 taps per channel and two linear layers."""
         return (49 * width + 8 * width * width) * height * width_px

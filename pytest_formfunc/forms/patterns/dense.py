@@ -1,4 +1,4 @@
-"""Every block reads all that came before it.
+"""Dense connections: every block reads the outputs of all blocks before it.
 
 DenseNet: Densely Connected Convolutional Networks, https://arxiv.org/abs/1608.06993 (DenseNet-B's layer)
 """
@@ -17,9 +17,9 @@ class Dense(Block):
     """Norm, ReLU, 1x1 to 4k, norm, ReLU, 3x3 to k; the k new channels are appended to the input.
 
     Args:
-        channels: what comes in, so ``channels + k`` go out.
+        channels: number of channels in; ``channels + k`` go out.
         width: the network's width.
-        growth: k; half the width unless given.
+        growth: k; half the width by default.
     """
 
     def __init__(self, channels: int, width: int, *, growth: int | None = None) -> None:
@@ -43,17 +43,17 @@ class Dense(Block):
 
     @staticmethod
     def count_out_channels(channels: int, width: int) -> int:
-        """Half the width more than came in."""
+        """Return the number of channels in plus half the width."""
         return channels + width // 2
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Two norms and two convolutions."""
+        """Count two norms and two convolutions."""
         growth = width // 2
         return 2 * channels + channels * 4 * growth + 2 * 4 * growth + 9 * 4 * growth * growth
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Two convolutions."""
+        """Count two convolutions."""
         growth = width // 2
         return (channels * 4 * growth + 9 * 4 * growth * growth) * height * width_px

@@ -1,4 +1,4 @@
-"""Space and channels mixed apart from each other.
+"""Depthwise convolutions: positions and channels are mixed separately.
 
 MobileNet-V1: https://arxiv.org/abs/1704.04861
 MobileNet-V2: Inverted Residuals and Linear Bottlenecks, https://arxiv.org/abs/1801.04381
@@ -16,7 +16,7 @@ EXPANSION = 6
 
 
 class DepthwiseSeparable(Block):
-    """MobileNet-V1: depthwise 3x3, then 1x1; batch norm and ReLU after each."""
+    """MobileNet-V1's block: depthwise 3x3, then 1x1; batch norm and ReLU after each."""
 
     def __init__(
         self,
@@ -39,28 +39,28 @@ class DepthwiseSeparable(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """9 taps a channel, all pairs of channels, two norms."""
+        """Count 9 taps per channel, all pairs of channels, two norms."""
         return 9 * channels + channels * width + 2 * channels + 2 * width
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """9 taps a channel and all pairs of channels at each position."""
+        """Count 9 taps per channel and all pairs of channels at each position."""
         return (9 * channels + channels * width) * height * width_px
 
 
 class DepthwiseBottleneck(Block):
-    """1x1 out to six times the channels, depthwise 3x3, 1x1 back without activation; nothing is added.
+    """1x1 to six times the channels, depthwise 3x3, 1x1 back without activation; by default without addition.
 
     Args:
-        channels: what comes in.
-        width: what goes out.
-        expansion: channels inside, as a multiple of those that come in; at 1 there is no first 1x1.
-        kernel_size: of the depthwise convolution.
-        stride: of the depthwise convolution.
-        activation: after the first two convolutions.
+        channels: number of channels in.
+        width: number of channels out.
+        expansion: inner channels as a multiple of ``channels``; at 1 there is no first 1x1 convolution.
+        kernel_size: kernel size of the depthwise convolution.
+        stride: stride of the depthwise convolution.
+        activation: activation after the first two convolutions.
         residual: whether the input is added where the shape allows it.
-        inner: channels inside, where that is no multiple.
-        attend: makes what comes between depthwise convolution and projection, given the channels inside.
+        inner: inner channels, where they are not a multiple of ``channels``.
+        attend: makes a layer between depthwise convolution and projection, given the inner channels.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class DepthwiseBottleneck(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Expansion, depthwise, projection, and their norms."""
+        """Count expansion, depthwise convolution and projection, and their norms."""
         inner = 6 * channels
         return channels * inner + 9 * inner + inner * width + 2 * (2 * inner + width)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Expansion, depthwise, projection."""
+        """Count expansion, depthwise convolution and projection."""
         inner = 6 * channels
         return (channels * inner + 9 * inner + inner * width) * height * width_px
 
 
 class ResidualDepthwiseBottleneck(DepthwiseBottleneck):
-    """MobileNet-V2's inverted residual: the depthwise bottleneck, and its input added where shapes allow."""
+    """MobileNet-V2's inverted residual: the depthwise bottleneck with its input added where shapes allow."""
 
     def __init__(
         self,

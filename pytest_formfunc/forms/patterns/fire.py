@@ -1,4 +1,4 @@
-"""Squeeze to few channels, then expand two ways.
+"""Fire modules: squeeze to few channels, then expand by two kernel sizes.
 
 SqueezeNet: https://arxiv.org/abs/1602.07360
 """
@@ -12,12 +12,12 @@ from pytest_formfunc.forms.block import Block, relu
 
 
 class Fire(Block):
-    """1x1 down to an eighth, then a 1x1 and a 3x3 that give half each; biases and ReLU, no norm.
+    """1x1 down to an eighth, then a 1x1 and a 3x3 that give half the width each; biases and ReLU, no norm.
 
     Args:
-        channels: what comes in.
-        width: what goes out.
-        squeezed: channels in the middle; an eighth of the width unless given.
+        channels: number of channels in.
+        width: number of channels out.
+        squeezed: channels in the middle; an eighth of the width by default.
     """
 
     def __init__(self, channels: int, width: int, *, squeezed: int | None = None) -> None:
@@ -38,12 +38,12 @@ class Fire(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Three convolutions with bias."""
+        """Count three convolutions with bias."""
         squeezed, half = width // 8, width // 2
         return (channels + 1) * squeezed + (squeezed + 1) * half + (9 * squeezed + 1) * half
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Three convolutions."""
+        """Count three convolutions."""
         squeezed, half = width // 8, width // 2
         return (channels * squeezed + 10 * squeezed * half) * height * width_px

@@ -1,4 +1,4 @@
-"""Several kernel sizes side by side.
+"""Inception modules: several kernel sizes side by side.
 
 GoogLeNet: Going Deeper with Convolutions, https://arxiv.org/abs/1409.4842 (module 3a, with batch norm as in
 https://arxiv.org/abs/1502.03167)
@@ -16,7 +16,7 @@ from pytest_formfunc.forms.block import Block, conv_bn
 
 @dataclass(frozen=True)
 class BranchWidths:
-    """Channels of each branch; the four last convolutions' are concatenated."""
+    """Channels of each branch; the outputs ``one``, ``three``, ``five`` and ``pooled`` are concatenated."""
 
     one: int
     three_reduced: int
@@ -27,7 +27,7 @@ class BranchWidths:
 
     @classmethod
     def from_width(cls, width: int) -> BranchWidths:
-        """Share a width out as module 3a does with its 256: 64, 96 to 128, 16 to 32, 32."""
+        """Divide a width among the branches as module 3a divides its 256: 64, 96 to 128, 16 to 32, 32."""
         sixteenth = width // 16
         return cls(
             one=4 * sixteenth,
@@ -40,7 +40,7 @@ class BranchWidths:
 
 
 class MultiBranch(Block):
-    """1x1; 1x1 and 3x3; 1x1 and 5x5; 3x3 maximum and 1x1: side by side, then concatenated."""
+    """Four branches, concatenated: 1x1; 1x1 and 3x3; 1x1 and 5x5; 3x3 max pooling and 1x1."""
 
     def __init__(self, channels: int, width: int, *, branches: BranchWidths | None = None) -> None:
         """Build the layers."""
@@ -58,12 +58,12 @@ class MultiBranch(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Four 1x1 that read the input, the 3x3, the 5x5; norms of the output and of the two reductions."""
+        """Count four 1x1 that read the input, the 3x3, the 5x5; norms of the output and of the two reductions."""
         s = width // 16
         return channels * 13 * s + 9 * 6 * s * 8 * s + 25 * s * 2 * s + 2 * (16 * s + 7 * s)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Four 1x1 that read the input (4 + 6 + 1 + 2 sixteenths), the 3x3 and the 5x5."""
+        """Count four 1x1 that read the input (4 + 6 + 1 + 2 sixteenths), the 3x3 and the 5x5."""
         s = width // 16
         return (channels * 13 * s + 9 * 6 * s * 8 * s + 25 * s * 2 * s) * height * width_px

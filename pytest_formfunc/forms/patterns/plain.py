@@ -34,17 +34,17 @@ class Plain(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """9 taps for each pair of channels, and the norm."""
+        """Count 9 taps for each pair of channels, and the norm."""
         return 9 * channels * width + 2 * width
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """9 taps for each pair of channels at each position."""
+        """Count 9 taps for each pair of channels at each position."""
         return 9 * channels * width * height * width_px
 
 
 class Pointwise(Plain):
-    """A 1x1 convolution, batch norm, ReLU: nothing but channel mixing."""
+    """A 1x1 convolution, batch norm, ReLU: it mixes channels only."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1, activation: Activation = relu) -> None:
         """Build the layers."""
@@ -52,10 +52,10 @@ class Pointwise(Plain):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """1 tap for each pair of channels, and the norm."""
+        """Count 1 tap for each pair of channels, and the norm."""
         return channels * width + 2 * width
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """1 tap for each pair of channels at each position."""
+        """Count 1 tap for each pair of channels at each position."""
         return channels * width * height * width_px

@@ -1,4 +1,4 @@
-"""Two convolutions and the input added to what they make.
+"""Residual blocks: two convolutions, with the input added to their output.
 
 ResNet: Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 """
@@ -35,12 +35,12 @@ class Residual(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Two convolutions with norms, and the shortcut."""
+        """Count two convolutions with norms, and the shortcut."""
         branch = 9 * channels * width + 9 * width * width + 4 * width
         return branch + count_shortcut_params(channels, width)
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Two convolutions, and the shortcut."""
+        """Count two convolutions, and the shortcut."""
         branch = 9 * width * (channels + width) * height * width_px
         return branch + count_shortcut_macs(channels, width, height, width_px)

@@ -1,4 +1,4 @@
-"""Work on half the channels, and shuffle.
+"""Channel shuffle: compute on half of the channels, then interleave both halves.
 
 ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, https://arxiv.org/abs/1807.11164
 """
@@ -14,9 +14,9 @@ GROUPS = 2
 
 
 class ChannelShuffle(Block):
-    """One half passes; the other goes through 1x1, depthwise 3x3, 1x1; then both are interleaved.
+    """One half is unchanged; the other goes through 1x1, depthwise 3x3, 1x1; then both are interleaved.
 
-    With a stride (the unit that begins a stage) nothing is split: both branches read the whole input.
+    With a stride (in the unit that begins a stage) the input is not split: both branches read all of it.
     """
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
@@ -46,19 +46,19 @@ class ChannelShuffle(Block):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Two 1x1 and a depthwise 3x3 on half the channels, with three norms."""
+        """Count two 1x1 and a depthwise 3x3 on half the channels, with three norms."""
         half = width // 2
         return 2 * half * half + 9 * half + 6 * half
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Two 1x1 and a depthwise 3x3 on half the channels."""
+        """Count two 1x1 and a depthwise 3x3 on half the channels."""
         half = width // 2
         return (2 * half * half + 9 * half) * height * width_px
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
-    """Deal the channels out anew, so that neighbours come from different groups."""
+    """Reorder the channels so that neighbours come from different groups."""
     batch, channels, height, width_px = x.shape
     dealt = x.reshape(batch, groups, channels // groups, height, width_px).transpose(1, 2)
     return dealt.reshape(batch, channels, height, width_px)

@@ -1,4 +1,4 @@
-"""Channels weighed by what the whole image holds.
+"""Squeeze-and-excitation: channels weighted by what the whole image contains.
 
 Squeeze-and-Excitation Networks, https://arxiv.org/abs/1709.01507
 """
@@ -14,7 +14,7 @@ REDUCTION = 16
 
 
 class SqueezeExcitation(nn.Module):
-    """Mean over the image, two small layers, and a gate between 0 and 1 for each channel."""
+    """Mean over the image, two small layers, and a factor between 0 and 1 for each channel."""
 
     def __init__(
         self, channels: int, squeezed: int, *, activation: Activation = relu, gate: Activation = nn.Sigmoid
@@ -27,14 +27,14 @@ class SqueezeExcitation(nn.Module):
         self.gate = gate()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weigh the channels."""
+        """Multiply each channel by its factor."""
         mean = x.mean((2, 3), keepdim=True)
         gate: Tensor = self.gate(self.excite(self.act(self.squeeze(mean))))
         return x * gate
 
 
 class SqueezeExcitationBottleneck(ResidualBottleneck):
-    """SE-ResNet: the residual bottleneck with a gate for each channel before the addition."""
+    """SE-ResNet's block: the residual bottleneck with a factor for each channel before the addition."""
 
     def __init__(self, channels: int, width: int, *, stride: int = 1) -> None:
         """Build the layers."""
@@ -43,13 +43,13 @@ class SqueezeExcitationBottleneck(ResidualBottleneck):
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """As the residual bottleneck, and two layers with bias."""
+        """Count as for the residual bottleneck, and two layers with bias."""
         squeezed = width // 16
         gate = 2 * width * squeezed + squeezed + width
         return ResidualBottleneck.count_params(channels, width) + gate
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """As the residual bottleneck, and two layers at one position."""
+        """Count as for the residual bottleneck, and two layers at one position."""
         gate = 2 * width * (width // 16)
         return ResidualBottleneck.count_macs(channels, width, height, width_px) + gate

@@ -1,4 +1,4 @@
-"""What this package adds to pytest-formfunc. Names only: neither torch nor pytest is loaded from here."""
+"""What this package adds to pytest-formfunc. It holds names only: importing it loads neither torch nor pytest."""
 
 from pytest_formfunc.backends import BackendEntry
 from pytest_formfunc.forms.architectures import ArchitectureEntry

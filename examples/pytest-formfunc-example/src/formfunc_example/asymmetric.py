@@ -1,4 +1,4 @@
-"""A square convolution in two strips: 3x1, then 1x3.
+"""A square convolution split into two: 3x1, then 1x3.
 
 Rethinking the Inception Architecture for Computer Vision, https://arxiv.org/abs/1512.00567, section 3.2: a third less
 arithmetic than a 3x3 convolution with the same receptive field.
@@ -12,10 +12,10 @@ TAPS = 3
 
 
 class Asymmetric(Block):
-    """3x1 convolution, batch norm, ReLU; 1x3 convolution, batch norm, ReLU. The resolution stays as it is."""
+    """3x1 convolution, batch norm, ReLU; 1x3 convolution, batch norm, ReLU. The resolution does not change."""
 
     def __init__(self, channels: int, width: int) -> None:
-        """Take ``channels`` channels, hand on ``width``."""
+        """Build the layers from ``channels`` channels in to ``width`` channels out."""
         super().__init__(channels, width)
         self.layers = nn.Sequential(
             nn.Conv2d(channels, width, (TAPS, 1), padding=(TAPS // 2, 0), bias=False),
@@ -27,16 +27,16 @@ class Asymmetric(Block):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn ``(batch, channels, height, width)`` into ``(batch, self.out_channels, height, width)``."""
+        """Map ``(batch, channels, height, width)`` to ``(batch, self.out_channels, height, width)``."""
         features: Tensor = self.layers(x)
         return features
 
     @staticmethod
     def count_params(channels: int, width: int) -> int:
-        """Both convolutions' weights, and two numbers a channel of each batch norm."""
+        """Count both convolutions' weights, and two numbers per channel of each batch norm."""
         return TAPS * width * (channels + width) + 4 * width
 
     @staticmethod
     def count_macs(channels: int, width: int, height: int, width_px: int) -> int:
-        """Each weight of a convolution once for every position."""
+        """Count each weight of a convolution once for every position."""
         return TAPS * width * (channels + width) * height * width_px

@@ -1,4 +1,4 @@
-"""MLP-Mixer: tokens and channels are mixed in turn, by perceptrons alone. https://arxiv.org/abs/2105.01601."""
+"""MLP-Mixer: perceptrons mix tokens and channels in turn. https://arxiv.org/abs/2105.01601."""
 
 from torch import Tensor, nn
 
@@ -8,15 +8,15 @@ CLASSES = 1000
 
 
 def perceptron(width: int, hidden: int) -> nn.Sequential:
-    """Widen, GELU, narrow, over the last axis."""
+    """Stack a linear layer, GELU and a linear layer back, over the last axis."""
     return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
 
 class MixerBlock(nn.Module):
-    """A perceptron over the tokens, then one over the channels, each beside a shortcut."""
+    """A perceptron over the tokens, then one over the channels, each with a shortcut."""
 
     def __init__(self, width: int, token_hidden: int, channel_hidden: int) -> None:
-        """Take the channels of a token and the two hidden sizes."""
+        """Build the layers from the channels of a token and the two hidden sizes."""
         super().__init__()
         self.token_norm = nn.LayerNorm(width)
         self.tokens = perceptron(TOKENS, token_hidden)
@@ -24,7 +24,7 @@ class MixerBlock(nn.Module):
         self.channels = perceptron(width, channel_hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix ``(batch, tokens, width)``; the shape stays."""
+        """Mix ``(batch, tokens, width)`` without changing the shape."""
         x = x + self.tokens(self.token_norm(x).transpose(1, 2)).transpose(1, 2)
         y: Tensor = x + self.channels(self.channel_norm(x))
         return y
