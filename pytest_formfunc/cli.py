@@ -12,6 +12,7 @@ from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.completeness import why_runs_differ
 from pytest_formfunc.gate.judge import Evidence
+from pytest_formfunc.gate.run_history import history_of
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.units import parse_fraction
@@ -103,13 +104,14 @@ def _compare(given: argparse.Namespace) -> int:
 
 
 def _show(given: argparse.Namespace) -> int:
-    for line in render_saved(read_baseline(given.file)):
+    run = read_baseline(given.file)
+    for line in render_saved(run.name, run.records.values()):
         print(line)
     return 0
 
 
 def _history(given: argparse.Namespace) -> int:
-    for line in render_history([read_baseline(path) for path in given.files]):
+    for line in render_history(history_of([read_baseline(path) for path in given.files])):
         print(line)
     return 0
 

@@ -53,6 +53,7 @@ class Comparison:
         comparisons: how many accelerated tests have a counterpart.
         asked: every accelerated test of this run.
         deselected: how many measuring tests the user left out.
+        false_alarm: chance that unchanged code has any false alarm in the run.
     """
 
     title: str = ""
@@ -62,6 +63,7 @@ class Comparison:
     comparisons: int = 0
     asked: tuple[Key, ...] = ()
     deselected: int = 0
+    false_alarm: float = 0.0
 
     @property
     def missing_titles(self) -> list[str]:
@@ -86,3 +88,35 @@ class Results:
     spent: Spent = field(default_factory=Spent)
     comparison: Comparison = field(default_factory=Comparison)
     best: bool = False
+
+    @property
+    def unjudged(self) -> list[str]:
+        """Return the tests that were asked for and have no verdict: skipped, failed, or measured only once."""
+        return [
+            f"{case} on {backend}"
+            for case, backend in self.comparison.asked
+            if (record := self.records.get((case, backend))) is None or record.verdict is None
+        ]
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One case on one backend over the saved runs of one machine.
+
+    Attributes:
+        title: of case and backend.
+        runs: how many there are.
+        first: speedup of the oldest run.
+        last: speedup of the newest one.
+        step_sd: standard deviation of the log speedup by successive differences; None for a single run.
+        smallest_loss: the loss, as a fraction, that a comparison at the 1% level would show four times in five.
+        machines: how many machines the saved runs are of; only runs of the last one's are counted above.
+    """
+
+    title: str
+    runs: int
+    first: float
+    last: float
+    step_sd: float | None
+    smallest_loss: float
+    machines: int

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
-from pytest_formfunc.records import Key, Record
-from pytest_formfunc.results import Comparison
+from pytest_formfunc.records import Key
+from pytest_formfunc.results import Comparison, Results
 
 _ALL_INCONCLUSIVE = "every verdict is inconclusive"
 
 
-def unjudged(comparison: Comparison, records: Mapping[Key, Record]) -> list[str]:
-    """Name the tests that were asked for and have no verdict: skipped, failed, or measured only once."""
-    return [
-        f"{case} on {backend}"
-        for case, backend in comparison.asked
-        if (record := records.get((case, backend))) is None or record.verdict is None
-    ]
-
-
-def why_incomplete(comparison: Comparison, records: Mapping[Key, Record]) -> str:
+def why_incomplete(results: Results) -> str:
     """Return a sentence where less was judged than was asked for; empty where all was."""
+    comparison, without = results.comparison, results.unjudged
     faults = []
     if not comparison.asked:
         faults.append("no test of an accelerated backend was among those that ran")
-    without = unjudged(comparison, records)
     if without:
         faults.append(f"{len(without)} of {len(comparison.asked)} have no verdict ({', '.join(without[:3])})")
     if comparison.deselected:
         faults.append(f"{comparison.deselected} measuring tests were deselected")
-    if _all_inconclusive({record.verdict.status for record in records.values() if record.verdict}):
+    if _all_inconclusive({record.verdict.status for record in results.records.values() if record.verdict}):
         faults.append(_ALL_INCONCLUSIVE)
     if not faults:
         return ""

@@ -15,6 +15,7 @@ from pytest_formfunc.extensions import current
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
 from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
+from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.plugin.benchmark_bridge import compared_files
 from pytest_formfunc.plugin.plan import TestPlan, backends_by_case
 from pytest_formfunc.plugin.selection import select_there
@@ -56,7 +57,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
             raise BadInput(
                 "--formfunc-gate graph judges a comparison: give --formfunc-against REV or --benchmark-compare"
             )
-    comparison = replace(comparison, deselected=session.deselected)
+    comparison = replace(comparison, deselected=session.deselected, false_alarm=FAMILY_ALPHA)
     return session.start(Work(settings, backends, known_cases, comparison, baseline, other))
 
 
@@ -68,11 +69,7 @@ def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
         for name, sentence in missing_sentences(comparison)
     ]
     if comparison.title:
-        items.append(
-            Sentence.from_parent(
-                parent, name="formfunc-all-judged", find=lambda: why_incomplete(comparison, run.results.records)
-            )
-        )
+        items.append(Sentence.from_parent(parent, name="formfunc-all-judged", find=lambda: why_incomplete(run.results)))
     return items
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from pytest_formfunc.gate.completeness import unjudged
-from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.records import NATIVE_ENGINE, Record
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
 from pytest_formfunc.results import Comparison, Results, Spent
@@ -43,7 +41,7 @@ def render_report(results: Results) -> Iterator[Line]:
         yield from _best(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records)
-    yield from _wrapped("not judged: ", unjudged(results.comparison, results.records))
+    yield from _wrapped("not judged: ", results.unjudged)
     yield from render_spent(results.spent)
 
 
@@ -150,7 +148,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
     verdicts = [record.verdict for record in records if record.verdict]
     if any(verdict.change for verdict in verdicts):
         yield Line(
-            f"false alarms: in at most {FAMILY_ALPHA:.0%} of runs of unchanged code "
+            f"false alarms: in at most {comparison.false_alarm:.0%} of runs of unchanged code "
             "(Lan-DeMets spending, fallback procedure)"
         )
     for verdict in verdicts:
