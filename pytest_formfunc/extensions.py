@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from pytest_formfunc import backends
-from pytest_formfunc.backends import BACKENDS, BackendEntry
+from pytest_formfunc.backends import BACKENDS, MIN_SQNR_DB, BackendEntry
 from pytest_formfunc.errors import BadInput, one_line
 from pytest_formfunc.forms import architectures, patterns
 from pytest_formfunc.forms.architectures import ArchitectureEntry
@@ -131,12 +131,12 @@ def use(extensions: Extensions) -> None:
     """Make these the added entries of this process; they replace all earlier ones."""
     patterns.TABLE.use_added(extensions.patterns)
     architectures.TABLE.use_added(extensions.architectures)
-    backends.use_added(extensions.backends)
+    backends.TABLE.use_added(extensions.backends)
 
 
 def current() -> Extensions:
     """Return the added entries of this process."""
-    return Extensions(patterns.TABLE.added, architectures.TABLE.added, backends.added_backends())
+    return Extensions(patterns.TABLE.added, architectures.TABLE.added, backends.TABLE.added)
 
 
 def _entries(offer: Offer) -> list[Any]:
@@ -182,8 +182,8 @@ def _check_fields(entry: Any, offer: Offer) -> None:
     for name in ("width_multiple", "side"):
         if getattr(entry, name, 1) < 1:
             raise BadInput(f"{who}: its {name} is {getattr(entry, name)} and must be at least 1")
-    if isinstance(entry, BackendEntry):
-        from pytest_formfunc.parity import MIN_SQNR_DB
-
-        if entry.precision not in MIN_SQNR_DB:
-            raise BadInput(f"{who}: its precision is {entry.precision!r} and must be one of {', '.join(MIN_SQNR_DB)}")
+    if isinstance(entry, BackendEntry) and entry.min_sqnr_db is None and entry.precision not in MIN_SQNR_DB:
+        known = ", ".join(MIN_SQNR_DB)
+        raise BadInput(
+            f"{who}: its precision is {entry.precision!r} and must be one of {known}, or have a min_sqnr_db of its own"
+        )

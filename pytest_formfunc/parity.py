@@ -18,11 +18,6 @@ from numpy.typing import NDArray
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.records import Parity
 
-# Lowest SQNR in dB that passes. Rounding alone gives about 140 dB (f32) and 50 dB (bf16) for one operation, and about
-# 10 dB less for each factor of ten in the number of operations; a wrong operator leaves less than 10 dB. Eight bits
-# lose more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the error is a third of the
-# signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
-MIN_SQNR_DB = {"f32": 60.0, "bf16": 20.0, "int8": 10.0}
 # Outputs for two inputs that differ by less than this, relative to their size, are taken not to depend on the input.
 MIN_DEPENDENCE = 1e-6
 
@@ -67,7 +62,9 @@ def check_native(outputs: Sequence[Outputs], what: str) -> None:
         )
 
 
-def check_parity(native: Sequence[Outputs], accelerated: Sequence[Outputs], precision: str, what: str) -> Parity:
+def check_parity(
+    native: Sequence[Outputs], accelerated: Sequence[Outputs], precision: str, min_sqnr_db: float, what: str
+) -> Parity:
     """Compare an engine's outputs with native's.
 
     Raises:
@@ -90,10 +87,10 @@ def check_parity(native: Sequence[Outputs], accelerated: Sequence[Outputs], prec
         sqnr_db = _decibel(spread, _rms(error))
         if first or sqnr_db < worst.sqnr_db:
             first = False
-            worst = Parity(sqnr_db >= MIN_SQNR_DB[precision], float(np.abs(error).max()), sqnr_db, spread)
+            worst = Parity(sqnr_db >= min_sqnr_db, float(np.abs(error).max()), sqnr_db, spread)
     if not worst.ok:
         raise ParityError(
-            f"{what} disagrees with native: SQNR {worst.sqnr_db:.0f} dB, at least {MIN_SQNR_DB[precision]:.0f} dB "
+            f"{what} disagrees with native: SQNR {worst.sqnr_db:.0f} dB, at least {min_sqnr_db:.0f} dB "
             f"required for {precision} (largest error {worst.max_abs_error:.3g}, standard deviation of the outputs "
             f"{worst.output_std:.3g})"
         )

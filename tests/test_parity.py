@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 
+from pytest_formfunc.backends import MIN_SQNR_DB
 from pytest_formfunc.parity import ParityError, check_native, check_parity
 
 GENERATOR = np.random.default_rng(0)
 FIRST, SECOND = GENERATOR.normal(size=(1, 100)), GENERATOR.normal(size=(1, 100))
+
+
+def check(native, accelerated, precision, what):
+    """Compare at the tolerance of a precision."""
+    return check_parity(native, accelerated, precision, MIN_SQNR_DB[precision], what)
 
 
 def outputs(*arrays):
@@ -14,7 +20,7 @@ def outputs(*arrays):
 def test_equal_outputs_agree_and_the_error_is_stated():
     """Differences as large as rounding pass, and SQNR and the largest error are returned."""
     noise = 1e-6 * GENERATOR.normal(size=(1, 100))
-    parity = check_parity(outputs(FIRST, SECOND), outputs(FIRST + noise, SECOND + noise), "f32", "engine")
+    parity = check(outputs(FIRST, SECOND), outputs(FIRST + noise, SECOND + noise), "f32", "engine")
     assert parity.ok
     assert 115 < parity.sqnr_db < 125
     assert parity.max_abs_error == pytest.approx(np.abs(noise).max())
@@ -29,17 +35,17 @@ def test_tolerance_belongs_to_the_precision(precision, error, passes):
     noise = error * GENERATOR.normal(size=(1, 100))
     theirs = outputs(FIRST + noise, SECOND + noise)
     if passes:
-        assert check_parity(outputs(FIRST, SECOND), theirs, precision, "engine").ok
+        assert check(outputs(FIRST, SECOND), theirs, precision, "engine").ok
     else:
         with pytest.raises(ParityError, match=r"engine disagrees with native: SQNR"):
-            check_parity(outputs(FIRST, SECOND), theirs, precision, "engine")
+            check(outputs(FIRST, SECOND), theirs, precision, "engine")
 
 
 def test_a_large_constant_does_not_hide_an_error():
     """The signal is the deviation from the mean: outputs of 1000 ± 1 must not be off by 1."""
     theirs = outputs(FIRST + 1000 + GENERATOR.normal(size=(1, 100)), SECOND + 1000)
     with pytest.raises(ParityError, match="disagrees"):
-        check_parity(outputs(FIRST + 1000, SECOND + 1000), theirs, "f32", "engine")
+        check(outputs(FIRST + 1000, SECOND + 1000), theirs, "f32", "engine")
 
 
 def test_an_error_in_one_of_several_outputs_is_found():
@@ -47,7 +53,7 @@ def test_an_error_in_one_of_several_outputs_is_found():
     native = [[FIRST, FIRST], [SECOND, SECOND]]
     theirs = [[FIRST, FIRST], [SECOND, -SECOND]]
     with pytest.raises(ParityError, match="disagrees"):
-        check_parity(native, theirs, "f32", "engine")
+        check(native, theirs, "f32", "engine")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -58,7 +64,7 @@ def test_outputs_that_are_not_finite_are_refused(bad):
     with pytest.raises(ParityError, match=r"native returns NaN or infinity \(1 of 100 values\)"):
         check_native(outputs(broken, SECOND), "native")
     with pytest.raises(ParityError, match="engine returns NaN or infinity"):
-        check_parity(outputs(FIRST, SECOND), outputs(FIRST, broken), "f32", "engine")
+        check(outputs(FIRST, SECOND), outputs(FIRST, broken), "f32", "engine")
 
 
 @pytest.mark.parametrize("second", [FIRST, FIRST * (1 + 1e-8), FIRST + 1e-9])
@@ -77,7 +83,7 @@ def test_zero_outputs_are_refused():
 def test_another_shape_is_refused():
     """Outputs are not broadcast before they are compared."""
     with pytest.raises(ParityError, match="output shapes"):
-        check_parity(outputs(FIRST, SECOND), outputs(FIRST[:, :1], SECOND[:, :1]), "f32", "engine")
+        check(outputs(FIRST, SECOND), outputs(FIRST[:, :1], SECOND[:, :1]), "f32", "engine")
 
 
 def test_no_output_is_refused():
@@ -89,7 +95,7 @@ def test_no_output_is_refused():
 def test_outputs_whose_size_depends_on_the_input_are_compared():
     """The two inputs may give outputs of different sizes, and some outputs may be empty."""
     native = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), SECOND[:, :60]]]
-    assert check_parity(native, native, "f32", "engine").ok
+    assert check(native, native, "f32", "engine").ok
     wrong = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), -SECOND[:, :60]]]
     with pytest.raises(ParityError, match="disagrees with native"):
-        check_parity(native, wrong, "f32", "engine")
+        check(native, wrong, "f32", "engine")

@@ -1,84 +1,136 @@
-"""The structure: who may import whom."""
+"""The structure: which room may import which, type-only imports and those inside functions included.
+
+`python tests/test_structure.py [FOLDER]` prints the floors, rooms and arrows of a package's folder.
+"""
 
 import ast
+import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-import pytest_formfunc
+ROOT = Path(__file__).parents[1] / "pytest_formfunc"
 
-ROOT = Path(pytest_formfunc.__file__).parent
-
-# From the border down. A module may import from its own layer and from those below it.
+# From the border down. A room (a folder or a file of the package) imports from the layers below its own. The order is
+# that of ARCHITECTURE.md.
 LAYERS = [
-    {"plugin", "cli"},
-    {"report"},
-    {"run"},
-    {"gate"},
-    {"revisions", "settings"},
-    {"measure"},
-    {"cases", "extensions", "calibration"},
-    {"forms", "backends", "function", "parity", "host"},
-    {"records"},
-    {"stats"},
-    {"units", "errors", "option_specs", "targets"},
+    {"plugin"},
+    {"cli", "run"},
+    {"gate", "report", "revisions"},
+    {"marker", "measure", "settings"},
+    {"extensions", "names"},
+    {"backends", "calibration", "cases"},
+    {"forms", "parity", "results"},
+    {"function", "records", "registry", "targets", "units"},
+    {"errors", "host", "json_reading", "option_specs", "stats"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
-MODULES = sorted(ROOT.rglob("*.py"))
+# What only makes the package's public names known, or starts it, belongs to no layer.
+NO_ROOM = {"__init__"}
 
 
-def layer_of(name):
-    return next(index for index, layer in enumerate(LAYERS) if name in layer)
+def room_of(path, root=ROOT):
+    return path.relative_to(root).with_suffix("").parts[0]
 
 
-def own_name(path):
-    relative = path.relative_to(ROOT).with_suffix("")
-    return relative.parts[0]
-
-
-def imports(tree, *, everywhere):
-    """Yield imported names; those under ``if TYPE_CHECKING`` shape nothing at run time and do not count."""
-    skipped = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            skipped |= set(map(id, ast.walk(node)))
-    nodes = ast.walk(tree) if everywhere else iter(tree.body)
-    for node in nodes:
-        if id(node) in skipped:
-            continue
+def imported_modules(path):
+    """Yield every module that a file imports, wherever in the file, for types only too."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            assert node.level == 0, f"{path} has a relative import, which hides its arrow"
+            if node.module == "pytest_formfunc":
+                yield from (f"pytest_formfunc.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py" or path.parent != ROOT],
-                         ids=lambda path: str(path.relative_to(ROOT)))  # fmt: skip
-def test_arrows_point_down(path):
-    """No module imports from a layer above its own, inside functions either."""
-    name = own_name(path)
-    mine = layer_of(name)
-    for imported in imports(ast.parse(path.read_text()), everywhere=True):
-        if imported.startswith("pytest_formfunc."):
-            other = imported.split(".")[1]
-            assert layer_of(other) >= mine, f"{path.relative_to(ROOT)} imports {imported}, which is above it"
-        if imported.split(".")[0] in ("pytest", "_pytest"):
-            assert name in MAY_IMPORT_PYTEST, f"{path.relative_to(ROOT)} imports pytest"
+def arrows(root=ROOT):
+    """Return which rooms each room imports from, and by which files."""
+    found = defaultdict(lambda: defaultdict(set))
+    for path in sorted(root.rglob("*.py")):
+        room = room_of(path, root)
+        if room in NO_ROOM:
+            continue
+        found[room]  # a room without arrows is one too
+        for module in imported_modules(path):
+            other = module.split(".")[1] if module.startswith("pytest_formfunc.") else room
+            if other != room and not other.startswith("__"):
+                found[room][other].add(str(path.relative_to(root)))
+    return found
 
 
-@pytest.mark.parametrize("name", ["stats", "units", "errors"])
+def floors(found):
+    """Return each room's floor: 1 for what imports no other room, else one above the highest that it imports.
+
+    Rooms that import each other in a circle share a floor.
+    """
+    height = dict.fromkeys(found, 1)
+    for _ in found:
+        for room, others in found.items():
+            above = [height[other] + (room not in found[other]) for other in others]
+            height[room] = max([height[room], *above])
+    return height
+
+
+def test_every_room_has_a_layer():
+    """A new room has to find its place, and a room that is gone leaves it."""
+    assert set(arrows()) == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("room", sorted(set().union(*LAYERS)))
+def test_arrows_point_down(room):
+    """No room imports from a layer above its own; within a layer the order of floors holds."""
+    layer = {name: index for index, names in enumerate(LAYERS) for name in names}
+    for other, files in arrows()[room].items():
+        assert layer[other] > layer[room], f"{sorted(files)} import {other}, which is not below {room}"
+
+
+def test_the_floors_are_the_layers():
+    """The house has as many floors as the list above has layers: nine."""
+    assert max(floors(arrows()).values()) == len(LAYERS) == 9
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_border_knows_pytest(path):
+    """Whatever measures, judges and reports runs without pytest."""
+    tops = {module.split(".")[0] for module in imported_modules(path)}
+    assert room_of(path) in MAY_IMPORT_PYTEST or not tops & {"pytest", "_pytest", "pytest_benchmark"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_idea(path):
+    """About 400 lines is the most that one idea needs."""
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("name", ["stats", "units", "errors", "json_reading"])
 def test_the_lowest_layers_need_only_numpy(name):
     """Statistics are pure: the standard library and numpy."""
-    import sys
-
     paths = [ROOT / f"{name}.py"] if (ROOT / f"{name}.py").is_file() else sorted((ROOT / name).glob("*.py"))
     for path in paths:
-        for imported in imports(ast.parse(path.read_text()), everywhere=True):
-            top = imported.split(".")[0]
-            assert top in sys.stdlib_module_names or top in ("numpy", "pytest_formfunc"), f"{path} imports {imported}"
+        for module in imported_modules(path):
+            top = module.split(".")[0]
+            assert top in sys.stdlib_module_names or top in ("numpy", "pytest_formfunc"), f"{path} imports {module}"
 
 
-def test_every_module_has_a_layer():
-    """A new top-level module has to find its place."""
-    names = {own_name(path) for path in MODULES} - {"__init__"}
-    assert names <= set().union(*LAYERS)
+@pytest.mark.parametrize("room", ["function", "gate", "report", "stats"])
+def test_what_judges_and_reports_starts_no_process(room):
+    """Processes are started by what measures and by what checks the other revision out."""
+    for path in sorted((ROOT / room).glob("*.py")):
+        started = {"subprocess", "multiprocessing", "pytest_formfunc.measure.workers", "pytest_formfunc.run"}
+        assert not started & set(imported_modules(path)), path
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT
+    drawn = arrows(folder)
+    height = floors(drawn)
+    for floor in range(max(height.values()), 0, -1):
+        print(f"floor {floor:2}: {', '.join(sorted(room for room in height if height[room] == floor))}")
+    back = [(room, other) for room, others in drawn.items() for other in others if height[other] >= height[room]]
+    print(
+        f"{max(height.values())} floors, {len(drawn)} rooms, {sum(map(len, drawn.values()))} arrows, {len(back)} back"
+    )

@@ -9,17 +9,22 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.registry import Table
 from pytest_formfunc.targets import load_target
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
 
 NATIVE = "native"
+# Lowest SQNR in dB at which outputs pass, by precision. Rounding alone gives about 140 dB (f32) and 50 dB (bf16) for
+# one operation, and about 10 dB less for each factor of ten in the number of operations; a wrong operator leaves less
+# than 10 dB. Eight bits lose more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the
+# error is a third of the signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
+MIN_SQNR_DB = {"f32": 60.0, "bf16": 20.0, "int8": 10.0}
 _DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # it becomes part of file names and test ids
 
 
@@ -34,10 +39,11 @@ class BackendEntry:
             artifact's key.
         preload: modules that the warm server imports, so that a worker does not have to.
         extra: the extra of pytest-formfunc that installs it; empty for a backend of another package.
-        precision: the precision whose tolerance outputs must meet: ``f32``, ``bf16`` or ``int8``.
+        precision: what the engine computes in: one of `MIN_SQNR_DB`, or another name with a tolerance of its own.
         summary: one clause for ``--formfunc-list``.
         devices: whether a device can be named, as in ``openvino@GPU``.
         device: the device that was named; empty where none was.
+        min_sqnr_db: lowest SQNR in dB at which its outputs pass; by default that of its precision.
     """
 
     name: str
@@ -49,6 +55,12 @@ class BackendEntry:
     summary: str = ""
     devices: bool = False
     device: str = ""
+    min_sqnr_db: float | None = None
+
+    @property
+    def tolerance_db(self) -> float:
+        """Return the lowest SQNR in dB at which outputs pass."""
+        return MIN_SQNR_DB[self.precision] if self.min_sqnr_db is None else self.min_sqnr_db
 
     def why_not_installed(self) -> str | None:
         """Return a clause that names what is missing and how to install it, or None if nothing is missing."""
@@ -89,7 +101,7 @@ class BackendEntry:
     @property
     def added(self) -> bool:
         """Return whether another package or a conftest.py added it."""
-        return self.name.partition("@")[0] in [entry.name for entry in _added]
+        return TABLE.is_added(self.name.partition("@")[0])
 
     def make(self, threads: int) -> Engine:
         """Return an instance of the engine, with nothing loaded yet."""
@@ -255,25 +267,12 @@ BACKENDS = (
     ),
 )
 
-
-# The added entries of this process: the parent collects them from hooks, a worker receives them with its job.
-_added: tuple[BackendEntry, ...] = ()
-
-
-def use_added(entries: Iterable[BackendEntry]) -> None:
-    """Replace the added backends by these; their names must have been checked."""
-    global _added  # noqa: PLW0603 - a process has one run
-    _added = tuple(entries)
-
-
-def added_backends() -> tuple[BackendEntry, ...]:
-    """Return the backends that other packages or a conftest.py added."""
-    return _added
+TABLE = Table("backend", BACKENDS)
 
 
 def all_backends() -> tuple[BackendEntry, ...]:
     """Return every known backend's entry, native first, added ones last."""
-    return (*BACKENDS, *_added)
+    return (*TABLE.bundled, *TABLE.added)
 
 
 def distributions() -> tuple[str, ...]:
@@ -290,7 +289,7 @@ def preload_modules() -> tuple[str, ...]:
 
 def backend_names() -> tuple[str, ...]:
     """Return every known backend's name, native first."""
-    return tuple(entry.name for entry in all_backends())
+    return TABLE.names()
 
 
 def backend_entry(name: str) -> BackendEntry:
@@ -300,14 +299,12 @@ def backend_entry(name: str) -> BackendEntry:
         BadInput: there is no such backend, or it takes no device.
     """
     base, at, device = name.partition("@")
-    for entry in all_backends():
-        if entry.name == base:
-            if not at:
-                return entry
-            if not entry.devices or not _DEVICE.fullmatch(device):
-                named = " or ".join(f"{one.name}@DEVICE" for one in all_backends() if one.devices)
-                raise BadInput(
-                    f"unknown backend {name!r}: a device is named as in {named} (@HETERO:GPU+CPU for a list)"
-                )
-            return replace(entry, name=name, device=device)
-    raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")
+    if base not in TABLE.names():
+        raise BadInput(f"unknown backend {name!r}: known are {', '.join(backend_names())}")
+    entry = TABLE.entry(base)
+    if not at:
+        return entry
+    if not entry.devices or not _DEVICE.fullmatch(device):
+        named = " or ".join(f"{one.name}@DEVICE" for one in all_backends() if one.devices)
+        raise BadInput(f"unknown backend {name!r}: a device is named as in {named} (@HETERO:GPU+CPU for a list)")
+    return replace(entry, name=name, device=device)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_formfunc.errors import MeasurementError, one_line
 from pytest_formfunc.forms import architectures, patterns
-from pytest_formfunc.forms.registry import Table
-from pytest_formfunc.targets import digest_code
+from pytest_formfunc.registry import Table
+from pytest_formfunc.targets import digest_code, load_target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,8 +70,9 @@ class _BundledSource:
         digest = hashlib.sha256(repr(self).encode() + _digest_forms())
         table, name = self._entry
         if table.is_added(name):
-            table.load(name)
-            digest.update(digest_code(table.entry(name).target).encode())
+            target = table.entry(name).target
+            load_target(target, f"{table.what} {name!r}")
+            digest.update(digest_code(target).encode())
         return digest.hexdigest()
 
     def build(self) -> Network:

@@ -22,7 +22,7 @@ def why_not_comparable(now: Record, then: Record) -> str | None:
     if now.fingerprint != then.fingerprint:
         changed = "; ".join(differences(then.host, now.host)) or "its fingerprint differs"
         return f"the baseline is from another machine ({changed})"
-    for what in ("threads", "input_shape", "seed", "precision", "native_engine"):
+    for what in ("threads", "input_shape", "seed", "precision", "device", "native_engine"):
         old, new = getattr(then, what), getattr(now, what)
         if old != new:
             return f"{what.replace('_', ' ')} was {old}, is {new}"

@@ -289,8 +289,8 @@ class CaseMeasurer:
 
     def _check_outputs(self, participant: Participant, ready: Ready, native: Any) -> None:
         try:
-            precision = backend_entry(participant.backend).precision
-            parity = check_parity(native, read_outputs(ready.outputs), precision, str(participant))
+            entry, outputs = backend_entry(participant.backend), read_outputs(ready.outputs)
+            parity = check_parity(native, outputs, entry.precision, entry.tolerance_db, str(participant))
         except MeasurementError as error:
             self._fail(participant, error)
             return

@@ -17,9 +17,9 @@ from pytest_formfunc.forms.patterns import (
     pattern_entry,
     pattern_names,
 )
-from pytest_formfunc.forms.registry import index_by_name
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.function.cost import count_cost
+from pytest_formfunc.registry import index_by_name
 
 NAMES = pattern_names()
 IMAGE = (1, 3, 64, 64)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_formfunc.forms.registry import Table
+from pytest_formfunc.forms.loading import load_entry
+from pytest_formfunc.registry import Table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -75,7 +76,7 @@ ARCHITECTURES: tuple[ArchitectureEntry, ...] = (
     ArchitectureEntry("amoebanet_a", "nasnet:AmoebaNetA", 5_086_930, 554.7),
     ArchitectureEntry("darts", "darts:Darts", 4_718_752, 529.9),
 )
-TABLE = Table("architecture", __name__, ARCHITECTURES)
+TABLE = Table("architecture", ARCHITECTURES)
 
 
 def architecture_names() -> tuple[str, ...]:
@@ -99,5 +100,5 @@ def architecture_class(name: str) -> Callable[[], nn.Module]:
         BadInput: there is no architecture of that name.
         MeasurementError: the target of an added architecture does not import.
     """
-    found: Callable[[], nn.Module] = TABLE.load(name)
+    found: Callable[[], nn.Module] = load_entry(TABLE, name, __name__)
     return found

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_formfunc.errors import BadInput, MeasurementError
-from pytest_formfunc.forms.registry import Table
+from pytest_formfunc.forms.loading import load_entry
+from pytest_formfunc.registry import Table
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.block import Block
@@ -46,7 +47,7 @@ PATTERNS: tuple[PatternEntry, ...] = (
     PatternEntry("attention", "attention:Attention", 32),
 )
 
-TABLE = Table("pattern", __name__, PATTERNS)
+TABLE = Table("pattern", PATTERNS)
 
 
 def pattern_names() -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def block_class(name: str) -> type[Block]:
         BadInput: there is no pattern of that name.
         MeasurementError: the target of an added pattern does not import, or is not a `Block`.
     """
-    found: type[Block] = TABLE.load(name)
+    found: type[Block] = load_entry(TABLE, name, __name__)
     if TABLE.is_added(name):
         from pytest_formfunc.forms.block import Block
 

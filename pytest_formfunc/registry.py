@@ -1,13 +1,11 @@
-"""Map names to entries and entries to classes; the tables of patterns and of architectures share this."""
+"""Map names to entries; the tables of patterns, architectures and backends share this."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import import_module
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.targets import load_target
 
 
 class Entry(Protocol):
@@ -52,12 +50,6 @@ def look_up(by_name: Mapping[str, E], name: str, what: str) -> E:
     return by_name[name]
 
 
-def import_target(package: str, entry: Entry) -> Any:
-    """Import an entry's class, which loads torch."""
-    module_name, class_name = entry.target.split(":")
-    return getattr(import_module(f"{package}.{module_name}"), class_name)
-
-
 class Table(Generic[E]):
     """The entries of this package, and those that other packages or a conftest.py add for a run.
 
@@ -70,10 +62,9 @@ class Table(Generic[E]):
         added: the added entries, in the order in which they were added.
     """
 
-    def __init__(self, what: str, package: str, bundled: Iterable[E]) -> None:
-        """Take this package's entries; their modules are relative to ``package``."""
+    def __init__(self, what: str, bundled: Iterable[E]) -> None:
+        """Take this package's entries."""
         self.what = what
-        self._package = package
         self._bundled = index_by_name(bundled, what)
         self._added: dict[str, E] = {}
 
@@ -106,15 +97,3 @@ class Table(Generic[E]):
             BadInput: there is none.
         """
         return look_up({**self._bundled, **self._added}, name, self.what)
-
-    def load(self, name: str) -> Any:
-        """Import what an entry names, which loads torch.
-
-        Raises:
-            BadInput: there is no such entry.
-            MeasurementError: an added entry's module does not import, or lacks what the entry names.
-        """
-        entry = self.entry(name)
-        if name in self._added:
-            return load_target(entry.target, f"{self.what} {name!r}")
-        return import_target(self._package, entry)
