@@ -32,7 +32,7 @@ class Trend:
 
     @property
     def answer(self) -> str:
-        """Return the conclusion from both intervals: ``it grows``, ``it falls``, or that these do not tell.
+        """Return the conclusion from both intervals: ``it grows``, ``it falls`` or ``no clear trend``.
 
         Both intervals must lie on the same side of 0, because a single outlier can move either of them alone.
         """
@@ -41,7 +41,7 @@ class Trend:
             return "it grows"
         if all(one.high < 0 for one in intervals):
             return "it falls"
-        return "these do not tell"
+        return "no clear trend"
 
 
 def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> Trend:
