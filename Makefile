@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+QUICK_STAMP := $(VENV)/.installed-quick
 INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 ARGS ?=
 # Tests that may have others beside them are spread over processes; one has a few hundred MB.
@@ -11,14 +12,28 @@ SIDE_BY_SIDE ?= auto
 # A choice of tests may leave one of the two runs without any.
 NONE_IS_FINE := $(if $(ARGS),|| test $$? -eq 5)
 
-.PHONY: bench test check figures upstream clean
+EVERYTHING := tests pytest_formfunc --doctest-modules
+# What does not import for want of torch has no doctest to run.
+WITHOUT_ENGINES := $(EVERYTHING) --doctest-ignore-import-errors
+SPREAD := -n $(SIDE_BY_SIDE) --dist worksteal
+
+.PHONY: bench test quick bare check figures upstream clean
 
 bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/pytest tests pytest_formfunc --doctest-modules -m "not alone" -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest $(EVERYTHING) -m "not alone" -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/pytest tests -m alone $(ARGS) $(NONE_IS_FINE)
+
+# While one writes: seconds. It makes an environment without any engine, or takes the whole one that is there.
+quick: $(QUICK_STAMP)
+	$(BIN)/pytest $(WITHOUT_ENGINES) -m "not engine and not simulation and not alone" $(SPREAD) -q $(ARGS)
+
+# All tests where no engine is installed: those that need one are skipped and say why.
+bare: $(QUICK_STAMP)
+	$(BIN)/pytest $(WITHOUT_ENGINES) -m "not alone" $(SPREAD) $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest $(WITHOUT_ENGINES) -m alone $(ARGS) $(NONE_IS_FINE)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -37,11 +52,15 @@ upstream: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(INSTALL) ".[openvino,test,check]"
-	touch $@ $(BENCH_STAMP)
+	touch $@ $(BENCH_STAMP) $(QUICK_STAMP)
 
 # Measuring the suite needs none of the libraries that the tests take networks from.
 $(BENCH_STAMP): pyproject.toml constraints.txt
 	$(INSTALL) ".[openvino]"
+	touch $@
+
+$(QUICK_STAMP): pyproject.toml constraints.txt
+	$(INSTALL) ".[quick]"
 	touch $@
 
 clean:

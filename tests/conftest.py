@@ -5,10 +5,29 @@ from __future__ import annotations
 import os
 
 import pytest
+from support import engines
 from support.project import MATRIX, NET, OWN_TEST, Project, git
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Skip a module that cannot be imported here, with the reason."""
+    if engines.absent(engines.imported(module_path)):
+        return engines.Unimportable.from_parent(parent, path=module_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    engines.mark(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    engines.running = item
+    return (yield)
 
 
 @pytest.fixture(scope="session")

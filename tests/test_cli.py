@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support.project import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
+from support.records import record
 
 from pytest_formfunc.gate.completeness import why_runs_differ
 
@@ -21,28 +22,27 @@ def command(folder, *args):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, artifact_cache):
-    """Two saved runs of one form, their scatter made small; a third is the first one made slower by hand, thirtyfold."""
+    """A saved run of one form, its scatter made small; others are made of it by hand, one of them thirtyfold slower."""
     project = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_forms.py", MATRIX)
     forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
-    for name in ("one", "two"):
-        outcome = project.measure(*forms, f"--benchmark-json={name}.json")
-        assert outcome.code == 0, outcome.text
-        path = project.folder / f"{name}.json"
-        path.write_text(json.dumps(calm(json.loads(path.read_text()))))
-    document = json.loads((project.folder / "one.json").read_text())
-    for entry in document["benchmarks"]:
-        record = entry["extra_info"]["formfunc"]
-        if not record["native"]:
-            for key in ("samples", "samples_low"):
-                record[key] = [[30 * value for value in launch] for launch in record[key]]
-            record["speedup"] = {key: record["speedup"][key] / 30 for key in ("value", "low", "high")}
-    project.write("slow.json", json.dumps(document))
-    project.write("broken.json", "{")
+    outcome = project.measure(*forms, "--benchmark-json=one.json")
+    assert outcome.code == 0, outcome.text
+    one = json.dumps(calm(json.loads((project.folder / "one.json").read_text())))
+    for name, slower in (("one", 1), ("two", 1.01), ("slow", 30)):
+        document = json.loads(one)
+        for entry in document["benchmarks"]:
+            made = entry["extra_info"]["formfunc"]
+            if not made["native"]:
+                for key in ("samples", "samples_low"):
+                    made[key] = [[slower * value for value in launch] for launch in made[key]]
+                made["speedup"] = {key: made["speedup"][key] / slower for key in ("value", "low", "high")}
+        project.write(f"{name}.json", json.dumps(document))
     return project.folder
 
 
+@pytest.mark.engine
 def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
     """One line a verdict, and how many of each."""
     red = command(runs, "compare", "one.json", "slow.json", "--threshold", "20%")
@@ -54,6 +54,7 @@ def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
     assert "1 regressed" not in green.stdout
 
 
+@pytest.mark.engine
 def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
     """A case of the earlier run is not in the later one: listed, and red only under --strict."""
     document = json.loads((runs / "one.json").read_text())
@@ -85,6 +86,7 @@ def test_what_strict_does_not_pass(statuses, missing, fault):
     assert why_runs_differ(statuses, missing) == fault
 
 
+@pytest.mark.engine
 def test_show_prints_a_saved_run(runs):
     """Case, backend, both latencies, the speedup with its interval."""
     done = command(runs, "show", "one.json")
@@ -93,6 +95,7 @@ def test_show_prints_a_saved_run(runs):
     assert "geometric mean" in done.stdout
 
 
+@pytest.mark.engine
 def test_history_says_how_speedups_moved(runs):
     """Runs, first and last speedup, scatter, and the smallest loss that a comparison would see."""
     done = command(runs, "history", "one.json", "two.json")
@@ -116,13 +119,17 @@ def test_history_says_how_speedups_moved(runs):
         ([], "the following arguments are required: COMMAND"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_4(runs, args, sentence):
+def test_wrong_usage_is_one_sentence_and_exit_4(tmp_path, args, sentence):
     """No traceback, whatever is given."""
-    done = command(runs, *args)
+    entry = {"fullname": "t", "stats": {"mean": 1.0}, "extra_info": {"formfunc": record(0.0025).to_json()}}
+    (tmp_path / "one.json").write_text(json.dumps({"machine_info": {}, "benchmarks": [entry]}))
+    (tmp_path / "broken.json").write_text("{")
+    done = command(tmp_path, *args)
     assert done.returncode == 4
     assert sentence in done.stderr
 
 
+@pytest.mark.engine
 def test_bisect_finds_the_commit_that_lost_the_graph(project):
     """Five commits, the third brings an operator that does not fuse; one before it does not import."""
     project.write("pytest.ini", "[pytest]\npythonpath = src\n")

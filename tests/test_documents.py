@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from support.records import record
 
 from pytest_formfunc.option_specs import OPTIONS
@@ -39,6 +40,7 @@ def test_options_that_documents_name_exist():
         assert named <= known, path
 
 
+@pytest.mark.engine("onnx", "transformers")
 def test_models_that_documents_name_can_be_written_so(tmp_path, monkeypatch):
     """Each example of docs/models.md parses: models, inputs, and options that go with them."""
     import torch

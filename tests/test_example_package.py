@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.engine
 EXAMPLE = Path(__file__).parent.parent / "examples" / "pytest-formfunc-example"
 
 

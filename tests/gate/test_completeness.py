@@ -7,6 +7,7 @@ from support.project import MATRIX, NET, OWN_TEST, git
 
 from pytest_formfunc.backends import backend_entry
 
+pytestmark = pytest.mark.engine
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 QUIET_TEST = OWN_TEST.replace("print", "0 and print")
 GRAPH = ("--formfunc-against", "v1", "--formfunc-gate", "graph")

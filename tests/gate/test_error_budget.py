@@ -37,6 +37,7 @@ def test_a_level_that_found_a_change_is_handed_on():
     assert family.next_looks().alpha == pytest.approx(0.01)
 
 
+@pytest.mark.simulation
 def test_any_false_alarm_among_true_and_false_hypotheses_is_as_rare_as_said():
     """Uniform p-values for the unchanged, zero for the changed: 20,000 families of 8 at 10%."""
     generator = random.Random(2)

@@ -86,6 +86,7 @@ def test_a_level_of_zero_never_rejects():
     assert decide(measure_change(made_up(10, accelerated=1.5)), 0.03, 0.0) == "inconclusive"
 
 
+@pytest.mark.simulation
 def test_unchanged_code_is_red_no_more_often_than_the_level():
     """2,000 comparisons at 2%, with a threshold of nothing: only the first lock holds."""
     reds = sum(
@@ -109,6 +110,7 @@ def test_a_small_loss_beside_a_small_gain_of_native_is_not_native_alone():
     assert not only_native_moved(change, 0.10)
 
 
+@pytest.mark.simulation
 def test_the_smallest_loss_it_could_have_seen_is_seen_four_times_in_five():
     """What is printed beside an inconclusive verdict is the truth about the comparison's power."""
     smallest = sorted(measure_change(made_up(seed)).smallest_seen(0.001) for seed in range(200))[100]

@@ -157,6 +157,7 @@ def test_an_equal_graph_is_said():
     assert graph_change(None, graph) == []
 
 
+@pytest.mark.simulation
 def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
     """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower mostly.
 

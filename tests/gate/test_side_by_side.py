@@ -134,6 +134,7 @@ def test_a_look_that_was_cut_short_is_the_last():
     assert verdict.looks <= 3
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("rounds", "launches"), [(0.13, 0.015), (0.02, 0.03), (0.3, 0.01)])
 def test_unchanged_code_is_red_no_more_often_than_said(rounds, launches):
     """Rounds, weights and looks follow what was seen; with no threshold the first lock alone holds, at 1% a run."""
@@ -145,6 +146,7 @@ def test_unchanged_code_is_red_no_more_often_than_said(rounds, launches):
     assert reds <= 6  # 2 are expected at most, and no more than 6 with a chance of 99.5%
 
 
+@pytest.mark.simulation
 def test_on_a_noisy_host_a_loss_of_five_percent_is_mostly_found():
     """Where rounds scatter by 13% and launches by 1.5%, as measured (docs/figures.md), in the usual time."""
     run = MadeUp(5, loss=0.05)

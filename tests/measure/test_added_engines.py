@@ -15,6 +15,8 @@ from pytest_formfunc.forms.sources import ArchitectureSource, PatternSource, use
 from pytest_formfunc.measure.artifacts import find_prepared
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
+pytestmark = pytest.mark.engine
+
 SHIFTED = PatternSource("shifted", 1, 8, (1, 3, 16, 16))
 TINY = ArchitectureSource("tiny", (1, 3, 32, 32))
 POINTWISE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16))

@@ -18,7 +18,7 @@ from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.engine]
 
 SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
 

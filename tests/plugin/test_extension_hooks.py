@@ -18,6 +18,7 @@ def extended(bench):
     return bench
 
 
+@pytest.mark.engine
 def test_what_a_conftest_adds_is_measured_like_bundled_forms(extended):
     """It has options, rows, parity, cost, and records, from worker processes that import the user's modules."""
     outcome = extended.measure(
@@ -40,6 +41,7 @@ def test_what_a_conftest_adds_is_measured_like_bundled_forms(extended):
     assert records["tiny-1x3x32x32", "last"]["cost"]["params"] == 314
 
 
+@pytest.mark.engine
 def test_the_list_and_near_matches_know_what_was_added(extended):
     """--formfunc-list names it and its origin, and a typing error gets it as a suggestion."""
     listed = extended.pytest("--formfunc-list")
@@ -72,9 +74,10 @@ def test_the_list_and_near_matches_know_what_was_added(extended):
         ),
         (('("torch", "numpy")', '"torch"'), "its distributions is 'torch' and must be a tuple of strings"),
         (("return [Backend", "return [1 / 0, Backend"), "pytest_formfunc_backends of conftest.py raises ZeroDivision"),
-        (
+        pytest.param(
             ('"myforms:Last"', '"nowhere:Last"'),
             "backend 'last' (nowhere:Last) does not import: ModuleNotFoundError: No module named 'nowhere'",
+            marks=pytest.mark.engine,
         ),
     ],
     ids=["twice", "no_entry", "name", "field", "raises", "no_module"],
@@ -90,6 +93,7 @@ def test_an_invalid_entry_is_one_sentence(extended, change, sentence):
     assert "Traceback" not in outcome.text
 
 
+@pytest.mark.engine
 def test_a_form_that_cannot_be_built_fails_its_own_test(extended):
     """The message says what is wrong with it; the others are measured."""
     broken = CONFTEST.replace("myforms:Tiny", "myforms:Tinny").replace("myforms:Shifted", "myforms:Last")
@@ -152,6 +156,7 @@ def test_an_entry_point_that_does_not_load_is_named_with_its_distribution(bench)
     )
 
 
+@pytest.mark.engine
 def test_side_by_side_the_entries_are_this_runs_and_the_code_is_each_revisions(repository):
     """A pattern whose module the other revision lacks is new; other patterns use each revision's own code."""
     write_extensions(repository)

@@ -26,12 +26,13 @@ def test_a_plain_run_loads_nothing_heavy(project, args):
         f"    print('LOADED', [name for name in {HEAVY} if name in sys.modules])\n",
     )
     project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
-    outcome = project.pytest(*args)
+    outcome = project.pytest(*args, fresh=True)
     assert outcome.code == 0, outcome.text
     assert outcome.line("LOADED") == "LOADED []"
     assert "formfunc ==" not in outcome.text
 
 
+@pytest.mark.engine
 def test_strict_markers_and_warnings_as_errors_find_nothing_to_complain_of(bench):
     """The marker is declared, and a measuring run raises no warning."""
     outcome = bench.measure(
@@ -74,6 +75,7 @@ def test_the_fixtures_are_documented(project):
         assert f"\n{name} -- " in text
 
 
+@pytest.mark.engine
 def test_the_list_has_patterns_backends_and_this_machine(project):
     """--formfunc-list needs no test and says what can be measured here."""
     outcome = project.pytest("--formfunc-list")
@@ -84,6 +86,7 @@ def test_the_list_has_patterns_backends_and_this_machine(project):
     assert "native           available" in outcome.text
 
 
+@pytest.mark.engine
 def test_the_list_names_the_extra_of_what_is_missing(project):
     """A backend that cannot be used is listed with what to install."""
     project.write(
@@ -110,6 +113,7 @@ def servers(cache):
     return found
 
 
+@pytest.mark.engine
 def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
     """Interrupted in the second case: pytest's exit code 2, the first case is saved, no process is left."""
     command = [

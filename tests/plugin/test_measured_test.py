@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.engine]
 
 PLAIN = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
 CASE = "pointwise-d1-w8-1x3x32x32"
@@ -22,7 +22,7 @@ def saved(tmp_path_factory, artifact_cache):
     one.write("test_forms.py", MATRIX)
     args = ["--formfunc-patterns", "pointwise,attention", "--formfunc-depths", "1", "--formfunc-widths", "32"]
     outcome = one.measure(
-        *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html"
+        *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html", fresh=True
     )
     assert outcome.code == 0, outcome.text
     one.args = args

@@ -33,7 +33,6 @@ SENTENCES = [
     (["--formfunc-seed", "-1"], "seed '-1' is out of range"),
     (["--formfunc-model", "nets"], "model 'nets' is malformed"),
     (["--formfunc-report", "out.pdf"], "report 'out.pdf' has no known ending"),
-    (["--formfunc-against", "main"], "--formfunc-against needs a git repository"),
     (["--formfunc-escalation", "much"], "escalation 'much' is not a duration"),
     (["--formfunc-fail-on", "los"], "unknown kind of verdict 'los': did you mean loss"),
     (["--formfunc-fail-on", ","], "no kind of verdict is given"),
@@ -42,10 +41,12 @@ SENTENCES = [
     (["--formfunc-report", "test_forms.py/out.md"], "is no folder that you may write to"),
     (["--formfunc-baseline", "main", "-p", "no:benchmark"], "pytest-benchmark saved, and it is switched off"),
     (["--formfunc-gate", "grpah"], "unknown gate 'grpah': did you mean graph"),
-    (["--formfunc-gate", "graph"], "--formfunc-gate graph judges a comparison"),
     (["--formfunc-baseline", "main-latest", "--formfunc-strict"], "no baseline 'main-latest' in"),
     (["-o", "formfunc_depths=0"], "depth '0' is too small"),
     (["-o", "formfunc_strict=perhaps"], "strict 'perhaps' is neither yes nor no"),
+    # Engines are looked for before these are known to be wrong.
+    pytest.param(["--formfunc-against", "main"], "--formfunc-against needs a git repository", marks=pytest.mark.engine),
+    pytest.param(["--formfunc-gate", "graph"], "--formfunc-gate graph judges a comparison", marks=pytest.mark.engine),
 ]
 
 
@@ -164,6 +165,7 @@ def test_the_message_about_a_missing_baseline_quotes_what_was_asked_for(bench, g
     assert refused(outcome, glob)
 
 
+@pytest.mark.engine
 def test_a_backend_that_is_not_installed_names_its_extra(bench):
     """Where openvino is missing, the message says what to install."""
     bench.write(

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.engine
+
 FAULTS = """
 import os, time
 import pytest, torch

@@ -15,6 +15,7 @@ def test_mine(formfunc, formfunc_case):
 """
 
 
+@pytest.mark.engine
 def test_best_measures_what_is_available_and_names_the_fastest(bench):
     """One row for each backend of this machine; what another machine has is no failure here."""
     outcome = bench.measure("--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-backends", "best",
@@ -26,6 +27,7 @@ def test_best_measures_what_is_available_and_names_the_fastest(bench):
     assert said.strip().startswith(f"plain-d1-w8-1x3x32x32: {fastest['backend']} ")
 
 
+@pytest.mark.engine
 def test_a_marker_brings_architectures_and_the_option_narrows_them(project):
     project.write("test_mine.py", OWN)
     outcome = project.pytest("--collect-only", "-q")

@@ -7,6 +7,7 @@ import venv
 import pytest
 from support.project import MATRIX
 
+pytestmark = pytest.mark.engine
 FORM = ("--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "8")
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 

@@ -16,6 +16,7 @@ from support.project import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 
 import pytest_formfunc
 
+pytestmark = pytest.mark.engine
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 
 

@@ -27,6 +27,7 @@ def test_the_best_rounds_give_the_least_variance_in_a_given_time(rounds, launche
     assert scatter.best_rounds(load_s, round_s, 1e6, best + 2, 199) == best + 2
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("time_s", [4.0, 10.0, 40.0])
 def test_in_a_short_time_launches_are_shorter_and_more_and_the_interval_is_narrower(time_s):
     """Simulated launches with any other number of rounds have no clearly narrower interval at the planned level."""
@@ -43,6 +44,7 @@ def test_in_a_short_time_launches_are_shorter_and_more_and_the_interval_is_narro
     assert widths[best] < 1.15 * min(widths.values())
 
 
+@pytest.mark.simulation
 def test_both_variances_are_estimated_from_the_samples():
     """Many launches give both to 10%; the lower bound is smaller for few launches, and never below the least."""
     found = scatter_of(made_up(np.random.default_rng(0), [12] * 2000))
@@ -55,6 +57,7 @@ def test_both_variances_are_estimated_from_the_samples():
     assert scatter_of(alike).launches == scatter_of(alike).launches_at_least == LEAST_LAUNCH_SD**2
 
 
+@pytest.mark.simulation
 def test_launches_of_few_rounds_do_not_make_launches_look_different():
     """Estimates are right for launches of unequal length, and two short launches weigh little beside six long ones."""
     found = scatter_of(made_up(np.random.default_rng(2), [6, 36] * 1000))
@@ -71,6 +74,7 @@ def test_one_launch_of_one_round_says_nothing_of_scatter_and_is_not_an_error():
     assert launch_means([np.array([0.1])]).interval().high == math.inf
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("count", [4, 6, 12, 16, 37])
 def test_the_trimmed_means_variance_is_that_of_a_value_over_their_number(count):
     """This holds for normal values and for those with outliers, in 4,000 samples each."""
@@ -95,6 +99,7 @@ def test_equal_weights_are_students_own_interval():
     assert ratio_estimate(values, weights=[1.0] * 5).high == pytest.approx(ratio_estimate(values).high)
 
 
+@pytest.mark.simulation
 def test_the_interval_over_unequal_launches_covers_the_truth_at_its_level():
     """2,000 nominal 95% intervals over three launches of 6 rounds and nine of 36; most are narrower than unweighted."""
     generator = np.random.default_rng(2)

@@ -61,6 +61,7 @@ def test_more_launches_narrow_the_interval_and_more_rounds_hardly():
     assert many_rounds.half_width > 0.02
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("launches", "at_least"), [(4, 0.78), (8, 0.86), (16, 0.90)])
 def test_intervals_cover_the_truth_about_as_often_as_they_say(launches, at_least):
     """Nominal 95% intervals, simulated with the scatter of real launches (2%) and rounds (7%)."""
@@ -73,6 +74,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(launches, at_least
     assert hits / trials >= at_least
 
 
+@pytest.mark.simulation
 def test_intervals_from_pooled_rounds_would_be_too_narrow():
     """Intervals that treat every round as independent cover the truth far less often; so launches are drawn first."""
     generator = np.random.default_rng(3)

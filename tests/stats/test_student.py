@@ -33,6 +33,7 @@ def test_quantile_and_chance_undo_each_other(alpha, df):
     assert two_sided_p(t_quantile(alpha, df), df) == pytest.approx(alpha, rel=1e-6)
 
 
+@pytest.mark.simulation
 def test_the_interval_of_few_launches_covers_the_truth_at_its_level():
     """The 95% interval of five normal values covers the true ratio in about 95% of 2000 draws."""
     generator = random.Random(1)

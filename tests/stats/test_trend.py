@@ -17,6 +17,7 @@ def test_a_known_power_is_found():
     assert find_trend(x, 1 / (x**0.4 * noise)).answer == "it falls"
 
 
+@pytest.mark.simulation
 def test_noise_is_rarely_reported_as_a_trend():
     """Of 200 draws without a trend, at most 5% (plus four standard errors) are reported as one."""
     generator = np.random.default_rng(1)

@@ -11,10 +11,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.engines import check_marked, needs_engine
+from support.warm_pytest import warm_pytest
+
 
 def heed_ctrl_c() -> None:
     """Undo an ignored SIGINT, which background processes of a shell inherit; to be called in a new child process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+# What a run imports that names our options, and one that measures, or whose tests do.
+LIGHT = ("numpy", "pytest_formfunc.settings", "pytest_formfunc.plugin.collection")
+HEAVY = (*LIGHT, "pytest_formfunc.run", "pytest_formfunc.report.terminal", "torch")
 
 
 @dataclass
@@ -47,19 +55,27 @@ class Project:
         path.write_text(text)
         return path
 
-    def pytest(self, *args: str, timeout: float = 240, env: dict[str, str] | None = None) -> Outcome:
+    def pytest(
+        self, *args: str, timeout: float = 240, env: dict[str, str] | None = None, fresh: bool = False
+    ) -> Outcome:
+        """Run pytest in a process of its own: a fork of one that has imported it, or, ``fresh``, a new interpreter."""
         environment = users_environment() | {"COLUMNS": "100"} | (env or {})
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        return Outcome(done.returncode, done.stdout + done.stderr)
+        args = ("-p", "no:cacheprovider", *args)
+        if fresh or "PYTHONPATH" in (env or {}):
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *args],
+                cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
+            )  # fmt: skip
+            return Outcome(done.returncode, done.stdout + done.stderr)
+        warm = warm_pytest(*(HEAVY if needs_engine() else LIGHT))
+        return Outcome(*warm.run(list(args), self.folder, environment, timeout))
 
     def measure(self, *args: str, **kwargs) -> Outcome:
         """Run with little effort: these tests check messages and records, not speed.
 
         It uses one thread, because two threads on a busy machine wait milliseconds for each other.
         """
+        check_marked()
         return self.pytest(
             "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
             f"--formfunc-cache-dir={self.cache}", *args, **kwargs,

@@ -1,0 +1,126 @@
+"""pytest's own start, paid once: a process that has imported it and its plugins and forks for each run of a user's.
+
+Run as ``python -m support.warm_pytest MODULE...``. It stays single-threaded and runs no test itself, so each fork is what
+``python -m pytest`` would be after its imports: a process of its own, with its own folder, environment and output.
+Requests are lines of JSON on its standard input, answers exit codes on its standard output; it ends with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+class WarmPytest:
+    """The parent's side."""
+
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "support.warm_pytest", *modules],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *python_path()])},
+        )  # fmt: skip
+
+    def run(self, args: list[str], folder: Path, environment: dict[str, str], timeout_s: float) -> tuple[int, str]:
+        """Run pytest; return its exit code and what it wrote, errors last.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end within the limit, and was killed.
+        """
+        with tempfile.TemporaryDirectory() as written:
+            files = [str(Path(written, name)) for name in ("out", "err")]
+            request = {
+                "args": args,
+                "folder": str(folder),
+                "environment": environment,
+                "files": files,
+                "limit": timeout_s,
+            }
+            self._process.stdin.write(json.dumps(request) + "\n")
+            code = json.loads(self._process.stdout.readline())
+            text = "".join(Path(file).read_text(encoding="utf-8", errors="replace") for file in files)
+        if code is None:
+            raise subprocess.TimeoutExpired(args, timeout_s, text)
+        return code, text
+
+
+@functools.cache
+def warm_pytest(*modules: str) -> WarmPytest:
+    """Return the process that has these modules imported too; it ends with this one."""
+    return WarmPytest(modules)
+
+
+def python_path() -> list[str]:
+    return [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+
+
+def _warm_up(modules: list[str]) -> None:
+    import pytest
+
+    with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty), contextlib.redirect_stdout(sys.stderr):
+        Path("pytest.ini").write_text("[pytest]\n")
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
+            pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider"])
+    for name in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _be_the_users(request: dict) -> int:
+    """Become what ``python -m pytest`` in that folder is; return its exit code."""
+    import pytest
+
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    for number, file in zip((1, 2), request["files"], strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    sys.argv = ["pytest", *request["args"]]
+    sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
+    return int(pytest.main(request["args"]))
+
+
+def _wait(pid: int, limit_s: float) -> int | None:
+    """Return how a fork ended; None where it did not in time, and was killed with what it started."""
+    end = time.monotonic() + limit_s
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return None
+        time.sleep(0.005)
+
+
+def main() -> None:
+    _warm_up(sys.argv[1:])
+    while line := sys.stdin.readline():
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            os.setpgid(0, 0)
+            code = 70
+            try:
+                code = _be_the_users(request)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        print(json.dumps(_wait(pid, request["limit"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()
