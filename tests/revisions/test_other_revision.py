@@ -16,6 +16,8 @@ from support.project import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 
 import pytest_formfunc
 
+PACKAGE = Path(pytest_formfunc.__file__).parent
+BEFORE_THE_ROOMS = "6cacabd90f37"  # the last commit before modules moved into rooms
 pytestmark = pytest.mark.engine
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 
@@ -246,31 +248,59 @@ def test_nothing_stays_after_ctrl_c(repository):
     assert left_behind(repository) == ["?? test_forms.py"]
 
 
-def test_the_bundled_patterns_of_another_revision_are_its_own(tmp_path, project):
-    """In this plugin's own repository the other revision's forms are built by its code, the harness stays ours."""
+@pytest.fixture
+def own_repository(tmp_path, project):
+    """A repository of this package's sources, whose project measures the matrix with them."""
     repository = tmp_path / "plugin"
-    package = Path(pytest_formfunc.__file__).parent
-    shutil.copytree(package, repository / "pytest_formfunc", ignore=shutil.ignore_patterns("__pycache__"))
-    shared = repository / "pytest_formfunc" / "forms" / "block.py"
-    text = shared.read_text()
+    shutil.copytree(PACKAGE, repository / "pytest_formfunc", ignore=shutil.ignore_patterns("__pycache__"))
     (repository / "test_forms.py").write_text(MATRIX)
     (repository / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     git(repository, "init", "-q", "-b", "main")
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "one")
+    project.folder = repository
+    return project
+
+
+def test_the_bundled_patterns_of_another_revision_are_its_own(own_repository):
+    """In this plugin's own repository the other revision's forms are built by its code, the harness stays ours."""
+    repository = own_repository.folder
+    shared = repository / "pytest_formfunc" / "forms" / "block.py"
+    text = shared.read_text()
     # The other revision's harness would not even import: only its forms are asked for.
     (repository / "pytest_formfunc" / "run.py").write_text("raise RuntimeError('the other harness')\n")
     shared.write_text(text.replace("partial(nn.ReLU, inplace=True)", "partial(nn.Hardswish, inplace=True)"))
     assert shared.read_text() != text
     git(repository, "commit", "-qam", "changed")
-    shutil.copy(package / "run.py", repository / "pytest_formfunc" / "run.py")
+    shutil.copy(PACKAGE / "run.py", repository / "pytest_formfunc" / "run.py")
     shared.write_text(text)
-    project.folder = repository
-    outcome = project.measure(
+    outcome = own_repository.measure(
         "--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "16", "--formfunc-against",
         "HEAD", "--benchmark-json=out.json", *LIGHT, env={"PYTHONPATH": str(repository)},
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
-    record = project.records("out.json")["plain-d1-w16-1x3x32x32", "openvino"]
+    record = own_repository.records("out.json")["plain-d1-w16-1x3x32x32", "openvino"]
     assert "operators changed: hardswish" in record["verdict"]["reason"]
     assert "relu_ 0 ->" in record["verdict"]["reason"]
+
+
+def test_forms_of_a_revision_from_before_the_rooms_run_under_this_harness(own_repository):
+    """What `forms/` imports keeps its name and place, so an old revision's patterns and networks are still built."""
+    found = subprocess.run(
+        ["git", "archive", BEFORE_THE_ROOMS, "pytest_formfunc"], cwd=PACKAGE.parent, capture_output=True, check=False
+    )
+    if found.returncode:
+        pytest.skip(f"this clone's history does not reach back to {BEFORE_THE_ROOMS}")
+    repository = own_repository.folder
+    shutil.rmtree(repository / "pytest_formfunc")
+    subprocess.run(["tar", "-x"], cwd=repository, input=found.stdout, check=True)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "before the rooms")
+    git(repository, "checkout", "-q", "HEAD~1", "--", "pytest_formfunc")
+    outcome = own_repository.measure(
+        "--formfunc-patterns", "plain,attention,depthwise_separable", "--formfunc-architectures", "squeezenet1_1",
+        "--formfunc-depths", "1", "--formfunc-widths", "32", "--formfunc-against", "HEAD", "--formfunc-gate", "graph",
+        env={"PYTHONPATH": str(repository)},
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    assert "verdicts: 4 unchanged" in outcome.text
