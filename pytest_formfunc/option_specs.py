@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 
@@ -26,6 +27,25 @@ class OptionSpec(NamedTuple):
     def key(self) -> str:
         """Return the name as an identifier, with underscores."""
         return self.name.replace("-", "_")
+
+
+# Endings of report files, and what renders each, in the folder ``report``: a new format is one file and one line here.
+REPORT_FORMATS = {
+    ".md": "markdown:render_markdown",
+    ".html": "html:render_html",
+    ".csv": "spreadsheet:render_csv",
+    ".json": "raw:render_json",
+}
+
+
+def either(names: Collection[str]) -> str:
+    """Return names as a choice.
+
+    >>> either([".md", ".csv", ".json"])
+    '.md, .csv or .json'
+    """
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 OPTIONS = (
@@ -56,7 +76,7 @@ OPTIONS = (
                "baseline is stale); no-gain (only better is good enough); inconclusive"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
-    OptionSpec("report", "", "FILE", "also write the report to a file: .md, .html, .csv or .json", ini=False),
+    OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}", ini=False),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
                ini=False),
     OptionSpec("against-env", "", "FOLDER", "with --formfunc-against (HEAD by default): run the other side with the "

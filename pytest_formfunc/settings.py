@@ -15,7 +15,7 @@ from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.option_specs import FAIL_ON
+from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
 BEST = "best"  # in place of backends: every one that is available here
@@ -209,8 +209,8 @@ def _flag(text: str, what: str) -> bool:
 
 
 def _report(text: str) -> str:
-    if text and Path(text).suffix not in (".md", ".html", ".csv", ".json"):
-        raise BadInput(f"report {text!r} has no known ending: use .md, .html, .csv or .json")
+    if text and Path(text).suffix not in REPORT_FORMATS:
+        raise BadInput(f"report {text!r} has no known ending: use {either(REPORT_FORMATS)}")
     return text
 
 

@@ -4,7 +4,9 @@ import pytest
 from support.records import record
 
 from pytest_formfunc.report.engines import fit_engines, tabulate_engines
-from pytest_formfunc.report.files import render_html, render_markdown
+from pytest_formfunc.report.html import render_html
+from pytest_formfunc.report.markdown import render_markdown
+from pytest_formfunc.results import Results
 from pytest_formfunc.stats import Estimate
 
 
@@ -23,6 +25,10 @@ RECORDS = [
     native("halved"), one("halved", "openvino", 2.0),
 ]  # fmt: skip
 FAILURES = {("halved", "openvino-int8"): "its outputs disagree"}
+
+
+def results(records, failures):
+    return Results(records={one.key: one for one in records}, failures=failures)
 
 
 def test_the_greatest_speedup_comes_first_and_the_fastest_engine_is_marked():
@@ -58,8 +64,8 @@ def test_it_fits_the_terminal_in_parts(columns):
 
 
 def test_files_have_it_too():
-    text = render_markdown(RECORDS, FAILURES)
+    text = render_markdown(results(RECORDS, FAILURES))
     assert "| quick | 10.0 | 13.0x ±10%\\* | 6.00x ±10% |" in text
-    assert "<td>13.0x ±10%*</td><td>6.00x ±10%</td>" in render_html(RECORDS, FAILURES)
-    assert "openvino-int8" in render_html(RECORDS, FAILURES)
-    assert "By engine" not in render_html(RECORDS[:2], {})
+    assert "<td>13.0x ±10%*</td><td>6.00x ±10%</td>" in render_html(results(RECORDS, FAILURES))
+    assert "openvino-int8" in render_html(results(RECORDS, FAILURES))
+    assert "By engine" not in render_html(results(RECORDS[:2], {}))

@@ -1,0 +1,54 @@
+"""The report as one HTML page that needs nothing else: its sections in order, each absent without data."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, table_rows
+from pytest_formfunc.results import Results
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
+    "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
+    "td:nth-child(3),td:nth-child(4),td:nth-child(6),.engines :is(td,th):nth-child(n+2)"
+    "{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+)
+
+
+def render_html(results: Results) -> str:
+    """Render the page."""
+    body = "".join(section(results) for section in SECTIONS)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>formfunc</title>'
+        f"<style>{_STYLE}</style></head><body>\n<h1>Speedup by form</h1>\n{body}</body></html>\n"
+    )
+
+
+def _speedups(results: Results) -> str:
+    return _table([HEADER], table_rows(results))
+
+
+def _engines(results: Results) -> str:
+    rows = engine_rows(results)
+    if not rows:
+        return ""
+    return f"<h2>By engine</h2>\n<p>{ENGINES_TITLE}</p>\n{_table(rows[:1], rows[1:], 'engines')}"
+
+
+def _machine(results: Results) -> str:
+    return f"<p>{html.escape(machine_line(results))}</p>\n"
+
+
+def _table(head: Sequence[Sequence[str]], body: Sequence[Sequence[str]], kind: str = "speedups") -> str:
+    return f'<table class="{kind}"><thead>{_rows(head, "th")}</thead><tbody>\n{_rows(body, "td")}</tbody></table>\n'
+
+
+def _rows(rows: Sequence[Sequence[str]], cell: str) -> str:
+    return "".join(
+        "<tr>" + "".join(f"<{cell}>{html.escape(text)}</{cell}>" for text in row) + "</tr>\n" for row in rows
+    )
+
+
+# A section is a function of the results: one file, where it is long, and one line here.
+SECTIONS = (_speedups, _engines, _machine)

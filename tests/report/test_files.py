@@ -1,0 +1,69 @@
+"""The report as a file: each format says the same, names cannot inject, and bad places are refused beforehand."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from support.records import record
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.option_specs import REPORT_FORMATS
+from pytest_formfunc.records import Record, Verdict
+from pytest_formfunc.report.files import check_report_path, write_report
+from pytest_formfunc.results import Results
+
+NATIVE = record(0.01, backend="native", native=True, speedup=None, native_samples=None)
+
+
+def results(*records):
+    return Results(records={one.key: one for one in (NATIVE, *records)})
+
+
+@pytest.mark.parametrize("ending", REPORT_FORMATS)
+def test_every_format_has_the_case_and_its_verdict(tmp_path, ending):
+    """A folder that is not there is made."""
+    judged = replace(record(0.0025), verdict=Verdict("unchanged", 0.1, None, "it kept its speedup"))
+    text = write_report(results(judged), tmp_path / "new" / f"out{ending}").read_text()
+    assert "residual-d8-w64" in text
+    assert "unchanged" in text
+
+
+def test_json_is_every_record_in_full(tmp_path):
+    """It is read back as it was."""
+    written = json.loads(write_report(results(record(0.0025)), tmp_path / "out.json").read_text())
+    assert [Record.from_json(one) for one in written] == [NATIVE, record(0.0025)]
+
+
+def test_csv_has_a_row_for_each_accelerated_record(tmp_path):
+    """The greatest speedup comes first."""
+    slow = record(0.005, case="slow")
+    text = write_report(results(slow, record(0.0025)), tmp_path / "out.csv").read_text()
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header[:2] == ["case", "backend"]
+    assert [row[0] for row in rows] == ["residual-d8-w64", "slow"]
+
+
+def test_names_are_text_in_html(tmp_path):
+    """A case's name may hold anything."""
+    named = record(0.0025, case="<script>alert(1)</script>")
+    text = write_report(results(named), tmp_path / "out.html").read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_nothing_measured_is_said(tmp_path):
+    """A report of failures only has an empty table."""
+    empty = Results(failures={("a", "openvino"): "it failed"})
+    assert "Nothing was measured." in write_report(empty, tmp_path / "out.md").read_text()
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+    """Before anything is measured."""
+    with pytest.raises(BadInput, match="is a folder: name a file in it"):
+        check_report_path(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be written"):
+        check_report_path(tmp_path / "file" / "out.md")
+    check_report_path(tmp_path / "new" / "out.md")
