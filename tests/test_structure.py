@@ -4,6 +4,7 @@
 """
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -86,6 +87,14 @@ def test_arrows_point_down(room):
     layer = {name: index for index, names in enumerate(LAYERS) for name in names}
     for other, files in arrows()[room].items():
         assert layer[other] > layer[room], f"{sorted(files)} import {other}, which is not below {room}"
+
+
+def test_the_map_has_these_layers():
+    """ARCHITECTURE.md lists the same rooms, layer by layer."""
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", (ROOT.parent / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    rooms = [set(re.findall(r"`(\w+)(?:/|\.py)`", names)) for _, names in rows]
+    assert rooms == LAYERS
+    assert [int(number) for number, _ in rows] == [*range(len(LAYERS), 0, -1)]
 
 
 def test_the_floors_are_the_layers():
