@@ -67,3 +67,27 @@ def test_models_that_documents_name_can_be_written_so(tmp_path, monkeypatch):
             given["input"] = "1x8"
         settings = read_settings({**defaults, **given}, root=tmp_path, in_ci=False)
         assert settings.cases(), command
+
+
+@pytest.mark.parametrize(
+    "name", ["tests/README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/measuring.md", "docs/extending.md"]
+)
+def test_files_that_documents_name_exist(name):
+    """A map that names what has moved leads astray."""
+    text = (ROOT / name).read_text()
+    named = re.findall(r"`((?:[\w.]+/)*[\w.]+\.(?:py|md|toml|yml))`", text)
+    assert named
+    folders = [ROOT, ROOT / "pytest_formfunc", ROOT / "docs", (ROOT / name).parent, ROOT / "tests" / "support",
+               ROOT / "pytest_formfunc" / "plugin"]  # fmt: skip
+    lost = [path for path in named if not any((folder / path).is_file() for folder in folders)]
+    assert [path for path in lost if not path.startswith(("conftest", "mypkg"))] == []
+
+
+def test_the_map_of_the_tests_has_every_file():
+    """Whatever is changed, tests/README.md says what to run."""
+    text = (ROOT / "tests" / "README.md").read_text()
+    files = [path for path in (ROOT / "pytest_formfunc").rglob("*.py") if path.name != "__init__.py"]
+    names = [str(path.relative_to(ROOT / "pytest_formfunc")) for path in files]
+    whole = ("backends/", "forms/architectures/", "forms/patterns/", "stats/")
+    lost = [name for name in names if f"`{name}`" not in text and not name.startswith(whole)]
+    assert lost == []
