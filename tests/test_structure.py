@@ -133,6 +133,18 @@ def test_what_judges_and_reports_starts_no_process(room):
         assert not started & set(imported_modules(path)), path
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_run_is_finished_when_it_is_constructed(path):
+    """Nothing sets its fields from outside."""
+    targets = [
+        target
+        for node in ast.walk(ast.parse(path.read_text()))
+        for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
+    ]
+    owners = [target.value for target in targets if isinstance(target, ast.Attribute)]
+    assert not [one for one in owners if getattr(one, "id", getattr(one, "attr", "")) in ("run", "_run")]
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT
     drawn = arrows(folder)
