@@ -14,14 +14,12 @@ from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host
-from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.assemble import assemble_record
+from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.participants import Participant, Side
-from pytest_formfunc.measure.preparation import Preparer, Recipe
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.measure.workspace import OWN, Workspace
 from pytest_formfunc.records import Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Absent, Comparison, Results, Spent
@@ -90,22 +88,21 @@ class Run:
         self._workers = workers
         self._scratch = scratch
         self._show = show
-        sides = 2 if work.other is not None else 1
-
-        def preparer(workspace: Workspace) -> Preparer:
-            return Preparer(workers, workspace, settings.cache_dir, settings.native, sides)
-
-        self._preparer = preparer(OWN)
-        self._other_preparer = preparer(work.other.workspace) if work.other is not None else None
+        self._sides = BothSides(
+            workers,
+            settings.cache_dir,
+            settings.native,
+            {name: (case, work.backends[name]) for name, case in work.known_cases.items()},
+            work.other,
+            self.results.spent,
+            self._say,
+        )
         self._judge = make_judge(
             _other_side(work.other) if work.other is not None else work.baseline,
             settings.gate,
             work.comparison.comparisons,
             settings.escalation_s,
         )
-        self._backends = dict(work.backends)
-        self._prepared: dict[str, Prepared | MeasurementError] = {}
-        self._prepared_there: dict[str, PreparedSide | Absent] = {}
         self._measured: dict[str, _Measured | MeasurementError] = {}
 
     def backends_of(self, case_id: str) -> tuple[str, ...]:
@@ -117,19 +114,17 @@ class Run:
 
         Args:
             case: what to measure.
-            backends: native first; the work has its own for the cases that it knows.
+            backends: native first.
             once: make a single call of each, to check parity.
         """
         if case.id in self._measured:
             return
-        self._backends.setdefault(case.id, tuple(backends))
         try:
-            here = PreparedSide(case.source, self._prepare(case))
-            there = self._prepared_there.get(case.id)
-            self._measured[case.id] = self._measure(case, here, there, once=once)
+            here, there = self._sides.prepare(case, backends)
+            self._measured[case.id] = self._measure(case, backends, here, there, once=once)
         except MeasurementError as error:
             self._measured[case.id] = error
-            for name in self._backends[case.id]:
+            for name in backends:
                 self.results.failures[case.id, name] = str(error)
         finally:
             self._say("")
@@ -155,55 +150,19 @@ class Run:
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
         return judgement.verdict
 
-    def _prepare(self, case: Case) -> Prepared:
-        """Return a case's artifacts. All cases known so far are prepared first: nothing else is alive later."""
-        if case.id not in self._prepared:
-            began = time.monotonic()
-            for one in {**self._work.known_cases, case.id: case}.values():
-                if one.id not in self._prepared:
-                    self._prepare_both_sides(one)
-            for preparer in (self._preparer, self._other_preparer):
-                if preparer is not None:
-                    preparer.stop()
-            self.results.spent.preparing_s += time.monotonic() - began
-        prepared = self._prepared[case.id]
-        if isinstance(prepared, MeasurementError):
-            raise prepared
-        return prepared
-
-    def _prepare_both_sides(self, case: Case) -> None:
-        total = max(len(self._work.backends), 1)
-        self._say(f"preparing {len(self._prepared) + 1} of {total}: {case.id}")
-        backends = self._backends[case.id]
-        self._prepared[case.id] = self._try(self._preparer, Recipe(case.id, case.source, backends, case.calibration))
-        other = self._work.other
-        if other is None or self._other_preparer is None:
-            return
-        source = other.source_of(case)
-        if isinstance(source, Absent):
-            self._prepared_there[case.id] = source
-            return
-        recipe = Recipe(f"{case.id} of {other.title}", source, backends, case.calibration)
-        prepared = self._try(self._other_preparer, recipe)
-        if isinstance(prepared, MeasurementError):
-            self._prepared_there[case.id] = Absent("not comparable", f"{prepared} (at {other.title})")
-        else:
-            self._prepared_there[case.id] = PreparedSide(source, prepared, other.workspace)
-
-    def _try(self, preparer: Preparer, recipe: Recipe) -> Prepared | MeasurementError:
-        try:
-            prepared = preparer.prepare(recipe)
-        except MeasurementError as error:
-            return error
-        self.results.spent.converted += len(prepared.converted)
-        self.results.spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
-        return prepared
-
-    def _measure(self, case: Case, here: PreparedSide, there: PreparedSide | Absent | None, *, once: bool) -> _Measured:
+    def _measure(
+        self,
+        case: Case,
+        backends: Sequence[str],
+        here: PreparedSide,
+        there: PreparedSide | Absent | None,
+        *,
+        once: bool,
+    ) -> _Measured:
         """Let all participants that could be prepared take turns, until the effort is spent."""
         sides = {Side.HERE: here}
         refused = {Participant(name): reason for name, reason in here.prepared.refused.items()}
-        participants = [Participant(name) for name in self._backends[case.id] if Participant(name) not in refused]
+        participants = [Participant(name) for name in backends if Participant(name) not in refused]
         if isinstance(there, PreparedSide):
             sides[Side.THERE] = there
             refused |= {Participant(name, Side.THERE): reason for name, reason in there.prepared.refused.items()}

@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 import re
 import sys
 from collections import defaultdict
@@ -35,9 +36,19 @@ def room_of(path, root=ROOT):
     return path.relative_to(root).with_suffix("").parts[0]
 
 
+@functools.cache
+def syntax(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imported_modules(path):
-    """Yield every module that a file imports, wherever in the file, for types only too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Return every module that a file imports, wherever in the file, for types only too."""
+    return [*_imported_modules(path)]
+
+
+def _imported_modules(path):
+    for node in ast.walk(syntax(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path} has a relative import, which hides its arrow"
             if node.module == "pytest_formfunc":
@@ -138,7 +149,7 @@ def test_a_run_is_finished_when_it_is_constructed(path):
     """Nothing sets its fields from outside."""
     targets = [
         target
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(syntax(path))
         for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
     ]
     owners = [target.value for target in targets if isinstance(target, ast.Attribute)]

@@ -1,0 +1,116 @@
+"""Prepare cases on both sides: this run's form, and the other revision's form of the same case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pytest_formfunc.cases import Case
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.forms.sources import Source
+from pytest_formfunc.measure.artifacts import Prepared
+from pytest_formfunc.measure.launch import PreparedSide
+from pytest_formfunc.measure.preparation import Preparer, Recipe
+from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.measure.workspace import OWN, Workspace
+from pytest_formfunc.results import Absent, Spent
+
+
+class OtherForms(Protocol):
+    """Where the other side's forms come from."""
+
+    @property
+    def title(self) -> str:
+        """Return what the other side is called in sentences."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Return whose code builds its forms."""
+
+    def source_of(self, case: Case) -> Source | Absent:
+        """Return where its form of a case comes from, or why there is none."""
+
+
+class BothSides:
+    """Prepares all known cases before the first one is measured, so that no other process is alive later."""
+
+    def __init__(
+        self,
+        workers: WorkerServer,
+        cache: Path,
+        native: str,
+        known: Mapping[str, tuple[Case, Sequence[str]]],
+        other: OtherForms | None,
+        spent: Spent,
+        say: Callable[[str], None],
+    ) -> None:
+        """Take what is to be prepared, and the means.
+
+        Args:
+            workers: make the worker processes.
+            cache: folder of all artifacts.
+            native: the engine that is measured as native.
+            known: cases that need no test to be built, with their backends, by id.
+            other: the other side's forms; None where nothing is compared side by side.
+            spent: where time and artifacts are counted.
+            say: shows a short progress text.
+        """
+        sides = 2 if other is not None else 1
+        self._here = Preparer(workers, OWN, cache, native, sides)
+        self._there = Preparer(workers, other.workspace, cache, native, sides) if other is not None else None
+        self._known = known
+        self._other = other
+        self._spent = spent
+        self._say = say
+        self._sides_here: dict[str, PreparedSide | MeasurementError] = {}
+        self._sides_there: dict[str, PreparedSide | Absent] = {}
+
+    def prepare(self, case: Case, backends: Sequence[str]) -> tuple[PreparedSide, PreparedSide | Absent | None]:
+        """Return both sides of a case; the other one is None where nothing is compared side by side.
+
+        Raises:
+            MeasurementError: this side cannot be prepared.
+        """
+        if case.id not in self._sides_here:
+            began = time.monotonic()
+            waiting = {**self._known, case.id: (case, backends)}
+            for number, (one, of_it) in enumerate(waiting.values(), 1):
+                if one.id not in self._sides_here:
+                    self._say(f"preparing {number} of {len(waiting)}: {one.id}")
+                    self._prepare_case(one, of_it)
+            self._here.stop()
+            if self._there is not None:
+                self._there.stop()
+            self._spent.preparing_s += time.monotonic() - began
+        here = self._sides_here[case.id]
+        if isinstance(here, MeasurementError):
+            raise here
+        return here, self._sides_there.get(case.id)
+
+    def _prepare_case(self, case: Case, backends: Sequence[str]) -> None:
+        recipe = Recipe(case.id, case.source, backends, case.calibration)
+        try:
+            self._sides_here[case.id] = PreparedSide(case.source, self._count(self._here.prepare(recipe)))
+        except MeasurementError as error:
+            self._sides_here[case.id] = error
+        if self._other is not None and self._there is not None:
+            self._sides_there[case.id] = self._prepare_there(case, backends, self._other, self._there)
+
+    def _prepare_there(
+        self, case: Case, backends: Sequence[str], other: OtherForms, preparer: Preparer
+    ) -> PreparedSide | Absent:
+        source = other.source_of(case)
+        if isinstance(source, Absent):
+            return source
+        try:
+            recipe = Recipe(f"{case.id} of {other.title}", source, backends, case.calibration)
+            return PreparedSide(source, self._count(preparer.prepare(recipe)), other.workspace)
+        except MeasurementError as error:
+            return Absent("not comparable", f"{error} (at {other.title})")
+
+    def _count(self, prepared: Prepared) -> Prepared:
+        self._spent.converted += len(prepared.converted)
+        self._spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
+        return prepared
