@@ -58,6 +58,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             print(line)
     finally:
         session.close()
+        session.take_names_back()
     return 0
 
 

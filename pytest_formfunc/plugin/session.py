@@ -169,7 +169,8 @@ class Session:
         from pytest_formfunc import extensions
         from pytest_formfunc.plugin import extension_hooks
 
-        self._names_before = extensions.current()  # of a session around this one, in the same process
+        if self._names_before is None:  # names of a session around this one, in the same process
+            self._names_before = extensions.current()
         folder = capture_folder()
         if folder is not None:
             from pytest_formfunc.revisions.capture import entries_of_run
