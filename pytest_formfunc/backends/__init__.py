@@ -123,9 +123,6 @@ _OPENVINO_MODULES = (
     "openvino.frontend.pytorch.torchdynamo",
 )
 
-# Modules that loading a package imports; importing them beforehand keeps their time out of the compile time.
-_INDUCTOR_MODULES = (*_TORCH_MODULES, "torch._inductor.package", "torch.utils.cpp_extension")
-
 BACKENDS = (
     BackendEntry(
         name=NATIVE,
