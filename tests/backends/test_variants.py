@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pytest_formfunc.backends import BACKENDS, backend_entry, distributions
-from pytest_formfunc.cases import check_backends, pattern_case
+from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.errors import BadInput, Unsupported
 from pytest_formfunc.forms.built import Inputs, Network
 from pytest_formfunc.forms.sources import PatternSource
@@ -17,6 +17,7 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.names import check_backends
 
 SOURCE = PatternSource("plain", 1, 8, (1, 3, 16, 16), 0)
 
