@@ -89,7 +89,7 @@ def test_a_threshold_that_saved_runs_cannot_judge_is_said():
     """The smallest loss that would be seen stands beside it, and where that is known from."""
     verdict = judge(record(0.0025), THEN, 0.02, comparisons=1)
     assert "a threshold of 2% is finer than saved runs can judge here" in verdict.reason
-    assert "assumed, for few runs are saved" in verdict.reason
+    assert "assumed, because few runs are saved" in verdict.reason
     assert verdict.smallest_change > 0.02
 
 
