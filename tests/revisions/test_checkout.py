@@ -156,7 +156,7 @@ def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, su
 def test_a_tree_whose_state_git_cannot_tell_is_said(repository, tmp_path):
     """A submodule's repository is gone while its folder points there: git status fails in the user's own tree."""
     shutil.rmtree(repository / ".git" / "modules" / "part")
-    with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot tell the state of .*: fatal: "):
+    with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot determine the state of .*: fatal: "):
         check_out("main", repository, tmp_path / "other", in_ci=False)
     assert not (tmp_path / "other").exists()
 
