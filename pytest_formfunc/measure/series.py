@@ -37,7 +37,7 @@ class Series:
     parity: Parity | None = None
 
     def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
-        """Return the ``q`` quantile of each round's calls in seconds, by launch; ``among`` selects launches by number."""
+        """Return the ``q`` quantile of each round's calls in seconds, by launch; ``among`` limits the launches."""
         return [
             [quantile(turn.calls_s, q) for turn in launch]
             for number, launch in zip(self.numbers, self.launches, strict=True)

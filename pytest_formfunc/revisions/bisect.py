@@ -50,7 +50,7 @@ def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Cal
 
 
 def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str], None]) -> int:
-    """Halve the commits, oldest first, until the first that lost the speedup is known; the last one must have lost it."""
+    """Halve the commits, oldest first, until the first that lost the speedup is known; the last must have lost it."""
     outcome = judge(commits[-1])
     if outcome == UNKNOWN:
         raise BadInput(

@@ -154,7 +154,8 @@ def _is_dirty(top: Path, name: str) -> bool:
         return bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
     except BadInput as error:  # for example, a submodule without its repository
         raise BadInput(
-            f"--formfunc-against {name}: git cannot determine the state of {top}; fix what git status reports there: {error}"
+            f"--formfunc-against {name}: git cannot determine the state of {top}; fix what git status reports there: "
+            f"{error}"
         ) from None
 
 

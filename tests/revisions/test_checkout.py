@@ -166,11 +166,11 @@ def test_import_paths_inside_the_tree_move_and_environments_stay(repository, tmp
     monkeypatch.setattr(sys, "prefix", str(repository / ".venv"))
     revision = check_out("main", repository, tmp_path / "other", in_ci=False)
     packages = repository / ".venv" / "lib" / "site-packages"
-    side = revision.side(["", str(repository / "src"), str(packages), "/usr/lib/python3"], repository)
+    workspace = revision.workspace(["", str(repository / "src"), str(packages), "/usr/lib/python3"], repository)
     other = str(tmp_path / "other")
-    assert side.sys_path == (other, f"{other}/src", str(packages), "/usr/lib/python3")
-    assert side.cwd == other
-    assert side.forms is None
+    assert workspace.sys_path == (other, f"{other}/src", str(packages), "/usr/lib/python3")
+    assert workspace.cwd == other
+    assert workspace.forms is None
 
 
 @pytest.mark.parametrize("levels", [0, 1])
@@ -179,5 +179,5 @@ def test_an_environment_around_the_tree_does_not_make_its_sources_installed(repo
     monkeypatch.setattr(sys, "prefix", str([repository, *repository.parents][levels]))
     revision = check_out("main", repository, tmp_path / "other", in_ci=False)
     packages = repository / "lib" / "site-packages"
-    side = revision.side([str(repository / "src"), str(packages)], repository)
-    assert side.sys_path == (str(tmp_path / "other" / "src"), str(packages))
+    workspace = revision.workspace([str(repository / "src"), str(packages)], repository)
+    assert workspace.sys_path == (str(tmp_path / "other" / "src"), str(packages))
