@@ -59,7 +59,7 @@ def test_figures_that_are_not_finite_are_null():
         ({"native": "no"}, "native is 'no' and must be true or false"),
         ({"batch": True}, "batch is True and must be a whole number"),
         ({"case": None}, "case is None and must be a text"),
-        ({"latency_s": []}, "latency is no object"),
+        ({"latency_s": []}, "latency is not an object"),
         ({"noise": {"run_delay_fraction": "0"}}, "damaged"),
         ({"cost": {"macs": 1.5}}, "damaged"),
         ({"verdict": {"status": 1}}, "damaged"),
