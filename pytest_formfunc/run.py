@@ -113,7 +113,7 @@ class Run:
         return self._work.backends.get(case_id, (NATIVE,))
 
     def measure(self, case: Case, backends: Sequence[str], *, once: bool = False) -> None:
-        """Measure a case's backends together, unless this was done before; failures are results, they are not raised.
+        """Measure a case's backends together, unless this was done before; failures become results, not exceptions.
 
         Args:
             case: the case to measure.
