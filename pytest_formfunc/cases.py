@@ -1,4 +1,4 @@
-"""Names only: forms, cases, and the matrix of patterns, depths and widths in a stable order."""
+"""Name cases: a form with its input shape and batch. Nothing is built here."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Case:
     """A form with its input shape and batch.
 
     Attributes:
-        id: what the user reads and types, ``residual_bottleneck-d8-w64``.
-        form: ``{"kind": "pattern", "name": ..., "depth": ..., "width": ...}``; other kinds have no sizes.
-        source: how a worker builds it.
-        input_shape: of the first input, batch first.
-        seed: of weights and inputs.
-        of_a_test: whether a test's own code gives the model, so that only running that test tells which one it is.
-        calibration: file of the samples that the user brought for quantisation; empty where there are none.
+        id: the name that the user reads and types, such as ``residual_bottleneck-d8-w64``.
+        form: ``{"kind": "pattern", "name": ..., "depth": ..., "width": ...}``; other kinds have no depth or width.
+        source: the source that a worker builds the network from.
+        input_shape: shape of the first input, batch first.
+        seed: seed of weights and inputs.
+        of_a_test: whether the model comes from a test's own code, so that only running the test can give it.
+        calibration: file of the user's samples for quantisation, or an empty string.
     """
 
     id: str
@@ -41,17 +41,17 @@ class Case:
 
     @property
     def batch(self) -> int:
-        """Return the first dimension of the input."""
+        """Return the batch size, which is the first dimension of the input."""
         return self.input_shape[0]
 
 
 def pattern_case(
     pattern: str, depth: int, width: int, input_shape: tuple[int, ...] = DEFAULT_INPUT, seed: int = 0
 ) -> Case:
-    """Name a pattern's case; an input other than the default one is part of the id.
+    """Return a pattern's case; an input shape other than the default is part of its id.
 
     Raises:
-        BadInput: a width that the pattern cannot take, or an input that is not N, C, H, W.
+        BadInput: the pattern cannot take the width, or the input shape is not N, C, H, W.
     """
     check_width(pattern, width)
     check_input_shape(input_shape)
@@ -66,11 +66,11 @@ def pattern_case(
 
 
 def architecture_case(name: str, input_shape: tuple[int, ...] = DEFAULT_INPUT, seed: int = 0) -> Case:
-    """Name an architecture's case; the default input is the image that the architecture is made for.
+    """Return an architecture's case; by default the images have the size that the architecture is made for.
 
     Raises:
-        BadInput: there is none of that name, or the input is no batch of images with three channels, or of a size that
-            it cannot take.
+        BadInput: there is no architecture of that name, the input is not a batch of images with three channels, or the
+            architecture cannot take images of that size.
     """
     entry = architecture_entry(name)
     shape = entry.input_shape if input_shape == DEFAULT_INPUT else input_shape
@@ -92,17 +92,17 @@ def architecture_case(name: str, input_shape: tuple[int, ...] = DEFAULT_INPUT, s
 def model_case(
     model: UserModel, call: Call | None, seed: int = 0, *, pretrained: bool = False, calibration: str = ""
 ) -> Case:
-    """Name the case of a user's model.
+    """Return the case of a user's model.
 
     Args:
-        model: as the user named it.
-        call: what it is called with, or None where the user did not say.
-        seed: of weights and inputs.
-        pretrained: whether trained weights are wanted where a library has them.
-        calibration: file of samples for quantisation, or nothing.
+        model: the model, as the user named it.
+        call: its inputs, or None if the user gave none.
+        seed: seed of weights and inputs.
+        pretrained: whether to use trained weights if a library has them.
+        calibration: file of samples for quantisation, or an empty string.
 
     Raises:
-        BadInput: a file that is not what its ending says, or a call that does not fit or is not complete.
+        BadInput: the content of a file does not match its ending, or the inputs do not fit the model or are incomplete.
     """
     default = image(DEFAULT_INPUT)
     source = source_of(model, call, default, seed, pretrained)
@@ -118,10 +118,10 @@ def model_case(
 
 
 def image_shape(call: Call) -> tuple[int, ...]:
-    """Return the shape of a call that patterns and architectures take.
+    """Return the input shape of a call of a pattern or an architecture.
 
     Raises:
-        BadInput: it is none of one image in float32.
+        BadInput: the call's inputs are anything but one batch of float32 images.
     """
     if len(call) != 1 or call[0].name or call[0].type not in ("", "f32") or call[0].fill not in ("", "random"):
         raise BadInput(f"patterns and architectures take one image, like 1x3x224x224, not {format_call(call)}")

@@ -1,4 +1,4 @@
-"""The ``pytest-formfunc`` command: what is no test run. It calls the code that the plugin calls."""
+"""The ``pytest-formfunc`` command: everything that is not a test run. It calls the same code as the plugin."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pytest_formfunc.report.saved import render_history, render_saved, render_ve
 from pytest_formfunc.units import parse_fraction
 
 EXIT_REGRESSED = EXIT_INCOMPLETE = 1
-EXIT_INTERRUPTED = 2  # these are pytest's
+EXIT_INTERRUPTED = 2  # like pytest's exit codes
 EXIT_USAGE = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    0; 1 for a regression, or what --strict does not pass; 2 after Ctrl-C; 4 for wrong usage.
+    It is 1 for a regression or a comparison that --strict does not pass, 2 after Ctrl-C, 4 for wrong usage, and else 0.
     """
     parser = _parser()
     given = parser.parse_args(arguments)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FormfuncError as error:
         print(f"pytest-formfunc: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except BrokenPipeError:  # | head
+    except BrokenPipeError:  # the reader has closed the pipe, such as head
         return 0
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with pytest's exit code for wrong usage."""
+    """An argument parser with pytest's exit code for wrong usage."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
         self.print_usage(sys.stderr)
@@ -50,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="pytest-formfunc", description="Speedup of network forms: what is no test run.")
+    parser = _Parser(prog="pytest-formfunc", description="Speedup of network forms: everything that is not a test run.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     compare = commands.add_parser("compare", help="compare two saved runs; exits 1 where a speedup regressed")
     compare.add_argument("then", type=Path, metavar="THEN.json")

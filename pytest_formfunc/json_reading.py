@@ -1,6 +1,7 @@
-"""Read JSON at the border: each value is checked for its type, each figure for being finite.
+"""Read values from JSON that was parsed before: the type of each is checked, and numbers must be finite.
 
-All of these raise KeyError, TypeError or ValueError with the name of what is wrong; the caller makes a sentence of it.
+All functions raise KeyError, TypeError or ValueError with the name of the invalid value, which the caller turns into a
+sentence.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ def _checked(data: Mapping[str, Any], name: str, kinds: tuple[type, ...], words:
 
 
 def read_text(data: Mapping[str, Any], name: str) -> str:
-    """Return a text."""
+    """Return the string with a name."""
     return str(_checked(data, name, (str,), "a text"))
 
 
 def read_whole(data: Mapping[str, Any], name: str) -> int:
-    """Return a whole number."""
+    """Return the whole number with a name."""
     return int(_checked(data, name, (int,), "a whole number"))
 
 
 def read_flag(data: Mapping[str, Any], name: str) -> bool:
-    """Return true or false."""
+    """Return the boolean with a name."""
     return bool(_checked(data, name, (bool,), "true or false"))
 
 
 def read_object(data: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return an object."""
+    """Return the object with a name."""
     return dict(_checked(data, name, (dict,), "an object"))
 
 
 def read_number(data: Mapping[str, Any], name: str) -> float:
-    """Return a finite number."""
+    """Return the number with a name, which must be finite."""
     value = float(_checked(data, name, (int, float), "a number"))
     if not math.isfinite(value):
         raise ValueError(f"{name} is {value} and must be finite")
@@ -49,11 +50,11 @@ def read_number(data: Mapping[str, Any], name: str) -> float:
 
 
 def read_number_or_none(data: Mapping[str, Any], name: str) -> float | None:
-    """Return a finite number, or None for null."""
+    """Return the number with a name, which must be finite, or None for null."""
     return None if data[name] is None else read_number(data, name)
 
 
-# How the fields of the small records are annotated, and how each is read.
+# How to read a field of a small record, by its annotation.
 _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "str": read_text,
     "int": read_whole,
@@ -64,9 +65,9 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
 
 
 def read_dataclass(kind: type[T], data: Any, **given: Any) -> T:
-    """Read a small record whose fields are plain values; ``given`` are those that were read otherwise."""
+    """Read a small record whose fields are plain values, except those in ``given``, which were read already."""
     if not isinstance(data, dict):
-        raise TypeError(f"{kind.__name__.lower()} is no object")
+        raise TypeError(f"{kind.__name__.lower()} is not an object")
     read = dict(given)
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name in given or (field.name not in data and field.default is not MISSING):
@@ -76,13 +77,13 @@ def read_dataclass(kind: type[T], data: Any, **given: Any) -> T:
 
 
 def read_latencies(launches: Any) -> tuple[tuple[float, ...], ...]:
-    """Return seconds by launch and round, each above 0."""
+    """Return latencies in seconds, by launch and round; each must be above 0."""
     if not isinstance(launches, list):
-        raise TypeError("samples are no list")
+        raise TypeError("samples are not a list")
     out = tuple(
         tuple(read_number({"samples": value}, "samples") for value in launch) if isinstance(launch, list) else ()
         for launch in launches
     )
     if not out or not all(launch and all(value > 0 for value in launch) for launch in out):
-        raise ValueError("samples that are empty or no latencies")
+        raise ValueError("samples are empty or not latencies")
     return out

@@ -1,4 +1,4 @@
-"""What ``@pytest.mark.formfunc`` says of a test, as one frozen object; units are converted and values checked here."""
+"""Turn ``@pytest.mark.formfunc`` into one frozen object; units are converted and values are checked here."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pytest_formfunc.units import parse_fraction, parse_seconds
 
 @dataclass(frozen=True)
 class Marker:
-    """The arguments of a test's markers; None where one was not given.
+    """The arguments of a test's markers; an argument that was not given is None.
 
     Attributes:
-        architectures: names of those that the test measures.
-        backends: names of those that it measures, native aside.
-        threshold: the loss of speedup that fails it, as a fraction.
-        min_speedup: floor of its speedup.
-        max_latency_s: ceiling of its latency, in seconds.
-        fail_on: kinds of verdict that fail it.
+        architectures: names of the architectures that the test measures.
+        backends: names of the backends that the test measures, without native.
+        threshold: the loss of speedup that fails the test, as a fraction.
+        min_speedup: floor of the speedup.
+        max_latency_s: ceiling of the latency, in seconds.
+        fail_on: kinds of verdict that fail the test.
     """
 
     architectures: tuple[str, ...] | None = None
@@ -33,7 +33,7 @@ class Marker:
     fail_on: tuple[str, ...] | None = None
 
     def over(self, other: Marker) -> Marker:
-        """Return both together; what both give is this one's.
+        """Return both markers merged; this one has precedence.
 
         >>> Marker(threshold=0.05).over(Marker(threshold=0.1, min_speedup=2.0))
         Marker(architectures=None, backends=None, threshold=0.05, min_speedup=2.0, max_latency_s=None, fail_on=None)
@@ -46,7 +46,7 @@ def read_marker(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Marker:
     """Check a marker's arguments and convert their units.
 
     Raises:
-        BadInput: an unknown argument, or an invalid value.
+        BadInput: an argument is unknown or its value is invalid.
     """
     if args:
         raise BadInput(f"takes no positional arguments, only {', '.join(MARKER_ARGUMENTS)}")
@@ -58,7 +58,7 @@ def _texts(value: Any, what: str) -> list[str]:
     """Return one name, or a list of them, as a list."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{what} {value!r} is no list of names: write {what}=['one', 'another']")
+        raise BadInput(f"{what} {value!r} is not a list of names: write {what}=['one', 'another']")
     return list(names)
 
 
@@ -80,4 +80,4 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "max_latency": lambda value: parse_seconds(value, what="max_latency"),
     "fail_on": lambda value: check_names(_texts(value, "fail_on"), FAIL_ON, "kind of verdict"),
 }
-_FIELDS = {"max_latency": "max_latency_s"}  # an argument whose unit is part of the field's name
+_FIELDS = {"max_latency": "max_latency_s"}  # the field's name includes the unit, unlike the argument's

@@ -1,4 +1,4 @@
-"""Names that users type: known ones are passed on, unknown ones refused with their near matches ("did you mean")."""
+"""Check the names that users type: an unknown name is refused, with similar known names ("did you mean")."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from pytest_formfunc.forms.patterns import pattern_names
 def check_names(given: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
     """Return the names without repeats.
 
+    Args:
+        given: the names to check.
+        known: all valid names.
+        what: what such a name is called in messages, such as ``pattern``.
+
     Raises:
-        BadInput: one is unknown; the sentence has its near matches.
+        BadInput: a name is unknown, and the message has similar ones; or there are no names.
     """
     for name in given:
         if name in known:
@@ -32,12 +37,20 @@ def check_names(given: Sequence[str], known: Sequence[str], what: str) -> tuple[
 
 
 def check_patterns(names: Sequence[str]) -> tuple[str, ...]:
-    """Return pattern names without repeats; raises BadInput for an unknown one, with its near matches."""
+    """Return pattern names without repeats.
+
+    Raises:
+        BadInput: a name is unknown.
+    """
     return check_names(names, pattern_names(), "pattern")
 
 
 def check_architectures(names: Sequence[str]) -> tuple[str, ...]:
-    """Return architecture names without repeats, every one for ``all``; raises BadInput for an unknown one."""
+    """Return architecture names without repeats; ``all`` stands for all of them.
+
+    Raises:
+        BadInput: a name is unknown.
+    """
     return architecture_names() if list(names) == ["all"] else check_names(names, architecture_names(), "architecture")
 
 
@@ -45,16 +58,18 @@ def check_backends(names: Sequence[str]) -> tuple[str, ...]:
     """Return backend names without repeats and without native, which is always measured.
 
     Raises:
-        BadInput: one is unknown, or names a device where none can be named.
+        BadInput: a name is unknown, or includes a device though the backend takes none.
     """
     return tuple(name for name in check_backend_names(names) if name != NATIVE)
 
 
 def check_backend_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names without repeats; one may name a device: ``openvino@GPU``.
+    """Return backend names without repeats; a name may include a device, as in ``openvino@GPU``.
+
+    Whether the machine has the device is checked later.
 
     Raises:
-        BadInput: one is unknown, or names a device where none can be named. Whether the device is there is asked later.
+        BadInput: a name is unknown, or includes a device though the backend takes none.
     """
     check_names([name.partition("@")[0] for name in names], backend_names(), "backend")
     for name in names:

@@ -1,7 +1,7 @@
-"""What is known of one case on one backend: frozen records, and the JSON contract that tools outside rely on.
+"""Records of one case on one backend, and their JSON form, which is a contract with other tools.
 
-Everything under ``extra_info["formfunc"]`` is made and read here. ``SCHEMA`` counts breaking changes:
-names may be added without raising it, never renamed or removed.
+Everything under ``extra_info["formfunc"]`` is written and read here. ``SCHEMA`` counts breaking changes: it stays the
+same if names are added, and is raised if one is renamed or removed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ Key = tuple[str, str]  # case id, backend
 
 @dataclass(frozen=True)
 class Parity:
-    """How closely an engine's outputs match native's, as `pytest_formfunc.parity` computes it."""
+    """How closely an engine's outputs match native's, as `pytest_formfunc.parity` computes it.
+
+    Attributes:
+        ok: whether they match within the tolerance.
+        max_abs_error: the largest absolute difference.
+        sqnr_db: signal-to-quantisation-noise ratio in dB; infinite if the outputs are equal.
+        output_std: standard deviation of native's output.
+    """
 
     ok: bool
     max_abs_error: float
@@ -57,12 +64,12 @@ class Noise:
     """What disturbed the counted calls.
 
     Attributes:
-        run_delay_fraction: time on the run queue / wall time, over the process' threads.
-        page_faults_per_call: minor and major.
-        involuntary_switches: in all counted rounds.
+        run_delay_fraction: time that the process' threads waited on the run queue / wall time.
+        page_faults_per_call: minor and major page faults.
+        involuntary_switches: number in all counted calls.
         steal_fraction: time that the hypervisor took / wall time, over all cores.
-        native_run_delay_fraction: the first of native's rounds, which took turns with these; None in runs that an
-            early version saved.
+        native_run_delay_fraction: the ``run_delay_fraction`` of native, whose turns alternated with these; None in runs
+            that an early version saved.
     """
 
     run_delay_fraction: float
@@ -74,15 +81,15 @@ class Noise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison with a baseline concluded.
+    """The result of a comparison with a baseline or with another revision.
 
     Attributes:
         status: unchanged, improved, regressed, inconclusive, new, missing or not comparable.
-        threshold: the loss that counts, as a fraction.
-        change: speedup now / speedup then, with its interval; None where nothing was compared.
+        threshold: the loss of speedup that counts, as a fraction.
+        change: speedup in this run / speedup in what it is compared with; None if they could not be compared.
         reason: one sentence.
-        smallest_change: the loss, as a fraction, that the comparison would have seen with a chance of 80%.
-        looks: how often it was looked at.
+        smallest_change: the smallest loss, as a fraction, that the comparison detects with a probability of 80%.
+        looks: number of looks, each after the first with further launches.
     """
 
     status: str
@@ -95,11 +102,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Samples:
-    """One number a round, by launch, in seconds: what a later comparison needs.
+    """One number for each round, by launch, in seconds: what a later comparison needs.
 
     Attributes:
-        median: the round's median call.
-        low: the round's 10% quantile, which a neighbour on the machine moves less.
+        median: the median of the round's calls.
+        low: the 10% quantile of the round's calls, which other work on the machine affects less.
     """
 
     median: tuple[tuple[float, ...], ...]
@@ -111,12 +118,12 @@ class Counterpart:
     """The same case and backend of another revision, measured in the same rounds.
 
     Attributes:
-        revision: as the user named it.
-        commit: its hash.
-        speedup: over its own native.
+        revision: the other revision, as the user named it.
+        commit: the hash of its commit.
+        speedup: its speedup over its own native.
         samples: its round medians in seconds, by launch.
-        own_samples: this revision's, of the same launches and rounds.
-        native_samples: its native's, from the launches that all four series took part in.
+        own_samples: this revision's round medians from the same launches and rounds.
+        native_samples: round medians of its native, from the launches that all four participants took part in.
     """
 
     revision: str
@@ -129,13 +136,13 @@ class Counterpart:
 
 @dataclass(frozen=True)
 class Record:
-    """One case on one backend: all that is known of it after a run.
+    """The result of one case on one backend in a run. docs/record.md describes the fields that are not listed here.
 
-    Attributes beside those of the contract:
-        native_engine: the engine that native's latency is of.
-        inferences: batches that one call computes; latencies are of one batch.
-        settings: what was chosen for the engine beyond its defaults.
-        facts: what the engine says of its artifact, as ``{"accuracy": {...}}``.
+    Attributes:
+        native_engine: name of the engine that is measured as native.
+        inferences: batches that one call computes; latencies are for one batch.
+        settings: the settings of the engine that differ from its defaults.
+        facts: what the engine reports about its artifact, such as ``{"accuracy": {...}}``.
     """
 
     case: str
@@ -172,35 +179,36 @@ class Record:
 
     @property
     def launches(self) -> int:
-        """Return how many fresh processes were measured."""
+        """Return the number of launches."""
         return len(self.samples.median)
 
     @property
     def key(self) -> Key:
-        """Return what the record is found by in a run."""
+        """Return the key of the record in a run."""
         return self.case, self.backend
 
     @property
     def title(self) -> str:
-        """Return what the record is called in sentences."""
+        """Return the name of the record in sentences."""
         return f"{self.case} on {self.backend}"
 
     @property
     def once(self) -> bool:
-        """Return whether each side was called only once, so that nothing was timed."""
+        """Return whether each participant made only one call, so that nothing was timed."""
         return self.stopped == "once"
 
     @property
     def rounds(self) -> int:
-        """Return how many turns were measured, all launches together."""
+        """Return the number of rounds, all launches together."""
         return sum(len(launch) for launch in self.samples.median)
 
     @classmethod
     def from_json(cls, data: Any) -> Record:
-        """Read the contract's object.
+        """Read a record from the object that the JSON contract describes.
 
         Raises:
-            BadInput: it is not ours, of another schema, or damaged; a clause to follow the file's name.
+            BadInput: ``data`` is not such an object, has another schema or is damaged. The message is a clause that
+                follows the name of the file.
         """
         if not isinstance(data, dict):
             raise BadInput("holds a formfunc entry that is not an object")
@@ -213,9 +221,9 @@ class Record:
             raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the contract's object; every figure finite, or null."""
+        """Return the object that the JSON contract describes; every number in it is finite, or null."""
         out: dict[str, Any] = {
-            **self.facts,  # first: what the contract names is not an engine's to say
+            **self.facts,  # first, so that the names of the contract have precedence
             "schema": SCHEMA,
             "case": self.case,
             "form": self.form,
@@ -281,12 +289,12 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# Names that are computed from others as a record is written.
+# Names that are not fields: `to_json` computes their values.
 _DERIVED = ("schema", "launches", "rounds", "samples_low", "native_samples_low", "throughput_per_s")
 
 
 def _read_record(data: Mapping[str, Any]) -> Record:
-    """Read the object that `Record.to_json` wrote, of this version or an earlier one."""
+    """Read an object that `Record.to_json` of this version or an earlier one wrote."""
     samples = Samples(read_latencies(data["samples"]), read_latencies(data["samples_low"]))
     native_samples = None
     if "native_samples" in data:
@@ -330,14 +338,14 @@ def _read_record(data: Mapping[str, Any]) -> Record:
 
 
 def _read_estimate(data: Any) -> Estimate:
-    """Read an estimate: an end that is null is open."""
+    """Read an estimate; a null end of its interval means 0 or infinity."""
     low = read_number_or_none(data, "low")
     high = read_number_or_none(data, "high")
     return read_dataclass(Estimate, data, low=low or 0.0, high=math.inf if high is None else high)
 
 
 def _read_parity(data: Any) -> Parity:
-    """Read a parity check: an SQNR that is null is infinite, for the outputs were equal."""
+    """Read a parity check; a null SQNR means infinity, which it is if the outputs are equal."""
     sqnr_db = read_number_or_none(data, "sqnr_db")
     return read_dataclass(Parity, data, sqnr_db=math.inf if sqnr_db is None else sqnr_db)
 
@@ -366,5 +374,5 @@ def _read_graph(data: Any) -> dict[str, Any]:
 def _read_host(data: Mapping[str, Any]) -> dict[str, Any]:
     host = read_object(data, "host")
     if not isinstance(host.get("versions", {}), dict):
-        raise TypeError("host.versions is no object")
+        raise TypeError("host.versions is not an object")
     return host

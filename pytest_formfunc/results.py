@@ -1,4 +1,4 @@
-"""What a run found: records, failures and what was spent. All that a report, the command and a comparison read."""
+"""The results of a run: records, failures and what was spent. Reports, the command and comparisons read these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from pytest_formfunc.records import Key, Record
 
 @dataclass
 class Spent:
-    """Where a run's time went, in seconds, and how many artifacts it made or found."""
+    """What a run spent.
+
+    Attributes:
+        starting_s: seconds to start the worker processes.
+        preparing_s: seconds to prepare artifacts.
+        measuring_s: seconds to measure, ``loading_s`` included.
+        loading_s: seconds to start and load the workers that measure.
+        converted: number of artifacts that were made.
+        reused: number of artifacts that were there already.
+        stops: number of cases by the reason why no more launches were made.
+        second_looks: number of requests for further launches.
+        worker_peak_bytes: peak resident memory of the largest worker that measured.
+    """
 
     starting_s: float = 0.0
     preparing_s: float = 0.0
@@ -30,11 +42,11 @@ class Spent:
 
 @dataclass(frozen=True)
 class Absent:
-    """Why a case has no counterpart: ``new`` where the other revision lacks it, ``not comparable`` where it is broken.
+    """Why a case has no counterpart in the other revision.
 
     Attributes:
-        status: the verdict.
-        reason: a clause.
+        status: the verdict: ``new`` if the other revision lacks the case, ``not comparable`` if its case is broken.
+        reason: a clause that says why.
     """
 
     status: str
@@ -43,17 +55,17 @@ class Absent:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a run is compared with, and which of its tests are.
+    """What a run is compared with, and which tests the comparison includes.
 
     Attributes:
-        title: what is compared with; empty where nothing is.
-        note: a line for the report where nothing can be compared, or about what is.
-        baseline_name: the file of the saved run; empty where none is compared with.
-        missing: what the other one has and this run does not measure: case and backend, or a single name.
-        comparisons: how many accelerated tests have a counterpart.
-        asked: every accelerated test of this run.
-        deselected: how many measuring tests the user left out.
-        false_alarm: chance that unchanged code has any false alarm in the run.
+        title: name in sentences of what is compared with; empty if nothing is compared.
+        note: a line for the report, which describes the comparison or says why there is none.
+        baseline_name: file of the saved run; empty if the run is not compared with one.
+        missing: what the baseline or the other revision has and this run does not measure: case and backend, or a name.
+        comparisons: number of accelerated tests that have a counterpart.
+        asked: case and backend of every accelerated test of this run.
+        deselected: number of tests that measure and that the user left out.
+        false_alarm: probability of any false alarm in a run of unchanged code.
     """
 
     title: str = ""
@@ -67,18 +79,18 @@ class Comparison:
 
     @property
     def missing_titles(self) -> list[str]:
-        """Return what is missing, as sentences name it."""
+        """Return the name in sentences of everything that is missing."""
         return [" on ".join(names) for names in self.missing]
 
 
 @dataclass
 class Results:
-    """All that a run found so far.
+    """What a run has found so far.
 
     Attributes:
-        records: by case and backend, in the order in which they were measured.
-        failures: why a case was not measured on a backend, by both.
-        spent: time and memory.
+        records: the records by case and backend, in the order in which they were measured.
+        failures: the reasons why a case was not measured on a backend, by case and backend.
+        spent: what the run spent.
         comparison: what the run is compared with.
         best: whether the fastest engine of each case was asked for.
     """
@@ -91,7 +103,7 @@ class Results:
 
     @property
     def unjudged(self) -> list[str]:
-        """Return the tests that were asked for and have no verdict: skipped, failed, or measured only once."""
+        """Return the accelerated tests that have no verdict: they were skipped, failed, or made only one call."""
         return [
             f"{case} on {backend}"
             for case, backend in self.comparison.asked
@@ -104,13 +116,13 @@ class HistoryRow:
     """One case on one backend over the saved runs of one machine.
 
     Attributes:
-        title: of case and backend.
-        runs: how many there are.
+        title: name of case and backend in sentences.
+        runs: number of saved runs of the newest run's machine; the other figures are of these runs.
         first: speedup of the oldest run.
-        last: speedup of the newest one.
-        step_sd: standard deviation of the log speedup by successive differences; None for a single run.
-        smallest_loss: the loss, as a fraction, that a comparison at the 1% level would show four times in five.
-        machines: how many machines the saved runs are of; only runs of the last one's are counted above.
+        last: speedup of the newest run.
+        step_sd: standard deviation of the log speedup, from successive differences; None for a single run.
+        smallest_loss: the smallest loss, as a fraction, that a comparison at the 1% level detects four times in five.
+        machines: number of machines that the saved runs come from.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""One run: prepare, measure, judge. What it finds is in its results, which is all that a report reads."""
+"""One run: prepare, measure, judge. A report reads nothing but the results of the run."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from pytest_formfunc.settings import Settings
 
 @dataclass(frozen=True)
 class Work:
-    """What a run is to measure and to compare, all of it known before anything is measured.
+    """What a run will measure and compare; all of this is known before anything is measured.
 
     Attributes:
-        settings: of the run.
-        backends: of each case, native first.
-        known_cases: cases that need no test to be built, by id.
-        comparison: what the run is compared with, for reports.
-        baseline: the saved runs that it is compared with, or None.
+        settings: the settings of the run.
+        backends: names of the backends of each case, native first, by the case's id.
+        known_cases: the cases that can be built without running a test, by id.
+        comparison: a description of what the run is compared with, for reports.
+        baseline: the saved run that it is compared with, or None.
         other: the other revision that it is compared with, or None.
     """
 
@@ -50,7 +50,7 @@ class Work:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A case that was measured, and can be measured further."""
+    """A measured case, of which further launches can be made."""
 
     measurer: CaseMeasurer
     here: PreparedSide
@@ -61,7 +61,7 @@ class Run:
     """Measures and judges one case after another.
 
     Attributes:
-        results: what was found so far.
+        results: what the run has found so far.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class Run:
         show: Callable[[str], None] | None = None,
         starting_s: float = 0.0,
     ) -> None:
-        """Take the work and the means.
+        """Take the work and what it needs.
 
         Args:
             work: what to measure and compare.
-            workers: the worker processes; the caller ends them.
+            workers: starts the worker processes; the caller ends them.
             scratch: a folder for outputs; the caller removes it.
-            show: shows a short progress text, and clears it when empty; None where nobody looks.
+            show: shows a short progress text, and clears it if the text is empty; None if progress is not shown.
             starting_s: seconds that starting the worker processes took, for the report.
         """
         settings = work.settings
@@ -106,16 +106,16 @@ class Run:
         self._measured: dict[str, _Measured | MeasurementError] = {}
 
     def backends_of(self, case_id: str) -> tuple[str, ...]:
-        """Return the backends that a planned case is measured on, native first."""
+        """Return the names of the backends that a planned case is measured on, native first."""
         return self._work.backends.get(case_id, (NATIVE,))
 
     def measure(self, case: Case, backends: Sequence[str], *, once: bool = False) -> None:
-        """Measure a case's backends together; later calls find it done. Never raises for a bad model.
+        """Measure a case's backends together, unless this was done before; failures become results, not exceptions.
 
         Args:
-            case: what to measure.
-            backends: native first.
-            once: make a single call of each, to check parity.
+            case: the case to measure.
+            backends: names of its backends, native first.
+            once: whether to make only one call of each backend, to check parity.
         """
         if case.id in self._measured:
             return
@@ -130,14 +130,15 @@ class Run:
             self._say("")
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
-        """Compare a record with the other revision or the baseline; measure further while it is suspicious.
-
-        Returns None where no comparison was asked for or nothing accelerated was timed.
+        """Compare a record with the other revision or the baseline, with further launches while this is inconclusive.
 
         Args:
-            case: which was measured.
-            backend: the accelerated backend to judge.
+            case: the measured case.
+            backend: name of the accelerated backend to judge.
             threshold: the loss of speedup that counts, as a fraction.
+
+        Returns:
+            The verdict, which the record gets too, or None if no comparison was asked for or nothing was timed.
         """
         key, records = (case.id, backend), self.results.records
         if self._judge is None or backend == NATIVE or key not in records:
@@ -159,7 +160,7 @@ class Run:
         *,
         once: bool,
     ) -> _Measured:
-        """Let all participants that could be prepared take turns, until the effort is spent."""
+        """Measure all participants that could be prepared, until the effort is spent."""
         sides = {Side.HERE: here}
         refused = {Participant(name): reason for name, reason in here.prepared.refused.items()}
         participants = [Participant(name) for name in backends if Participant(name) not in refused]
@@ -188,7 +189,7 @@ class Run:
         return measured
 
     def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
-        """Make more launches of a case; return the seconds they took."""
+        """Make further launches of a case; return the seconds that they took."""
         spent = self.results.spent
         began, loaded_s = time.monotonic(), measured.measurer.result.load_s
         spent.second_looks += 1
@@ -206,7 +207,7 @@ class Run:
         """Turn what was measured on this side into records and failures."""
         results, measurement = self.results, measured.measurer.result
         for participant, reason in measurement.failures.items():
-            if participant.here:  # a verdict says what failed on the other side
+            if participant.here:  # a failure on the other side is part of the verdict
                 results.failures[case.id, participant.backend] = reason
                 results.records.pop((case.id, participant.backend), None)
         host = describe_host(distributions())
@@ -216,7 +217,7 @@ class Run:
             record = assemble_record(
                 case, participant, measurement, measured.here.prepared, host, self._settings.threads
             )
-            if before := results.records.get(record.key):  # another backend's second look does not unjudge it
+            if before := results.records.get(record.key):  # further launches for another backend keep the verdict
                 record = replace(record, verdict=before.verdict, against=before.against)
             results.records[record.key] = record
             results.spent.worker_peak_bytes = max(results.spent.worker_peak_bytes, series.peak_rss_bytes)

@@ -1,4 +1,4 @@
-"""Every option as one frozen object; units are converted and values checked here, at the border."""
+"""Turn all options into one frozen object; units are converted and values are checked here."""
 
 from __future__ import annotations
 
@@ -23,10 +23,37 @@ BEST = "best"  # in place of backends: every one that is available here
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run was asked to do. Times in seconds, percents as fractions.
+    """What one run was asked to do; times are in seconds, and percentages are fractions.
 
-    Attributes that do not speak for themselves:
-        best: whether every available backend was asked for; ``backends`` is empty until `with_backends` names them.
+    Attributes:
+        patterns: names of the patterns.
+        depths: numbers of blocks.
+        widths: numbers of channels.
+        backends: names of the accelerated backends.
+        best: whether all available backends were asked for; ``backends`` is empty until `with_backends` sets them.
+        native: name of the engine that is measured as native.
+        architectures: names of the architectures.
+        models: the user's models.
+        pretrained: whether to use trained weights where a library has them.
+        calls: the inputs that each form is called with; None for the default.
+        calibration: path of the samples for quantisation, or an empty string.
+        seed: seed of weights and inputs.
+        threads: number of threads of each engine.
+        precision: half-width of the speedups' intervals to reach.
+        budget_s: time to measure a case on native and one accelerated backend; each further one adds half of it.
+        timeout_s: time to wait for an answer of a worker.
+        threshold: the loss of speedup that counts.
+        gate: what is judged: ``time`` or ``graph``.
+        fail_on: kinds of verdict that fail a test.
+        strict: whether an incomplete comparison fails.
+        in_ci: whether this is a build server.
+        cache_dir: folder of all artifacts.
+        report: path of the report file, or an empty string.
+        slow_down: fraction by which to lengthen each call of a backend, for tests of the gate.
+        against: the revision to compare with side by side, or an empty string.
+        against_env: folder of the virtual environment to compare with, or an empty string.
+        baseline: name of the saved runs to compare with, or an empty string.
+        escalation_s: time for further looks at each comparison side by side.
     """
 
     patterns: tuple[str, ...]
@@ -59,21 +86,21 @@ class Settings:
     escalation_s: float
 
     def with_backends(self, names: tuple[str, ...]) -> Settings:
-        """Return settings that measure these backends."""
+        """Return the settings with these backends."""
         return replace(self, backends=names)
 
     def for_architectures(self, names: tuple[str, ...]) -> Settings:
-        """Return settings whose cases are these architectures, or those of them that the user asked for."""
+        """Return the settings with these architectures as the only forms, or those of them that the user asked for."""
         chosen = tuple(name for name in names if name in self.architectures) if self.architectures else names
         return replace(self, patterns=(), models=(), architectures=chosen)
 
     def cases(self) -> list[cases.Case]:
-        """Return every case in a stable order: patterns by name, depth, width; architectures; the user's models.
+        """Return every case in a stable order: patterns by name, depth and width; architectures; the user's models.
 
-        Each input is a case of its own.
+        A form has one case for each input.
 
         Raises:
-            BadInput: a width or an input that one of the forms cannot take.
+            BadInput: one of the forms cannot take a width or an input.
         """
         images = [call or image(cases.DEFAULT_INPUT) for call in self.calls]
         bundled = self.patterns or self.architectures
@@ -95,16 +122,17 @@ class Settings:
 
 
 def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: bool = False) -> Settings:
-    """Turn raw option texts into settings.
+    """Turn raw option values into settings.
 
     Args:
-        raw: one text for each of `option_specs.OPTIONS`, by key; ``strict`` is empty or anything else for yes.
-        root: the project's root folder.
+        raw: one string for each of `option_specs.OPTIONS`, by key.
+        root: the project's root folder, which ``cache_dir`` and ``calibration`` are relative to.
         in_ci: whether this is a build server.
-        lenient: leave invalid models out, for names that another revision's tests give.
+        lenient: whether to leave out invalid models instead of raising an error; used to run another revision's tests,
+            whose code may lack a model that was named for this one.
 
     Raises:
-        BadInput: one sentence about the first invalid value.
+        BadInput: a value is invalid; the message is one sentence about the first one.
     """
     core_limit = allowed_cores()
     threads = _number(raw["threads"], "threads", low=0, high=core_limit) or core_limit
@@ -141,12 +169,12 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         baseline=raw["baseline"],
         escalation_s=parse_seconds(raw["escalation"], what="escalation"),
     )
-    settings.cases()  # a width or an input that a form cannot take is said now
+    settings.cases()  # raises an error now if a form cannot take a width or an input
     return settings
 
 
 def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
-    """Return the user's models, those that native cannot run refused where native is PyTorch."""
+    """Return the user's models; refuse one that has no PyTorch form if native is PyTorch."""
     models: list[UserModel] = []
     for text in split_models(raw["model"]):
         try:
@@ -162,16 +190,16 @@ def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
 
 
 def _calibration(raw: Mapping[str, str], root: Path) -> str:
-    """Return the absolute path of the samples, or nothing. A relative one counts from the project's root."""
+    """Return the absolute path of the samples, or an empty string; a relative path starts from the project's root."""
     if not raw["calibration"]:
         return ""
     if not raw["model"]:
-        raise BadInput("--formfunc-calibration is for models of yours: name them by --formfunc-model")
+        raise BadInput("--formfunc-calibration is for your own models: name them with --formfunc-model")
     return str(check_calibration(root / raw["calibration"]))
 
 
 def _patterns(raw: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the patterns: by default every one, or none where other forms were asked for."""
+    """Return the names of the patterns: by default all, or none if other forms were asked for."""
     given = _names(raw["patterns"])
     if given == ["all"]:
         return () if raw["model"] or raw["architectures"] else pattern_names()

@@ -125,7 +125,7 @@ def test_ranges_are_taken_from_the_samples_that_are_given(project):
     backends = ("--formfunc-backends", "openvino-int8", "--formfunc-budget", "200ms", "--benchmark-json", "out.json")
     outcome = project.measure("test_nets.py", *backends)
     assert "2 failed, 1 passed" in outcome.text, outcome.text
-    assert "calibration has no calls in it" in outcome.text
+    assert "calibration contains no calls" in outcome.text
     assert "must have the shapes, types and names of the example input" in outcome.text
     (accuracy,) = [one["accuracy"] for one in project.records("out.json").values() if "accuracy" in one]
     assert accuracy["calibration_from"] == accuracy["inputs_from"] == "given"
@@ -146,7 +146,7 @@ def test_ranges_are_taken_from_the_samples_that_are_given(project):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--formfunc-calibration", "a.npy"), "--formfunc-calibration is for models of yours: name them by"),
+        (("--formfunc-calibration", "a.npy"), "--formfunc-calibration is for your own models: name them with"),
         (("--formfunc-calibration", "a.npy", "--formfunc-model", "nets:build"), "a.npy cannot be read"),
         (("--formfunc-calibration", "a.csv", "--formfunc-model", "nets:build"), "has no known ending"),
     ],

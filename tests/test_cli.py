@@ -1,4 +1,4 @@
-"""The pytest-formfunc command, as a process of its own, on runs saved by real engines."""
+"""The pytest-formfunc command, run in a separate process on saved runs of real engines."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def command(folder, *args):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, artifact_cache):
-    """A saved run of one form, its scatter made small; others are made of it by hand, one of them thirtyfold slower."""
+    """A saved run of one form with reduced scatter, and runs derived from it, one of them slower by a factor of 30."""
     project = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_forms.py", MATRIX)
@@ -43,8 +43,8 @@ def runs(tmp_path_factory, artifact_cache):
 
 
 @pytest.mark.engine
-def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
-    """One line a verdict, and how many of each."""
+def test_compare_exits_1_on_a_regression_and_otherwise_0(runs):
+    """It prints one line for each verdict, and how many there are of each status."""
     red = command(runs, "compare", "one.json", "slow.json", "--threshold", "20%")
     assert red.returncode == 1, red.stdout
     assert "regressed: pointwise-d1-w8-1x3x32x32 on openvino lost speedup" in red.stdout
@@ -55,8 +55,8 @@ def test_compare_exits_1_on_a_regression_and_0_on_none(runs):
 
 
 @pytest.mark.engine
-def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
-    """A case of the earlier run is not in the later one: listed, and red only under --strict."""
+def test_a_strict_compare_exits_1_if_a_case_was_not_compared(runs):
+    """A case of the earlier run that the later one lacks is listed, and fails only with --strict."""
     document = json.loads((runs / "one.json").read_text())
     extra = json.loads(json.dumps(document["benchmarks"]))
     for entry in extra:
@@ -82,13 +82,13 @@ def test_a_strict_compare_exits_1_where_less_was_compared_than_there_is(runs):
     ],
 )
 def test_what_strict_does_not_pass(statuses, missing, fault):
-    """One unsure verdict may be noise; nothing but unsure ones is no comparison."""
+    """One inconclusive verdict may be noise, but if all are inconclusive, nothing was compared."""
     assert why_runs_differ(statuses, missing) == fault
 
 
 @pytest.mark.engine
 def test_show_prints_a_saved_run(runs):
-    """Case, backend, both latencies, the speedup with its interval."""
+    """It prints case, backend, both latencies and the speedup with its interval."""
     done = command(runs, "show", "one.json")
     assert done.returncode == 0
     assert "pointwise-d1-w8-1x3x32x32 on openvino" in done.stdout
@@ -96,8 +96,8 @@ def test_show_prints_a_saved_run(runs):
 
 
 @pytest.mark.engine
-def test_history_says_how_speedups_moved(runs):
-    """Runs, first and last speedup, scatter, and the smallest loss that a comparison would see."""
+def test_history_prints_how_speedups_changed(runs):
+    """It prints the number of runs, first and last speedup, scatter, and the smallest loss that can be detected."""
     done = command(runs, "history", "one.json", "two.json")
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if line.startswith("pointwise"))
@@ -120,7 +120,7 @@ def test_history_says_how_speedups_moved(runs):
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_4(tmp_path, args, sentence):
-    """No traceback, whatever is given."""
+    """There is never a traceback."""
     entry = {"fullname": "t", "stats": {"mean": 1.0}, "extra_info": {"formfunc": record(0.0025).to_json()}}
     (tmp_path / "one.json").write_text(json.dumps({"machine_info": {}, "benchmarks": [entry]}))
     (tmp_path / "broken.json").write_text("{")
@@ -131,7 +131,7 @@ def test_wrong_usage_is_one_sentence_and_exit_4(tmp_path, args, sentence):
 
 @pytest.mark.engine
 def test_bisect_finds_the_commit_that_lost_the_graph(project):
-    """Five commits, the third brings an operator that does not fuse; one before it does not import."""
+    """Of five commits the third adds an operator that is not fused, and one before it does not import."""
     project.write("pytest.ini", "[pytest]\npythonpath = src\n")
     project.write(".gitignore", "__pycache__\n.formfunc_cache\n")
     project.write("src/mynets/__init__.py", "")

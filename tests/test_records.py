@@ -11,7 +11,7 @@ from pytest_formfunc.stats import Estimate
 
 
 def full_record():
-    """Return a record with every part that a record can have."""
+    """Return a record with every optional part."""
     estimate = Estimate(2.0, 0.0, math.inf, n=1)
     counterpart = Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), ((1.0,),), ((1.0,),), ((2.0,),))
     return replace(
@@ -27,15 +27,15 @@ def full_record():
 
 @pytest.mark.parametrize("made", [record(0.0025), full_record()], ids=["plain", "full"])
 def test_what_is_written_is_read_back(made):
-    """Everything survives JSON: the record that is read equals the one that was written, verdict included."""
+    """The record that is read from JSON equals the one that was written, verdict included."""
     read = Record.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)))
     assert read == made
     assert read.verdict == made.verdict
     assert read.to_json() == made.to_json()
 
 
-def test_figures_that_are_not_finite_are_null():
-    """JSON has no infinity: a perfect parity and an open interval are null there."""
+def test_numbers_that_are_not_finite_are_null():
+    """JSON has no infinity, so the SQNR of equal outputs and an unlimited end of an interval are null."""
     made = replace(record(0.0025), parity=Parity(True, 0.0, math.inf, 1.0), speedup=Estimate(2.0, 0.0, math.inf))
     out = made.to_json()
     assert out["parity"]["sqnr_db"] is None
@@ -59,14 +59,14 @@ def test_figures_that_are_not_finite_are_null():
         ({"native": "no"}, "native is 'no' and must be true or false"),
         ({"batch": True}, "batch is True and must be a whole number"),
         ({"case": None}, "case is None and must be a text"),
-        ({"latency_s": []}, "latency is no object"),
+        ({"latency_s": []}, "latency is not an object"),
         ({"noise": {"run_delay_fraction": "0"}}, "damaged"),
         ({"cost": {"macs": 1.5}}, "damaged"),
         ({"verdict": {"status": 1}}, "damaged"),
         ({"graph": {"kernels": 3}}, "damaged"),
     ],
 )
-def test_a_damaged_record_is_refused_in_a_clause(change, clause):
-    """Whatever is wrong inside, a sentence can be made of it."""
+def test_a_damaged_record_is_refused_with_a_clause(change, clause):
+    """Whatever is wrong in it, the clause names it."""
     with pytest.raises(BadInput, match=clause):
         Record.from_json({**record(0.0025).to_json(), **change})

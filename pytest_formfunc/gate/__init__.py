@@ -1,1 +1,1 @@
-"""Judge: saved baselines, comparison, verdicts."""
+"""Judge a run: read saved runs, compare with them or with another revision, and give verdicts."""

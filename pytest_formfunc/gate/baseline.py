@@ -1,4 +1,4 @@
-"""Read a saved run: a pytest-benchmark JSON file whose entries carry our records."""
+"""Read a saved run: a pytest-benchmark JSON file whose entries carry formfunc records."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import Any
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import Key, Record
 
-HISTORY_RUNS = 20  # saved runs that are read to learn how speedups move from run to run
+HISTORY_RUNS = 20  # saved runs to read, at most, to learn how much speedups vary from run to run
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A saved run, and those beside it.
+    """A saved run, with the earlier runs that a comparison with it uses.
 
     Attributes:
-        name: the file, as the user knows it.
-        records: by case and backend.
+        name: path of the file, as the user gave it.
+        records: the records by case and backend.
         tests: the test that wrote each record, by the same key.
-        pool: the runs that are compared with together, oldest first, this one last.
-        history: all saved runs of the same storage, oldest first: how much speedups move from run to run.
+        pool: for each key, its records in the runs whose mean is compared with, oldest first, this run last.
+        history: for each key, its records in all saved runs that were read, oldest first; they show how much speedups
+            vary from run to run.
     """
 
     name: str
@@ -34,15 +35,20 @@ class Baseline:
     history: Mapping[Key, tuple[Record, ...]]
 
     def beside(self, pooled: Sequence[Baseline], saved: Sequence[Baseline]) -> Baseline:
-        """Return this run with others that were saved before it."""
+        """Return this run with its ``pool`` and ``history`` filled from other runs.
+
+        Args:
+            pooled: the runs to compare with together with this one, oldest first.
+            saved: all saved runs, oldest first, this one included.
+        """
         return replace(
             self,
-            pool={key: _series(key, [*pooled, self]) for key in self.records},
-            history={key: _series(key, saved) for key in self.records},
+            pool={key: _records_of(key, [*pooled, self]) for key in self.records},
+            history={key: _records_of(key, saved) for key in self.records},
         )
 
 
-def _series(key: Key, runs: Sequence[Baseline]) -> tuple[Record, ...]:
+def _records_of(key: Key, runs: Sequence[Baseline]) -> tuple[Record, ...]:
     return tuple(run.records[key] for run in runs if key in run.records)
 
 
@@ -50,7 +56,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a saved run from its file.
 
     Raises:
-        BadInput: the file cannot be read, or is not what `parse_baseline` takes.
+        BadInput: the file cannot be read, or `parse_baseline` refuses its content.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,14 +66,16 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:
-    """Read a saved run, the runs that are compared with together with it, and what was saved before it.
+    """Read a saved run, the runs to compare with together with it, and the earlier runs in its folder.
+
+    An earlier file that is not a formfunc run is ignored.
 
     Args:
-        path: of the run.
-        pooled: runs that are compared with together, oldest first, this one left out.
+        path: file of the run.
+        pooled: files of the runs to compare with together with it, oldest first, without ``path``.
 
     Raises:
-        BadInput: what `read_baseline` raises. What is no run of ours among the earlier ones is passed over.
+        BadInput: ``path`` or a file of ``pooled`` is not a saved run that can be read.
     """
     baseline = read_baseline(path)
     history = []
@@ -79,10 +87,15 @@ def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:
 
 
 def parse_baseline(text: str, name: str) -> Baseline:
-    """Read a saved run.
+    """Read a saved run from the text of its file.
+
+    Args:
+        text: content of the file.
+        name: what messages call the file.
 
     Raises:
-        BadInput: the file is corrupt, not pytest-benchmark's, has no formfunc entries, or another schema.
+        BadInput: the text is not JSON, pytest-benchmark did not write it, or its formfunc entries are missing, damaged
+            or of another schema.
     """
     advice = "remove it or name another run with --benchmark-compare=NUM"
     try:

@@ -1,4 +1,4 @@
-"""Whether a record may be compared with a saved one at all, and whether other work explains a change."""
+"""Decide whether a record can be compared with a saved one, and whether other work explains a change."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pytest_formfunc.gate.saved_change import Change
 from pytest_formfunc.host import differences
 from pytest_formfunc.records import Record
 
-# Difference in the time that each of native's threads waits for a core, as a fraction of wall time, from which two
-# runs are not alike any more. Quiet runs differ by a hundredth, a neighbour that has one of two cores makes tenths.
+# Two runs are unlike if the time that each of native's threads waited for a core, as a fraction of wall time, differs
+# by more than this. Quiet runs differ by about 0.01; another process that occupies one of two cores makes tenths.
 MOST_WAITING = 0.05
-# How much of a change such a difference may explain: a neighbour that made native's threads wait 20% of the time slowed
-# OpenVINO by 1.75, so waiting is taken to explain up to ten times its share (there 3.0).
+# How large a change such a difference may explain: a process that made native's threads wait 20% of the time slowed
+# OpenVINO by a factor of 1.75, so waiting is assumed to explain a factor of up to 1 + 10 times its fraction (here 3).
 EXPLAINED_PER_WAITING = 10
 
 
 def why_not_comparable(now: Record, then: Record) -> str | None:
-    """Return one clause that says why two records must not be compared, or None."""
+    """Return a clause that says why two records must not be compared, or None."""
     if now.fingerprint != then.fingerprint:
         changed = "; ".join(differences(then.host, now.host)) or "its fingerprint differs"
         return f"the baseline is from another machine ({changed})"
@@ -30,7 +30,7 @@ def why_not_comparable(now: Record, then: Record) -> str | None:
 
 
 def why_not_timed(then: Record) -> str | None:
-    """Return one clause that says why a saved record cannot be compared by its speedup, or None."""
+    """Return a clause that says why a saved record has no speedup to compare with, or None."""
     if then.native_samples is None or then.speedup is None:
         return "the baseline has no speedup for it"
     if then.launches < 2:
@@ -39,14 +39,20 @@ def why_not_timed(then: Record) -> str | None:
 
 
 def why_contended(now: Record, then: Sequence[Record], change: Change) -> str | None:
-    """Return one clause where other work was beside one of the two runs and not beside the other, or None.
+    """Return a clause if other work on the machine may explain the change, or None.
 
-    It hits engines differently (one whose threads share a call evenly waits for the slowest), so it is no noise that
-    rounds in turn take out. Native tells, which took turns: the accelerated engine's own threads may wait for each
-    other, and more so where a change has slowed one of them.
+    It may if other processes disturbed this run and the saved ones to different degrees. They slow engines down by
+    different factors (an engine that divides a call evenly among its threads waits for the slowest of them), so
+    interleaving the rounds does not cancel their effect. Only native's waiting is used, because the accelerated
+    engine's threads may also wait for each other, and for longer after a change that slowed one of them down.
+
+    Args:
+        now: the record of this run.
+        then: the saved records that it is compared with.
+        change: the change between them.
     """
     known = [(one.noise.native_run_delay_fraction, one.threads) for one in then]
-    # An early version did not save it.
+    # An early version did not save this figure.
     saved = [delay / threads for delay, threads in known if delay is not None]
     waiting = now.noise.native_run_delay_fraction
     if waiting is None or not saved:

@@ -1,4 +1,4 @@
-"""Whether all that was asked for was judged: what a strict comparison must not pass over in silence."""
+"""Decide whether everything that was asked for was judged; a strict comparison fails if anything was not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ALL_INCONCLUSIVE = "every verdict is inconclusive"
 
 
 def why_incomplete(results: Results) -> str:
-    """Return a sentence where less was judged than was asked for; empty where all was."""
+    """Return a sentence if less was judged than was asked for, and an empty string otherwise."""
     comparison, without = results.comparison, results.unjudged
     faults = []
     if not comparison.asked:
@@ -29,7 +29,7 @@ def why_incomplete(results: Results) -> str:
 
 
 def missing_sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    """Yield, for each that is missing, a test's name and the sentence it fails with."""
+    """Yield a test's name, and the sentence that it fails with, for each case and backend that is missing."""
     for names, title in zip(comparison.missing, comparison.missing_titles, strict=True):
         yield (
             f"formfunc-missing[{'-'.join(names)}]",
@@ -39,7 +39,7 @@ def missing_sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def why_runs_differ(statuses: Collection[str], missing: Collection[Key]) -> str:
-    """Return a clause where less was judged than two saved runs hold; empty where all was."""
+    """Return a clause if a comparison of two saved runs judged less than they hold, and an empty string otherwise."""
     gaps = [status for status in ("new", "not comparable") if status in statuses]
     gaps += ["missing"] if missing else []
     if gaps:

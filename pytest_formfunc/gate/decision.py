@@ -1,4 +1,4 @@
-"""Two locks and a level: from an estimated change to a status."""
+"""Turn an estimated change into a status: a change counts if it is both real and big enough."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pytest_formfunc.stats import Estimate
 
-# What a sentence says of a speedup with each status.
+# The verb that a sentence about a speedup uses for each status.
 VERBS = {
     "regressed": "lost speedup",
     "improved": "gained speedup",
@@ -17,28 +17,34 @@ VERBS = {
 
 
 class ChangeLike(Protocol):
-    """A change of speedup, estimated one way or another; above 1 is a gain."""
+    """An estimated change of a speedup, as a ratio; above 1 is a gain."""
 
     @property
     def enough(self) -> bool:
-        """Return whether there are launches enough to decide anything."""
+        """Return whether there are enough launches to decide anything."""
 
     @property
     def estimate(self) -> Estimate:
         """Return the change with its 95% interval."""
 
     def interval(self, alpha: float) -> Estimate:
-        """Return the change with the interval of chance 1 - ``alpha``."""
+        """Return the change with its interval of coverage 1 - ``alpha``."""
 
 
 def decide(change: ChangeLike, threshold: float, alpha: float, looks: int = 1) -> str:
-    """Return the status at one look.
+    """Return the status after one look at a comparison.
 
-    ``alpha`` is the chance that unchanged code looks slower for sure; that it looks faster for sure is no alarm and
-    has the same chance beside it. ``regressed`` and ``improved`` need both locks: at least the threshold, and an
-    interval of chance 1 - 2 ``alpha`` without 1. ``unchanged``: less than the threshold was measured, and the
-    interval of chance 1 - 0.05 / ``looks``, of which there may be so many, rules out twice the threshold. All else is
-    ``inconclusive``, which asks for another look.
+    ``regressed`` and ``improved`` need two things: the measured change is at least the threshold, and its interval of
+    coverage 1 - 2 ``alpha`` excludes 1. ``unchanged``: the measured change is below the threshold, and its interval
+    of coverage 1 - 0.05 / ``looks`` excludes twice the threshold. Everything else is ``inconclusive``, which asks for
+    another look.
+
+    Args:
+        change: the estimated change.
+        threshold: the loss of speedup that counts, as a fraction.
+        alpha: the probability that this look finds unchanged code slower. It finds unchanged code faster with the same
+            probability, which is not a false alarm.
+        looks: how many looks at the comparison there may be.
     """
     if not change.enough:
         return "inconclusive"
@@ -59,9 +65,15 @@ def decide(change: ChangeLike, threshold: float, alpha: float, looks: int = 1) -
 
 
 def smallest_seen(standard_error: float, critical: float, df: float, power_z: float) -> float:
-    """Return the loss, as a fraction, that a t test sees with the chance whose normal quantile is ``power_z``.
+    """Return the smallest loss, as a fraction, that a t test detects with a given power.
 
-    The noncentral t is approximated by Abramowitz & Stegun, 26.7.10.
+    The noncentral t distribution is approximated by Abramowitz & Stegun, 26.7.10.
+
+    Args:
+        standard_error: of the log change.
+        critical: critical value of the test.
+        df: degrees of freedom.
+        power_z: normal quantile of the power.
     """
     spread = math.sqrt(1 + critical**2 / (2 * df))
     shift = critical * (1 - 1 / (4 * df)) + power_z * spread

@@ -1,21 +1,22 @@
-"""How the chance of a false alarm is shared out: over looks at one comparison, and over the comparisons of a run."""
+"""Share the probability of a false alarm among the looks at a comparison, and among the comparisons of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# Chance of any red test in a whole run of unchanged code.
+# Probability that a run of unchanged code has any failed test.
 FAMILY_ALPHA = 0.01
 SPENDING_POWER = 1.5
-# Where the engine executes the same kernels, a loss in time is less credible: it is tested at this share of its level.
+# If the engine executes the same kernels, a loss in time is less credible: it is tested at this fraction of its level.
 SAME_KERNELS_SHARE = 0.25
 
 
 def spent_by(alpha: float, fraction: float) -> float:
-    """Return how much of ``alpha`` may have been spent when a ``fraction`` of the samples is there.
+    """Return how much of ``alpha`` may have been spent once a ``fraction`` of the samples has been measured.
 
-    A power of the fraction (Kim & DeMets, Biometrika 74, 1987, for Lan & DeMets' spending functions): most is kept for
-    the last look, which alone has launches enough to see a small loss; a big one is still caught early.
+    It grows with a power of the fraction (Kim & DeMets, Biometrika 74, 1987, for Lan & DeMets' spending functions).
+    Most is kept for the last look, because only that one has enough launches to detect a small loss; a big loss is
+    still found early.
 
     >>> spent_by(0.05, 0.0), round(spent_by(0.05, 0.5), 4), spent_by(0.05, 1.0)
     (0.0, 0.0177, 0.05)
@@ -25,10 +26,13 @@ def spent_by(alpha: float, fraction: float) -> float:
 
 @dataclass
 class Looks:
-    """The looks at one comparison: each may spend what the spending function allows it beyond the last one.
+    """The looks at one comparison: each tests at what the spending function allows beyond the looks before it.
 
-    Every look is tested at its own increment, so by the union bound all of them together spend at most ``alpha``,
-    whatever their dependence.
+    By the union bound all looks together spend at most ``alpha``, however they depend on each other.
+
+    Attributes:
+        alpha: the level of the comparison.
+        taken: the number of looks so far.
     """
 
     alpha: float
@@ -36,7 +40,11 @@ class Looks:
     _spent: float = field(default=0.0, repr=False)
 
     def next_alpha(self, fraction: float) -> float:
-        """Take a look at a fraction of the most samples; return the level to test it at."""
+        """Begin a look and return the level to test at.
+
+        Args:
+            fraction: samples measured so far / samples at the last look that there may be.
+        """
         total = spent_by(self.alpha, fraction)
         share, self._spent = max(total - self._spent, 0.0), max(total, self._spent)
         self.taken += 1
@@ -47,8 +55,13 @@ class Looks:
 class Family:
     """All comparisons of a run, judged in their order: the fallback procedure (Wiens & Dmitrienko, 2005).
 
-    Each has an equal share of ``alpha``; one that is found to have changed hands its level on to the next. The chance
-    of any false alarm is at most ``alpha``, whatever the dependence, and no comparison has less than Bonferroni gives.
+    Each comparison has an equal share of ``alpha``, and one that finds a change passes its level on to the next. The
+    probability of any false alarm is at most ``alpha``, however the comparisons depend on each other, and no
+    comparison has a lower level than Bonferroni's.
+
+    Attributes:
+        size: the number of comparisons.
+        alpha: the probability of any false alarm.
     """
 
     size: int
@@ -60,5 +73,5 @@ class Family:
         return Looks(self._carried + self.alpha / max(1, self.size))
 
     def settle(self, looks: Looks, rejected: bool) -> None:
-        """End a comparison: a level that found a change is free for the next one."""
+        """End a comparison; if it found a change (``rejected``), the next comparison gets its level as well."""
         self._carried = looks.alpha if rejected else 0.0

@@ -1,4 +1,4 @@
-"""Say what changed in what the engine executes: it has no noise."""
+"""Say what changed in what the engine executes; unlike timing, this has no noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def same_kernels(then: dict[str, Any] | None, now: dict[str, Any] | None) -> boo
 
 
 def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> list[str]:
-    """Return one clause about the kernels that differ between two runs' execution graphs; empty where unknown.
+    """Return a list with one clause about how two execution graphs differ; an empty list if either is unknown.
 
     >>> graph_change({"hash": "a", "kernels": {"brgconv": 3}}, {"hash": "b", "kernels": {"brgconv": 2, "ref": 1}})
     ['kernels changed: brgconv 3 -> 2, ref 0 -> 1']
@@ -34,7 +34,7 @@ def graph_change(then: dict[str, Any] | None, now: dict[str, Any] | None) -> lis
 
 
 def _first_layers(then: dict[str, Any], now: dict[str, Any]) -> str:
-    """Name the first layers, in the order of execution, that both graphs have and execute by other kernels."""
+    """Name the first layers, in the order of execution, that both graphs have and execute with different kernels."""
     old, new = then.get("layers", {}), now.get("layers", {})
     moved = [f"{name} {old[name]} -> {kernel}" for name, kernel in new.items() if old.get(name, kernel) != kernel]
     more = f" and {len(moved) - _MOST_LAYERS} more" if len(moved) > _MOST_LAYERS else ""
@@ -45,32 +45,32 @@ _MOST_NAMES = 6
 
 
 def program_change(
-    then: dict[str, Any], now: dict[str, Any], costs: tuple[dict[str, int], dict[str, int]]
+    there: dict[str, Any], here: dict[str, Any], costs: tuple[dict[str, int], dict[str, int]]
 ) -> list[str]:
-    """Return a clause each about the operators and the MACs that differ between two programs.
+    """Return one clause about the operators and one about the MACs, each only if they differ between two programs.
 
     Args:
-        then: the other revision's program (`describe_program`).
-        now: this one's.
-        costs: macs and params, then and now.
+        there: the other revision's program, as `describe_program` returns it.
+        here: this revision's program.
+        costs: ``macs`` and ``params`` of the other revision, then of this one.
     """
     clauses = []
-    old, new = then["operators"], now["operators"]
+    old, new = there["operators"], here["operators"]
     differ = [name for name in {*old, *new} if old.get(name, 0) != new.get(name, 0)]
-    # What came or went altogether first: it is what a person changed.
+    # First the operators that only one program has: they are most likely what the user changed.
     differ.sort(key=lambda name: (name in old and name in new, name))
     changed = [f"{_short(name)} {old.get(name, 0)} -> {new.get(name, 0)}" for name in differ[:_MOST_NAMES]]
     if changed:
         more = f" and {len(differ) - _MOST_NAMES} more" if len(differ) > _MOST_NAMES else ""
         clauses.append(f"operators changed: {', '.join(changed)}{more}")
-    macs_then, macs_now = costs[0]["macs"], costs[1]["macs"]
-    if macs_then != macs_now:
-        clauses.append(f"MACs {macs_then / 1e6:.4g}M -> {macs_now / 1e6:.4g}M")
+    macs_there, macs_here = costs[0]["macs"], costs[1]["macs"]
+    if macs_there != macs_here:
+        clauses.append(f"MACs {macs_there / 1e6:.4g}M -> {macs_here / 1e6:.4g}M")
     return clauses
 
 
 def _short(operator: str) -> str:
-    """Return an operator's own name.
+    """Return an operator's name without its namespace and overload.
 
     >>> _short("aten.conv2d.default")
     'conv2d'

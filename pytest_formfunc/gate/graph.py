@@ -1,4 +1,4 @@
-"""Judge by the engine's execution graph alone: no timing, no noise, the same verdict every time."""
+"""Judge by the engine's execution graph alone: without timing there is no noise, and the verdict is always the same."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ Graph = dict[str, Any]
 def judge_graph(then: Graph, now: Graph) -> tuple[str, list[str]]:
     """Return a status and what changed, the losses first.
 
-    A loss is a fusion lost, a reorder gained, a fall back to a reference kernel, or a wider precision; a gain is the
-    opposite. With a loss: ``regressed``. With gains only: ``improved``. With neither, but other kernels:
-    ``inconclusive``, for only timing can tell. The same kernels on the same shapes and layouts: ``unchanged``.
+    A loss is a lost fusion, an added reorder, a fall back to a reference kernel, or a wider precision; a gain is the
+    opposite. The status is ``unchanged`` if the same kernels run on the same shapes and layouts, else ``regressed`` if
+    there is a loss, else ``improved`` if there is a gain, else ``inconclusive``, because only timing can show whether
+    the other kernels are slower.
     """
     if then["hash"] == now["hash"]:
         return "unchanged", graph_change(then, now)
@@ -22,7 +23,7 @@ def judge_graph(then: Graph, now: Graph) -> tuple[str, list[str]]:
     gains: list[str] = []
     executed = sum(now["kernels"].values()) - sum(then["kernels"].values())
     fused = now.get("fused", 0) - then.get("fused", 0)
-    if executed * fused < 0:  # layers that came or went with their fusion are neither
+    if executed * fused < 0:  # fused layers that were added or removed as a whole are neither
         (losses if fused < 0 else gains).append(f"layers fused into others {then['fused']} -> {now['fused']}")
     for what, old, new in (
         ("kernels executed", sum(then["kernels"].values()), sum(now["kernels"].values())),
@@ -38,7 +39,7 @@ def judge_graph(then: Graph, now: Graph) -> tuple[str, list[str]]:
 
 
 def _count_reference(graph: Graph) -> int:
-    """Count OpenVINO's reference kernels: ``ref_any``, ``ref``, ``ref:any:f32`` and the like."""
+    """Count OpenVINO's reference kernels, whose names are ``ref_any``, ``ref``, ``ref:any:f32`` and similar."""
     return sum(count for name, count in graph["kernels"].items() if name.split("_")[0].split(":")[0] == "ref")
 
 
@@ -52,6 +53,6 @@ def _widest_bits(graph: Graph) -> int:
 
 
 def _count_odd(graph: Graph) -> int:
-    """Count kernels whose precision is not the most frequent one: casts, and what was left behind by them."""
+    """Count kernels whose precision is not the most frequent one: casts, and the kernels between them."""
     counts: dict[str, int] = graph.get("precisions", {})
     return sum(counts.values()) - max(counts.values(), default=0)

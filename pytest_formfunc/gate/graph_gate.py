@@ -1,4 +1,4 @@
-"""The verdict on one accelerated test by what the engine executes: deterministic, in the time of one call."""
+"""Judge one accelerated test by what the engine executes: deterministic, and it takes only one call."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _VERBS_OF_ANOTHER = "executes the same kernels for another program, and only tim
 
 
 class GraphJudge:
-    """Compares with another revision's graph, compiled in this run."""
+    """Compares with the graph of another revision, which is compiled in this run."""
 
     def __init__(self, other: OtherSide) -> None:
-        """Take the other side's title."""
+        """Take a description of the other side."""
         self._other = other
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement:
-        """Return the verdict."""
+        """Return the verdict on one accelerated test."""
         return Judgement(self._verdict(evidence, threshold))
 
     def _verdict(self, evidence: Evidence, threshold: float) -> Verdict:
@@ -44,9 +44,9 @@ class GraphJudge:
             reason = measurement.failures.get(here.counterpart, "it was not prepared") if measurement else "it failed"
             reason = f"at {self._other.title}: {reason}"
             return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
-        ours: Prepared | None = evidence.here
-        assert ours is not None
-        clauses = program_change(there.program, ours.program, (there.cost, ours.cost))
+        prepared_here: Prepared | None = evidence.here
+        assert prepared_here is not None
+        clauses = program_change(there.program, prepared_here.program, (there.cost, prepared_here.cost))
         graphs = (measurement.graph(here.counterpart), measurement.graph(here))
         return _verdict(title, f"than {self._other.title}", graphs, clauses, threshold, self._other.version_changes)
 
@@ -59,7 +59,7 @@ class SavedGraphJudge:
         self._baseline = baseline
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
-        """Return the verdict, or None where this run's side failed meanwhile."""
+        """Return the verdict, or None if the case failed in this run."""
         now, then = evidence.record(), self._baseline.records.get(evidence.key)
         if now is None:
             return None
@@ -80,13 +80,22 @@ def _verdict(
     threshold: float,
     versions: Sequence[str] = (),
 ) -> Verdict:
-    """Judge two graphs; ``clauses`` say how the programs differ and ``versions`` how the packages do."""
+    """Judge two graphs.
+
+    Args:
+        title: what is judged, for the sentence.
+        than: what it is compared with, for the sentence, after "than".
+        graphs: the earlier or other revision's graph, then this run's.
+        clauses: how the programs differ.
+        threshold: the loss of speedup that counts, as a fraction; only recorded.
+        versions: how the packages differ.
+    """
     then, now = graphs
     if then is None or now is None:
-        reason = f"{title} is not comparable: its engine tells nothing of what it executes"
+        reason = f"{title} is not comparable: its engine does not report what it executes"
         return Verdict("not comparable", threshold, None, reason)
     status, changes = judge_graph(then, now)
-    if status == "unchanged" and clauses:  # a kernel's name does not tell how much it computes
+    if status == "unchanged" and clauses:  # a kernel's name does not say how much it computes
         return Verdict(
             "inconclusive", threshold, None, f"{title} {_VERBS_OF_ANOTHER}: {'; '.join([*clauses, *versions])}"
         )

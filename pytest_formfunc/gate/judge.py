@@ -1,4 +1,4 @@
-"""What every judge is given and gives: titles and series in, a verdict out. No judge knows where they come from."""
+"""The interface of a judge: titles and series in, a verdict out. A judge does not know where they come from."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class OtherSide:
     """The other side of a comparison in one run, for sentences and records.
 
     Attributes:
-        title: what is compared with.
-        revision: as the user named it.
-        commit: its hash.
-        version_changes: a clause for each package that differs, where that side has an environment of its own.
+        title: its name in sentences.
+        revision: the revision, as the user named it.
+        commit: the hash of the revision's commit.
+        version_changes: a clause for each package that differs, if that side has an environment of its own.
     """
 
     title: str
@@ -32,12 +32,12 @@ class OtherSide:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What there is to judge one test by, and how to get more of it.
+    """What one test is judged by, and how to get more of it.
 
     Attributes:
         key: case and backend.
-        record: returns this run's record as it stands, None once the case failed.
-        measurement: the raw series of both sides, which grow with further launches; None where nothing was measured.
+        record: returns this run's current record, or None if the case has failed.
+        measurement: the raw series of both sides, which grow with further launches; None if nothing was measured.
         here: this run's artifacts.
         there: the other side's artifacts, or why there are none.
         look_again: makes more launches; returns the seconds that they took.
@@ -58,7 +58,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and the other side's measurement if it was measured in the same rounds."""
+    """A verdict, and the other side's measurement if both sides were measured in the same rounds."""
 
     verdict: Verdict
     counterpart: Counterpart | None = None
@@ -68,9 +68,9 @@ class Judge(Protocol):
     """Judges the comparisons of a run in their order."""
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
-        """Return the verdict, or None where this run's side failed meanwhile.
+        """Return the verdict, or None if the case failed in this run, perhaps during a further look.
 
         Args:
-            evidence: of one accelerated test.
+            evidence: what one accelerated test is judged by.
             threshold: the loss of speedup that counts, as a fraction.
         """

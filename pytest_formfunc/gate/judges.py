@@ -1,4 +1,4 @@
-"""Which judge a run has: by what it is compared with, and by what is judged."""
+"""Choose the judge of a run, which depends on what is judged and on what it is compared with."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pytest_formfunc.gate.side_by_side import SideBySideJudge
 def make_judge(
     compared_with: OtherSide | Baseline | None, gate: str, comparisons: int, escalation_s: float
 ) -> Judge | None:
-    """Return the judge of a run, or None where nothing is compared.
+    """Return the judge of a run, or None if nothing is compared.
 
     Args:
         compared_with: another revision, or a saved run.
-        gate: ``time`` or ``graph``: what is judged.
-        comparisons: how many there will be.
-        escalation_s: seconds for the further looks of each comparison side by side.
+        gate: what is judged: ``time`` or ``graph``.
+        comparisons: number of comparisons in the run.
+        escalation_s: seconds for the further looks at each comparison, if it is side by side.
     """
     if isinstance(compared_with, OtherSide):
         return (

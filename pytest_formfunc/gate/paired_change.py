@@ -1,4 +1,4 @@
-"""Judge two revisions that were measured in the same rounds."""
+"""Estimate how much a speedup differs between two revisions that were measured in the same rounds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _MIN_LAUNCHES = 3
 
 @dataclass(frozen=True)
 class PairedRounds:
-    """Round medians of two revisions, in seconds, one sequence a launch; launches and rounds in pairs.
+    """Round medians of two revisions in seconds, one sequence for each launch, with launches and rounds in pairs.
 
     Attributes:
         accelerated: this revision's and the other's, from all launches that both took part in.
-        all_four: native and accelerated here, native and accelerated there, from the launches that had all four.
-        same_native: whether native runs the same program in both, so that its ratio is 1 by construction.
+        all_four: native and accelerated here, native and accelerated there, from the launches that all four took part
+            in.
+        same_native: whether native runs the same program on both sides, so that its ratio is 1 by construction.
     """
 
     accelerated: tuple[Launches, Launches]
@@ -34,11 +35,11 @@ class PairedRounds:
 
 @dataclass(frozen=True)
 class Change:
-    """Speedup here / speedup there, and its parts: above 1 is faster here.
+    """Speedup here / speedup there, and its parts; above 1 is faster here.
 
     Attributes:
-        judged: the log change by launches that the verdict rests on.
-        double: the double ratio as measured, all four series; for the report.
+        judged: the log change of each launch, which the verdict is based on.
+        double: the ratio of the two measured speedups, from all four series; for the report.
         accelerated: accelerated latency there / here.
         native: native latency there / here.
     """
@@ -50,20 +51,20 @@ class Change:
 
     @property
     def estimate(self) -> Estimate:
-        """Return the change that is judged with its 95% interval (Student's t over launches)."""
+        """Return the judged change with its 95% interval (Student's t over launches)."""
         return self.judged.interval()
 
     @property
     def enough(self) -> bool:
-        """Return whether there are launches enough: with one degree of freedom any interval is a guess."""
+        """Return whether there are enough launches: an interval with one degree of freedom is only a guess."""
         return len(self.judged.logs) >= _MIN_LAUNCHES
 
     def interval(self, alpha: float) -> Estimate:
-        """Return the change with the interval of chance 1 - ``alpha``."""
+        """Return the change with its interval of coverage 1 - ``alpha``."""
         return self.judged.interval(alpha)
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the loss, as a fraction, that these launches would have shown with a chance of ``power``."""
+        """Return the smallest loss, as a fraction, that so many launches detect with probability ``power``."""
         if len(self.judged.logs) < 2:
             return 1.0
         mean = self.judged.mean()
@@ -73,23 +74,25 @@ class Change:
 def measure_change(rounds: PairedRounds) -> Change:
     """Estimate how much the speedup changed.
 
-    Where native runs the same program on both sides its ratio is 1 and measuring it would only add noise: the change
-    is then that of the accelerated side, from all its launches.
+    If native runs the same program on both sides, its ratio is 1 and its measured ratio would only add noise: the
+    change is then that of the accelerated latencies alone, from all their launches.
     """
-    native, accelerated, native_base, accelerated_base = rounds.all_four
+    native_here, accelerated_here, native_there, accelerated_there = rounds.all_four
     double = [
         _common(here, there)
         for here, there in zip(
-            paired_log_ratios(native, accelerated), paired_log_ratios(native_base, accelerated_base), strict=True
+            paired_log_ratios(native_here, accelerated_here),
+            paired_log_ratios(native_there, accelerated_there),
+            strict=True,
         )
     ]
     here, there = rounds.accelerated
-    ours = paired_log_ratios(there, here)
+    accelerated = paired_log_ratios(there, here)
     return Change(
-        judged=launch_means(ours if rounds.same_native else double),
+        judged=launch_means(accelerated if rounds.same_native else double),
         double=launch_means(double).interval(),
-        accelerated=launch_means(ours).interval(),
-        native=launch_means(paired_log_ratios(native_base, native)).interval(),
+        accelerated=launch_means(accelerated).interval(),
+        native=launch_means(paired_log_ratios(native_there, native_here)).interval(),
     )
 
 
@@ -99,9 +102,10 @@ def _common(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np
 
 
 def only_native_moved(change: Change, threshold: float) -> bool:
-    """Return whether a lost speedup is native's gain: the accelerated side did not get slower.
+    """Return whether a speedup is lower only because native got faster, while the accelerated latency did not rise.
 
-    It did not where the loss it may have had, by its 95% interval, is below the threshold and may be none.
+    The accelerated latency counts as not risen if its 95% interval includes no rise at all and excludes one of the
+    threshold.
     """
     unharmed = change.accelerated.low > 1 - threshold and change.accelerated.high >= 1
     return unharmed and change.native.low > 1

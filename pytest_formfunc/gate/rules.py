@@ -1,4 +1,4 @@
-"""What fails a test: some kinds of verdict, a speedup below its floor, a latency above its ceiling."""
+"""Decide whether a test fails: by its verdict, a speedup below its floor, or a latency above its ceiling."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pytest_formfunc.units import format_estimate, format_ms, format_ratio
 
 @dataclass(frozen=True)
 class Rules:
-    """What one test is held to.
+    """What one test must satisfy.
 
     Attributes:
         fail_on: kinds of verdict that fail: ``loss``, ``gain``, ``no-gain``, ``inconclusive``.
-        strict: whether what could not be compared or judged fails too.
+        strict: whether the test also fails if it could not be compared or judged.
         min_speedup: floor of the speedup, or None.
         max_latency_s: ceiling of the latency in seconds, or None.
     """
@@ -31,13 +31,13 @@ class Rules:
 
 
 def why_failed(record: Record, verdict: Verdict | None, rules: Rules, *, timed: bool) -> str | None:
-    """Return the sentence that a test fails with, or None where it passes.
+    """Return the sentence that a test fails with, or None if it passes.
 
     Args:
-        record: of the test's own backend.
-        verdict: None where nothing was compared.
-        rules: what the test is held to.
-        timed: whether speedup and latency were measured, rather than a single call made.
+        record: the record of the test's own backend.
+        verdict: the verdict on it, or None if nothing was compared.
+        rules: what the test must satisfy.
+        timed: whether speedup and latency were measured; they are not if each participant made only one call.
     """
     reason = _of_verdict(record.title, verdict, rules) if verdict is not None else None
     if reason is not None:
@@ -52,21 +52,21 @@ def _of_verdict(title: str, verdict: Verdict, rules: Rules) -> str | None:
     if status == "regressed" and "loss" in fail_on:
         return verdict.reason
     if status == "improved" and "gain" in fail_on:
-        return f"{verdict.reason}; it fails on a gain, for the baseline is stale: save a new one"
+        return f"{verdict.reason}; it fails on a gain, because the baseline is stale: save a new one"
     if status in ("unchanged", "inconclusive", "regressed") and "no-gain" in fail_on:
         return f"{verdict.reason}; it fails without a gain"
     if status == "inconclusive" and "inconclusive" in fail_on:
-        return f"{verdict.reason}; it fails where it cannot be sure"
-    if rules.strict and status in ("new", "not comparable"):  # unsure is not red: it may be noise
+        return f"{verdict.reason}; it fails on an inconclusive verdict"
+    if rules.strict and status in ("new", "not comparable"):  # inconclusive does not fail: it may be noise
         return f"{title} is {status}, which --formfunc-strict does not pass: {verdict.reason}"
     return None
 
 
 def _below_floor(record: Record, floor: float | None) -> str | None:
-    """Return a sentence where the speedup, by its launches, is surely below the floor."""
+    """Return a sentence if the whole 95% interval of the speedup is below the floor."""
     if floor is None or record.native_samples is None:
         return None
-    # Not the record's own interval: with few launches a percentile bootstrap is too narrow to fail a test.
+    # The record's own interval is not used: with few launches a percentile bootstrap is too narrow to fail a test by.
     speedup = launch_means(paired_log_ratios(record.native_samples.median, record.samples.median)).interval()
     if speedup.high >= floor:
         return None
@@ -74,7 +74,7 @@ def _below_floor(record: Record, floor: float | None) -> str | None:
 
 
 def _above_ceiling(record: Record, ceiling_s: float | None) -> str | None:
-    """Return a sentence where the latency, by its launches, is surely above the ceiling."""
+    """Return a sentence if the whole 95% interval of the latency is above the ceiling."""
     if ceiling_s is None:
         return None
     latency = ratio_estimate([math.log(median(launch)) for launch in record.samples.median])
@@ -87,8 +87,10 @@ def _above_ceiling(record: Record, ceiling_s: float | None) -> str | None:
 
 
 def _unjudged(title: str, rules: Rules) -> str | None:
-    """Return a sentence where a floor or a ceiling was given and nothing was timed to judge it by."""
+    """Return a sentence if a floor or a ceiling was given but nothing was timed to judge it by."""
     for name, given in (("min_speedup", rules.min_speedup), ("max_latency", rules.max_latency_s)):
         if given is not None:
-            return f"{title}: its {name} was not judged, for nothing was timed, which --formfunc-strict does not pass"
+            return (
+                f"{title}: its {name} was not judged because nothing was timed, which --formfunc-strict does not pass"
+            )
     return None

@@ -1,4 +1,4 @@
-"""How speedups moved over saved runs, and how small a loss a comparison with the last one would show."""
+"""Summarise how speedups changed over saved runs, and how small a loss a comparison with the last one would detect."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pytest_formfunc.gate.comparable import why_not_timed
 from pytest_formfunc.gate.saved_change import measure_change, pair_of
 from pytest_formfunc.results import HistoryRow
 
-LEVEL = 0.01  # of the comparison whose smallest loss is given
+LEVEL = 0.01  # level of the comparison whose smallest detectable loss is given
 
 
 def history_of(runs: Sequence[Baseline]) -> Iterator[HistoryRow]:
     """Yield a row for each case and backend that any of the runs timed.
 
     Args:
-        runs: oldest first.
+        runs: the saved runs, oldest first.
     """
     keys = dict.fromkeys(key for run in runs for key, record in run.records.items() if record.speedup is not None)
     for key in keys:
-        series = [run.records[key] for run in runs if key in run.records]
-        series = [record for record in series if why_not_timed(record) is None]
-        if not series:
+        saved = [run.records[key] for run in runs if key in run.records]
+        timed = [record for record in saved if why_not_timed(record) is None]
+        if not timed:
             continue
-        latest = [record for record in series if record.fingerprint == series[-1].fingerprint]
+        latest = [record for record in timed if record.fingerprint == timed[-1].fingerprint]
         logs = [math.log(record.speedup.value) for record in latest if record.speedup]
         steps = [(after - before) ** 2 / 2 for before, after in pairwise(logs)]
         change = measure_change(pair_of(latest[-1]), [pair_of(latest[-1])], [pair_of(record) for record in latest])
         yield HistoryRow(
-            title=series[-1].title,
+            title=timed[-1].title,
             runs=len(latest),
             first=math.exp(logs[0]),
             last=math.exp(logs[-1]),
             step_sd=math.sqrt(sum(steps) / len(steps)) if steps else None,
             smallest_loss=change.smallest_seen(LEVEL),
-            machines=len({record.fingerprint for record in series}),
+            machines=len({record.fingerprint for record in timed}),
         )

@@ -1,4 +1,4 @@
-"""The verdict on one accelerated test against saved runs: look, and look again while it is suspicious."""
+"""Judge one accelerated test against saved runs; while it is unclear, add launches and look again."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from pytest_formfunc.records import Record, Verdict
 from pytest_formfunc.stats import median_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-# What is suspicious but not sure gets so many more launches, twice.
+# While a comparison is inconclusive it gets this many more launches, first and second time.
 SECOND_LOOKS = (6, 14)
 
 
 class SavedJudge:
-    """Judges the comparisons of a run in their order; they share a chance of false alarm."""
+    """Judges the comparisons of a run in their order; together they have a fixed probability of a false alarm."""
 
     def __init__(self, baseline: Baseline, comparisons: int) -> None:
-        """Take the saved runs, and how many comparisons there will be."""
+        """Take the saved runs, and the number of comparisons in the run."""
         self._baseline = baseline
         self._family = Family(comparisons)
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
-        """Return the verdict, or None where this run's side failed meanwhile."""
+        """Return the verdict, or None if the case failed in this run."""
         verdict = self._look(evidence, threshold)
         return None if verdict is None else Judgement(verdict)
 
@@ -78,7 +78,7 @@ def _comparable(now: Record, then: Record) -> bool:
 
 
 def _describe_verdict(now: Record, then: Record, change: Change, threshold: float, status: str, smallest: float) -> str:
-    """Return the verdict's sentence."""
+    """Return the sentence of a verdict."""
     assert now.speedup is not None
     assert then.speedup is not None
     verb = VERBS[status]
@@ -91,7 +91,7 @@ def _describe_verdict(now: Record, then: Record, change: Change, threshold: floa
         learnt = (
             f"learnt from {change.noise.steps + 1} runs"
             if change.noise.steps > 1
-            else "assumed, for few runs are saved"
+            else "assumed, because few runs are saved"
         )
         text += (
             f"; a threshold of {format_percent(threshold)} is finer than saved runs can judge here: the smallest "
@@ -104,18 +104,18 @@ def _describe_verdict(now: Record, then: Record, change: Change, threshold: floa
 
 
 def _both_latencies(now: Record, then: Record) -> str:
-    """Say which side moved, in milliseconds of the median round."""
+    """Say whether native or the accelerated latency changed more, with the median round of each in milliseconds."""
     assert now.native_samples is not None
     assert then.native_samples is not None
     moves = {}
     parts = []
-    for side, new, old in (
+    for backend, new, old in (
         (now.backend, now.samples, then.samples),
         ("native", now.native_samples, then.native_samples),
     ):
         before, after = median_round(old.median), median_round(new.median)
-        moves[side] = math.log(after / before)
-        parts.append(f"{side} {format_ms(before)} -> {format_ms(after)} ms")
+        moves[backend] = math.log(after / before)
+        parts.append(f"{backend} {format_ms(before)} -> {format_ms(after)} ms")
     accelerated, native = moves[now.backend], moves["native"]
     if abs(accelerated) >= abs(native):
         who = f"{now.backend} got {'slower' if accelerated > 0 else 'faster'}"

@@ -1,4 +1,4 @@
-"""How much a speedup changed since saved runs, and how sure that is."""
+"""Estimate how much a speedup changed since saved runs, with the uncertainty of that change."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Pair = tuple[Samples, Samples]  # native, accelerated
 
 @dataclass(frozen=True)
 class Change:
-    """Speedup now over speedup then.
+    """Speedup in this run / speedup in the saved runs.
 
     Attributes:
-        log: its logarithm.
-        variance: of that.
-        df: degrees of freedom of that.
-        noise: how the case moves from run to run.
-        launches: of this run or of the newest saved one, whichever has fewer.
+        log: logarithm of the ratio.
+        variance: variance of ``log``.
+        df: degrees of freedom of ``variance``.
+        noise: how much the case varies from run to run.
+        launches: number of launches of this run or of the newest saved run, whichever has fewer.
     """
 
     log: float
@@ -39,7 +39,7 @@ class Change:
 
     @property
     def enough(self) -> bool:
-        """Return whether both runs show how launches differ."""
+        """Return whether both runs have enough launches to show how launches differ."""
         return self.launches >= 2
 
     @property
@@ -48,28 +48,28 @@ class Change:
         return self.interval(0.05)
 
     def interval(self, alpha: float) -> Estimate:
-        """Return the change with the interval of chance 1 - ``alpha``."""
+        """Return the change with its interval of coverage 1 - ``alpha``."""
         reach = t_quantile(alpha, self.df) * math.sqrt(self.variance)
         return log_interval(self.log, reach, 1 - alpha, self.launches)
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the loss, as a fraction, that this comparison would have shown with a chance of ``power``."""
+        """Return the smallest loss, as a fraction, that this comparison detects with probability ``power``."""
         critical = t_quantile(alpha, self.df)
         return smallest_seen(math.sqrt(self.variance), critical, self.df, NormalDist().inv_cdf(power))
 
 
 def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()) -> Change:
-    """Estimate speedup now / speedup then.
+    """Estimate speedup in this run / speedup in the saved runs.
 
-    The variance of the log change is that of this run and that of the mean of the saved runs. A run's has two parts:
-    what its launches show (bootstrap: launches, then rounds), which more launches make smaller, and what moves from run
-    to run beyond that, for which nothing but the prior and the history speaks. Where the history is calmer than its
-    launches let fear, they are believed that much less.
+    The variance of the log change is the variance of this run plus that of the mean of the saved runs. The variance of
+    a run has two parts. The first is what its launches show (by the bootstrap: launches, then rounds); more launches
+    make it smaller. The second is the variation from run to run beyond that, which only the prior and the history
+    can show. If the history varies less than the launches of its runs suggest, the first part is scaled down to it.
 
     Args:
         now: native and accelerated samples of this run.
-        then: the same of the saved runs that it is compared with, the newest one last.
-        history: the same of all saved runs of this case on this machine, oldest first.
+        then: the same for the saved runs that it is compared with, the newest last.
+        history: the same for all saved runs of this case on this machine, oldest first.
     """
     logs = [log_ratio(over.median, under.median) for over, under in then]
     saved = [_within(*pair) for pair in then]
@@ -78,7 +78,7 @@ def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()
     between = max(noise.variance - typical, 0.0)
     believed = min(1.0, noise.variance / typical) if typical else 1.0
     parts = [
-        # A difference of neighbours tells two thirds of what a run apart would (von Neumann et al., as above).
+        # A difference of successive runs is worth two thirds of an independent run (von Neumann et al.; `learn_noise`).
         (between * (1 + 1 / len(then)), PRIOR_RUNS + noise.steps * 2 / 3),
         (believed * _within(*now), max(_launches(now) - 1, 1)),
         *(
@@ -87,7 +87,7 @@ def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()
         ),
     ]
     variance = sum(part for part, _ in parts)
-    # Welch and Satterthwaite (Biometrics Bulletin 2, 1946): what is known well makes up for what is not.
+    # Welch and Satterthwaite (Biometrics Bulletin 2, 1946): each part counts by its share of the variance.
     df = variance**2 / sum(part**2 / df for part, df in parts)
     return Change(
         log=log_ratio(now[0].median, now[1].median) - sum(logs) / len(logs),
@@ -107,6 +107,6 @@ def _launches(pair: Pair) -> int:
 
 
 def pair_of(record: Record) -> Pair:
-    """Return a record's native and accelerated samples."""
+    """Return the native and accelerated samples of a record."""
     assert record.native_samples is not None
     return record.native_samples, record.samples

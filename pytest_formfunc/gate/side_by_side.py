@@ -1,4 +1,4 @@
-"""The verdict on one accelerated test, side by side with another revision: look, and look again while it is unsure."""
+"""Judge one accelerated test side by side with another revision; while it is unclear, add launches and look again."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ from pytest_formfunc.results import Absent
 from pytest_formfunc.stats import Estimate, median_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-# A comparison's launches grow so often and so much, while it is unsure: 2, 4, 8 and 16 times those of the first look.
+# While a comparison is inconclusive, each look has this many times the launches of the look before: 2, 4, 8 and 16
+# times those of the first look.
 GROWTH = 2
 LOOKS = 5
 MOST_LAUNCHES = 64
 
 
 class SideBySideJudge:
-    """Judges the comparisons of a run in their order; they share a chance of false alarm, and the time for looks."""
+    """Judges the comparisons of a run in their order.
+
+    Together they have a fixed probability of a false alarm, and they share the time for further looks.
+    """
 
     def __init__(self, other: OtherSide, comparisons: int, escalation_s: float) -> None:
-        """Take the other side's title, and the time for further looks.
+        """Take a description of the other side, and the time for further looks.
 
         Args:
             other: the other side.
-            comparisons: how many there will be in the run.
-            escalation_s: seconds for each comparison; what one leaves over is for those after it.
+            comparisons: number of comparisons in the run.
+            escalation_s: seconds for further looks at each comparison; the time that one does not use is left to the
+                later ones.
         """
         self._other = other
         self._family = Family(comparisons)
@@ -39,7 +44,7 @@ class SideBySideJudge:
         self._pool_s = 0.0
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
-        """Return the verdict, or None where this revision's side failed meanwhile."""
+        """Return the verdict, or None if the case failed on this revision's side."""
         self._pool_s += self._escalation_s
         here, there = evidence.here, evidence.there
         if isinstance(there, Absent) or there is None:
@@ -55,7 +60,7 @@ class SideBySideJudge:
         return None if verdict is None else Judgement(verdict, self._counterpart(evidence))
 
     def _counterpart(self, evidence: Evidence) -> Counterpart | None:
-        """Return the other side's measurement, or None where it was not measured."""
+        """Return the other side's measurement, or None if it was not measured."""
         here = Participant(evidence.key[1])
         there, measurement = here.counterpart, evidence.measurement
         if measurement is None or any(one not in measurement.series for one in (here, there, there.native)):
@@ -83,18 +88,17 @@ class SideBySideJudge:
         while True:
             if measurement is None or here not in measurement.series:
                 return None
-            gone = [one for one in everyone if one not in measurement.series]
-            if gone:
-                reason = measurement.failures.get(gone[0], "it was not measured")
+            failed = [one for one in everyone if one not in measurement.series]
+            if failed:
+                reason = measurement.failures.get(failed[0], "it was not measured")
                 return _not_comparable(evidence.title, threshold, f"at {self._other.title}: {reason}")
-            ours, theirs = measurement.together(*pair)
-            native, accelerated, native_there, accelerated_there = measurement.together(*everyone)
-            change = measure_change(
-                PairedRounds((ours, theirs), (native, accelerated, native_there, accelerated_there), same_program)
-            )
+            rounds_here, rounds_there = measurement.together(*pair)
+            native_here, accelerated_here, native_there, accelerated_there = measurement.together(*everyone)
+            all_four = (native_here, accelerated_here, native_there, accelerated_there)
+            change = measure_change(PairedRounds((rounds_here, rounds_there), all_four, same_program))
             launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
-            final = launches >= most or launches < wanted or self._pool_s <= 0  # there are all, or there was no time
+            final = launches >= most or launches < wanted or self._pool_s <= 0  # all launches are made, or time ran out
             same_graph = same_program and same_kernels(measurement.graph(there), measurement.graph(here))
             share = SAME_KERNELS_SHARE if same_graph else 1
             alpha = looks.next_alpha(1.0 if final else launches / most) * share
@@ -130,18 +134,18 @@ class SideBySideJudge:
     ) -> str:
         verb = VERBS[status]
         if native_note:
-            verb = "has less speedup only because native got faster, which is no regression"
-        then, now = measurement.speedup(here.counterpart), measurement.speedup(here)
+            verb = "has less speedup only because native got faster, which is not a regression"
+        speedup_there, speedup_here = measurement.speedup(here.counterpart), measurement.speedup(here)
         text = (
-            f"{title} {verb} against {self._other.title}: {format_estimate(then)} there, "
-            f"{format_estimate(now)} here, a change of {format_estimate(change.estimate)} "
+            f"{title} {verb} against {self._other.title}: {format_estimate(speedup_there)} there, "
+            f"{format_estimate(speedup_here)} here, a change of {format_estimate(change.estimate)} "
             f"(threshold {format_percent(threshold)}); {_both_latencies(here, change, measurement)}"
         )
-        ours, theirs = prepared
+        prepared_here, prepared_there = prepared
         clauses = [
             *self._other.version_changes,
             *graph_change(measurement.graph(here.counterpart), measurement.graph(here)),
-            *program_change(theirs.program, ours.program, (theirs.cost, ours.cost)),
+            *program_change(prepared_there.program, prepared_here.program, (prepared_there.cost, prepared_here.cost)),
         ]
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
@@ -151,16 +155,17 @@ def _not_comparable(title: str, threshold: float, reason: str) -> Verdict:
 
 
 def _both_latencies(here: Participant, change: Change, measurement: Measurement) -> str:
-    """Say how the accelerated latency and native's moved, in milliseconds of the median round."""
+    """Say how the accelerated and the native latency changed, with the median round of each in milliseconds."""
     parts = []
     for participant, ratio in ((here, change.accelerated), (here.native, change.native)):
-        (now,), (then,) = measurement.together(participant), measurement.together(participant.counterpart)
-        both = f"{format_ms(median_round(then))} -> {format_ms(median_round(now))} ms"
+        (rounds_here,) = measurement.together(participant)
+        (rounds_there,) = measurement.together(participant.counterpart)
+        both = f"{format_ms(median_round(rounds_there))} -> {format_ms(median_round(rounds_here))} ms"
         parts.append(f"{participant} {both}, {_moved(ratio)}")
     return ", ".join(parts)
 
 
 def _moved(ratio: Estimate) -> str:
     if ratio.low <= 1 <= ratio.high:
-        return "not surely moved"
+        return "no clear change"
     return "faster" if ratio.value > 1 else "slower"

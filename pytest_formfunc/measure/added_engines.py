@@ -1,4 +1,4 @@
-"""Engines that others added, as a worker prepares artifacts: which can be used, and what artifacts hang on."""
+"""Engines that others added, as a worker prepares artifacts: which are usable, and what their artifacts depend on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pytest_formfunc.targets import digest_code
 
 
 def sort_out(engines: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Import engines; return those that can be used, and why others cannot be, both by backend.
+    """Import engines and separate those that can be used from those that cannot.
 
     Args:
-        engines: engine by backend, native among them.
+        engines: name of the engine that executes each backend, native included.
+
+    Returns:
+        The usable ones of ``engines``, and the reasons why the others cannot be used, both by backend.
 
     Raises:
-        MeasurementError: what stands for native is among the others, or two engines would share an artifact that they
-            make differently.
+        MeasurementError: the engine that is measured as native cannot be used, or two engines would share an artifact
+            that they make differently.
     """
     usable, unusable = {}, {}
     for backend, engine in engines.items():
@@ -34,19 +37,19 @@ def sort_out(engines: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]
 
 
 def code_of(engines: Mapping[str, str]) -> str:
-    """Return a text that changes with the code of the added engines among these; empty where there is none."""
+    """Return a string that changes with the code of the added engines among these; empty if there are none."""
     entries = {engine: backend_entry(engine) for engine in sorted(engines.values())}
     return "".join(f"|{name}:{digest_code(entry.target)}" for name, entry in entries.items() if entry.added)
 
 
 def _check_shared_artifacts(engines: Mapping[str, str]) -> None:
-    """Make sure that an added engine makes a file as the others do that name theirs so: only one of them makes it."""
+    """Raise an error if an added engine and another one give different files the same name: only one would be made."""
     makers: dict[str, tuple[str, Any]] = {}
     for engine in engines.values():
         entry = backend_entry(engine)
         loaded = entry.engine_class()
         function = getattr(loaded.prepare, "__func__", loaded.prepare)
-        name = loaded.artifact_name(1)  # for any number of threads alike
+        name = loaded.artifact_name(1)  # the number of threads does not matter here
         other, made_by = makers.setdefault(name, (engine, function))
         if function is not made_by and (entry.added or backend_entry(other).added):
             raise MeasurementError(

@@ -1,9 +1,9 @@
 """Prepare a form's artifacts once, and keep them on disk by content.
 
-The key of a case's folder is a digest of everything that shapes the artifacts: for the bundled patterns the
-source code of ``forms/``, name, sizes, seed and versions; for a user's module the exported program and
-its weights; for added forms and engines their source code too. A folder appears under its key in one rename, complete
-or not at all.
+The key of a case's folder is a digest of everything that the artifacts depend on: for the bundled patterns the source
+code of ``forms/``, name, sizes, seed and versions; for a user's module the exported program and its weights; for added
+forms and engines also their source code. Each file is made elsewhere and renamed into the folder, so that it is either
+complete or absent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
 _META = "case.json"
-_FACTS = ".json"  # after an artifact's name
+_FACTS = ".json"  # added to an artifact's name
 _LAYOUT = "4"  # raise when the folder's layout changes
 
 
@@ -40,16 +40,16 @@ class Prepared:
     """A case's artifacts on disk.
 
     Attributes:
-        folder: where they are.
-        engines: name of the engine that executes each backend; another than the backend's own only for native.
+        folder: the folder that holds them.
+        engines: name of the engine that executes each backend; only for native may it differ from the backend's name.
         artifacts: file name of each backend's artifact.
         refused: why an engine cannot take the network, by backend; such a backend has no artifact.
-        facts: what an engine has to say of its artifact, by backend.
-        cost: macs, params, weight_bytes, activation_bytes.
-        input_shapes: one shape an input.
-        program: what the network computes; see `describe_program`.
-        converted: artifacts that this call had to make.
-        seconds: what preparing took.
+        facts: what an engine reported about its artifact, by backend.
+        cost: ``macs``, ``params``, ``weight_bytes`` and ``activation_bytes``.
+        input_shapes: one shape for each input.
+        program: what the network computes, as `describe_program` returns it.
+        converted: names of the artifacts that this call had to make.
+        seconds: seconds that preparing took.
     """
 
     folder: str
@@ -67,17 +67,17 @@ class Prepared:
 def prepare_in_worker(
     threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = ""
 ) -> Prepared:
-    """Make what is missing of a source's artifacts. Runs in a worker: it imports torch.
+    """Make those of a source's artifacts that are missing. This runs in a worker, because it imports torch.
 
     Args:
-        threads: that torch may use.
-        source: of the network.
-        engines: engine by backend.
+        threads: number of threads that torch may use.
+        source: the source of the network.
+        engines: name of the engine that executes each backend.
         cache: folder of all artifacts.
-        calibration: file of the user's samples for quantisation, or nothing.
+        calibration: file of the user's samples for quantisation, or an empty string.
 
     Raises:
-        MeasurementError: native cannot take the model; or an added form does not import.
+        MeasurementError: native cannot take the model, or an added form cannot be imported.
         Exception: whatever building the user's model raises.
     """
     import torch
@@ -116,7 +116,7 @@ def _artifact_of(engine: str, threads: int) -> str:
 
 
 def _build(source: Any) -> Network:
-    """Build a network and run it as it stands: what it raises is said in its own words, not in the exporter's."""
+    """Build a network and run it once, so that the user sees its own error rather than one of the exporter."""
     import torch
 
     network: Network = source.build()
@@ -133,12 +133,12 @@ def _build(source: Any) -> Network:
 def find_prepared(
     source: Any, engines: dict[str, str], cache: str, threads: int, calibration: str = ""
 ) -> Prepared | None:
-    """Return a case's artifacts for that many threads if all are there. Needs no torch.
+    """Return a case's artifacts for that many threads if all of them exist, or None. This does not import torch.
 
-    None too where a source's content is only known by building it, and where others added the form or an engine: their
-    modules are not imported here.
+    It also returns None if the source's content is only known by building it, or if others added the form or an engine,
+    because their modules are not imported in this process.
     """
-    from pytest_formfunc.forms.sources import uses_added_code  # here, for another revision's forms may know of none
+    from pytest_formfunc.forms.sources import uses_added_code  # not at the top: another revision's forms may lack it
 
     if uses_added_code(source) or any(backend_entry(engine).added for engine in engines.values()):
         return None
@@ -182,7 +182,7 @@ def _read(
 
 
 def cache_key(content: str, description: str) -> str:
-    """Return the folder's name: readable start, then a digest of content and versions."""
+    """Return the folder's name: a readable start, then a digest of content and versions."""
     digest = hashlib.sha256(f"{_LAYOUT}|{content}|{_versions(distributions())}".encode()).hexdigest()[:20]
     readable = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in description)[:60]
     return f"{readable}-{digest}"
@@ -198,7 +198,7 @@ def _versions(engines: tuple[str, ...]) -> str:
 
 
 def _content_of(network: Network) -> str:
-    """Digest a module by the program that it exports to and by its weights."""
+    """Return a digest of the program that a module exports to, of its weights and of its inputs."""
     import torch
 
     digest = hashlib.sha256()
@@ -220,7 +220,7 @@ def _content_of(network: Network) -> str:
 
 
 def _describe(network: Network) -> dict[str, Any]:
-    """Describe the program; an engine that can do without an exported one is not held up by a failing exporter."""
+    """Describe the program; if it cannot be exported, which some engines do not need, the description is empty."""
     from pytest_formfunc.function.graph_cost import describe_graph
     from pytest_formfunc.function.program import describe_program
 
@@ -228,12 +228,12 @@ def _describe(network: Network) -> dict[str, Any]:
         return describe_graph(_graph_of(network))
     try:
         return describe_program(network.program)
-    except Exception:  # noqa: BLE001 - the exporter raises many kinds; who needs the program says so
+    except Exception:  # noqa: BLE001 - the exporter raises many kinds; an engine that needs it reports it
         return {"digest": "", "operators": {}}
 
 
 def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[str, str]:
-    """Make artifacts; return why those that could not be made were refused."""
+    """Make artifacts, given the engine of each by file name; return the reason for each that could not be made."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     refused: dict[str, str] = {}
@@ -253,7 +253,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 continue
             if facts:
                 (part / f"{name}{_FACTS}").write_text(json.dumps(facts), encoding="utf-8")
-            # The artifact's parts first, the file that says "complete" last.
+            # The artifact itself last, because its presence means that all its parts are there.
             for file in sorted(part.iterdir(), key=lambda path: path.name == name):
                 folder.mkdir(exist_ok=True)
                 os.replace(file, folder / file.name)
@@ -272,7 +272,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
 
 
 def _cost_of(network: Network) -> dict[str, int]:
-    """Count what a call costs: a module's by running it, a file's by its graph.
+    """Count what a call costs: of a module by running it, of a file by its graph.
 
     Raises:
         MeasurementError: OpenVINO, which reads graphs, is missing or cannot read this one.
@@ -286,16 +286,20 @@ def _cost_of(network: Network) -> dict[str, int]:
 
         return asdict(count_graph_cost(_graph_of(network)))
     cost = count_cost(network.module, network.inputs.args, network.inputs.kwargs)
-    if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers left to watch
+    if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers to watch
         cost = replace(cost, activation_bytes=count_activation_bytes(network.program))
     return asdict(cost)
 
 
 def _graph_of(network: Network) -> Any:
-    """Return a file's graph, its shapes fixed; raises what `read_for` raises, or that OpenVINO is missing."""
+    """Return a file's graph with fixed shapes.
+
+    Raises:
+        MeasurementError: OpenVINO is missing, or cannot read the file.
+    """
     from pytest_formfunc.backends.openvino_files import read_for
 
     if (reason := backend_entry("openvino").why_not_installed()) is not None:
-        raise MeasurementError(f"what a model file costs is counted by OpenVINO: {reason}")
+        raise MeasurementError(f"OpenVINO is needed to count what a model file costs: {reason}")
     assert network.file is not None
     return read_for(network.file, network.inputs)

@@ -1,4 +1,4 @@
-"""From raw rounds to a record."""
+"""Turn the raw rounds of a participant into a record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def assemble_record(
     assert series.ready is not None
     calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
     backend, native = participant.backend, participant.is_native
-    shared = measurement.shared(participant, participant.native)  # a second look may leave native out
+    shared = measurement.shared(participant, participant.native)  # further launches may leave native out
     speedup = None
     if not native:
         once = measurement.stopped == "once"

@@ -1,4 +1,4 @@
-"""Measure every participant of one case together: launches of fresh workers, rounds in turn."""
+"""Measure every participant of one case together: launches of fresh workers, whose rounds are interleaved."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter
 
-LOADED_ALONE = 2  # launches
+LOADED_ALONE = 2  # launches whose workers load one after the other
 
 
 class WorkerLike(Protocol):
-    """What the schedule needs of a worker; tests of it bring a fake one."""
+    """The part of a worker that measuring uses; tests use a fake worker."""
 
     def ask(self, message: object) -> Any:
-        """Send and wait."""
+        """Send a message and wait for its answer."""
 
     def receive(self, timeout_s: float | None = None) -> Any:
-        """Wait."""
+        """Wait for an answer."""
 
     def stop(self) -> None:
-        """End it."""
+        """End the worker."""
 
 
 Launch = Callable[[Participant, str, int], WorkerLike]
-# Rounds of a launch, from its participants' turns, the seconds of a call of each, and what loading took.
+# Gives the number of rounds of a launch, from its participants' turns, the seconds of a call of each, and the seconds
+# that loading took.
 Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
 Progress = Callable[[Measurement, int, int, int], None]
 
@@ -58,8 +59,8 @@ class Effort:
 
     Attributes:
         precision: stop when every speedup's half-width is below this fraction.
-        budget_s: stop when a case has taken this long.
-        once: one launch, one call each; parity only.
+        budget_s: stop when the case has taken this many seconds.
+        once: make one launch with one call of each participant, only to check parity.
     """
 
     precision: float
@@ -69,14 +70,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class MoreLaunches:
-    """A further look.
+    """A request for further launches of a case.
 
     Attributes:
-        launches: how many, the precision reached or not.
-        only: who takes part; everyone if empty.
-        seconds: fewer launches, one at least, where another would take longer than this.
-        scatter: of the ratio in doubt, so that a launch has the rounds that make it most precise; as many as before if
-            None.
+        launches: number of launches, whatever precision they reach.
+        only: the participants that take part; all if empty.
+        seconds: time limit; no further launch begins that would exceed it, but at least one is made.
+        scatter: the scatter of the ratio in doubt, from which the most precise number of rounds is chosen; None for the
+            same number as before.
     """
 
     launches: int
@@ -86,7 +87,11 @@ class MoreLaunches:
 
 
 class CaseMeasurer:
-    """Measures one case; can be asked for more launches later."""
+    """Measures one case, and can make further launches later.
+
+    Attributes:
+        result: what has been measured so far.
+    """
 
     def __init__(
         self,
@@ -99,11 +104,13 @@ class CaseMeasurer:
         """Take the participants in their order.
 
         Args:
-            participants: who takes part.
-            launch: forks the worker of a participant; is also given where its outputs go and the launch's number.
+            participants: the participants of the case.
+            launch: forks the worker of a participant, given the start of its output files' paths and the launch's
+                number.
             scratch: folder for outputs.
-            clock: returns seconds.
-            progress: is shown the measurement so far, the launch's number, the round and the number of rounds.
+            clock: returns the time in seconds.
+            progress: called before each round with the measurement so far, the numbers of the launch and of the round,
+                and the number of rounds.
         """
         self.result = Measurement()
         self._participants = list(participants)
@@ -115,7 +122,7 @@ class CaseMeasurer:
         self._rounds = 0
 
     def measure(self, effort: Effort) -> Measurement:
-        """Make launches until the effort is spent; failures are kept, not raised."""
+        """Make launches until the effort is spent; failures are kept in the result, not raised."""
         began = self._clock()
 
         def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
@@ -141,7 +148,7 @@ class CaseMeasurer:
         return self.result
 
     def measure_more(self, more: MoreLaunches) -> Measurement:
-        """Make so many more launches, as long as there is time for them."""
+        """Make further launches, as many as were asked for and the time allows."""
         began = self._clock()
 
         def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
@@ -167,7 +174,7 @@ class CaseMeasurer:
         return max(self.result.speedup(one).half_width for one in accelerated)
 
     def _one_launch(self, plan: Plan, only: Collection[Participant] = (), *, once: bool = False) -> None:
-        """Fork one worker a participant, let them take turns, and keep the rounds of those that lasted."""
+        """Fork a worker for each participant, let them take turns, and keep the rounds of those that did not fail."""
         began = self._clock()
         number = self._launches
         self._launches += 1
@@ -176,8 +183,8 @@ class CaseMeasurer:
             workers: dict[Participant, WorkerLike] = {}
             ready: dict[Participant, Ready] = {}
             started = [taking_part[index] for index in turn_order(len(taking_part), number, 0)]
-            # The first launches load one worker after the other, for the sake of compile time and first call; with
-            # enough of those known, the others load side by side.
+            # The workers of the first launches load one after the other, so that compile time and first call are not
+            # disturbed. Once enough of these are known, workers load at the same time.
             groups = [[participant] for participant in started] if number < LOADED_ALONE else [started]
             for group in groups:
                 self._load(group, number, stack, workers, ready)
@@ -227,7 +234,7 @@ class CaseMeasurer:
         ready: dict[Participant, Ready],
         load_s: float,
     ) -> dict[Participant, list[Round]]:
-        """Ask for rounds as planned; for a single call of each without a plan."""
+        """Measure as many rounds as planned; without a plan, one round of one call for each participant."""
         rounds: dict[Participant, list[Round]] = {participant: [] for participant in alive}
         calls_s = {participant: self._call_s(participant, ready[participant]) for participant in alive}
         turns = {participant: plan_turn(seconds) for participant, seconds in calls_s.items()}
@@ -247,10 +254,10 @@ class CaseMeasurer:
         return rounds
 
     def _call_s(self, participant: Participant, ready: Ready) -> float:
-        """Return the seconds of a call to plan by: what earlier launches found, else what warming up did.
+        """Return the seconds of a call to plan with: from earlier launches if there are any, else from the warm-up.
 
-        Those that load side by side also warm up side by side, which makes calls look several times as long; their
-        turns would be of few calls.
+        Workers that load at the same time also warm up at the same time. This makes calls seem several times as long,
+        so a plan by the warm-up would give turns of too few calls.
         """
         earlier = self.result.series.get(participant)
         if earlier is None or not earlier.launches:
@@ -275,7 +282,7 @@ class CaseMeasurer:
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
     def _check_parity(self, ready: dict[Participant, Ready]) -> None:
-        """Check each revision's outputs against its own native's."""
+        """Compare the outputs of each participant with those of native on the same side."""
         for reference in [participant for participant in ready if participant.is_native]:
             try:
                 native = read_outputs(ready[reference].outputs)
@@ -296,10 +303,10 @@ class CaseMeasurer:
             return
         series = self.result.series.setdefault(participant, Series(participant, parity=parity))
         if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
-            series.parity = parity  # the worst of all launches
+            series.parity = parity  # keep the worst of all launches
 
     def _fail(self, participant: Participant, error: MeasurementError) -> None:
-        """Take a participant out; without native there is no speedup, so its failure takes its revision's out."""
+        """Remove a participant that failed; if it is native, remove its whole side, which has no speedup without it."""
         self.result.failures.setdefault(participant, str(error))
         out = [participant]
         if participant.is_native:

@@ -1,4 +1,4 @@
-"""Read what disturbed a round: run-queue delay, page faults, preemptions, stolen time.
+"""Read what disturbed a turn: run-queue delay, page faults, preemptions, stolen time.
 
 Sources: ``getrusage(2)``; ``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
 and ``/proc/stat`` (eighth figure of the ``cpu`` line: stolen time in clock ticks).
@@ -27,7 +27,7 @@ class _Counters:
 
 
 def _read_run_delay_ns() -> int:
-    """Sum the run-queue delay over this process' threads; 0 where the kernel does not tell."""
+    """Return the run-queue delay of this process, summed over its threads; 0 if the kernel does not report it."""
     total = 0
     for task in Path("/proc/self/task").glob("*/schedstat"):
         try:
@@ -46,7 +46,7 @@ def _read_steal_ticks() -> int:
 
 
 def read_counters() -> _Counters:
-    """Take a snapshot; two of them make a `Disturbance`."""
+    """Return a snapshot of the counters; the difference of two gives a `Disturbance`."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return _Counters(
         run_delay_ns=_read_run_delay_ns(),

@@ -1,4 +1,4 @@
-"""Whose code a worker imports: another revision's ``forms`` in place of ours, and nothing of the user's own tree."""
+"""Control whose code a worker imports: another revision's ``forms``, and nothing from the user's own tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_formfunc.measure.workspace import Workspace
 
 
 def use_forms(folder: Path) -> None:
-    """Put another revision's ``forms`` package in place of the installed one; all else stays this revision's."""
+    """Put another revision's ``forms`` package in place of the installed one; all other code stays this revision's."""
     name = "pytest_formfunc.forms"
     for loaded in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
         del sys.modules[loaded]
@@ -27,13 +27,13 @@ def use_forms(folder: Path) -> None:
 
 
 def check_whose_code(workspace: Workspace) -> None:
-    """Make sure that a worker of another revision imported nothing of the user's own tree.
+    """Raise an error if a worker of another revision imported anything from the user's own tree.
 
-    An import hook (of some editable installs) or code that extends ``sys.path`` may lead there: the comparison would
-    be of a revision with itself.
+    An import hook (of some editable installs) or code that extends ``sys.path`` may lead there. A revision would then
+    be compared with itself.
 
     Raises:
-        MeasurementError: it did; the sentence names the module.
+        MeasurementError: it did; the message names the module.
     """
     if workspace.trees is None:
         return
@@ -53,7 +53,7 @@ def check_whose_code(workspace: Workspace) -> None:
 
 
 def is_installed(path: Path, top: Path) -> bool:
-    """Return whether a path in the user's tree lies in an environment there rather than among the sources."""
+    """Return whether a path in the user's tree belongs to a virtual environment there, not to the sources."""
     if any(part in ("site-packages", "dist-packages") for part in path.parts):
         return True
     prefixes = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]

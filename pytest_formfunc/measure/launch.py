@@ -1,4 +1,4 @@
-"""Fork the worker that a participant of a measurement needs."""
+"""Fork the worker of a participant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from pytest_formfunc.measure.workspace import OWN, Workspace
 
 @dataclass(frozen=True)
 class PreparedSide:
-    """What one side of a measurement runs, from which artifacts, with whose code."""
+    """What one side of a measurement runs.
+
+    Attributes:
+        source: the source of the network.
+        prepared: the artifacts.
+        workspace: whose code and packages the workers use.
+    """
 
     source: Any
     prepared: Prepared
@@ -34,10 +40,10 @@ def launcher(
 
     Args:
         server: a `WorkerServer`.
-        sides: this run's side and, in a comparison with another revision, that one's.
-        seed: of the inputs.
+        sides: what this run's side runs and, in a comparison with another revision, what the other side runs.
+        seed: seed of the inputs.
         slow_down: fraction by which to lengthen each call of a participant.
-        shake: whether heap layouts are drawn anew.
+        shake: whether workers draw new heap layouts.
     """
 
     def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
@@ -52,7 +58,7 @@ def launcher(
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
             layout=number if shake else None,
-            graph=number == 0,  # every launch has the same graph, and some engines work long to give it
+            graph=number == 0,  # it is the same in every launch, and some engines take long to return it
             slow_down=slow_down.get(participant, 0.0),
         )
         worker: WorkerLike = server.worker(job, f"{participant} worker")

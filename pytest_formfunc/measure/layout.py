@@ -1,11 +1,11 @@
-"""Give each round another heap layout, so that one lucky or unlucky layout is not taken for the truth.
+"""Change the heap layout every few rounds, so that a result does not rest on one lucky or unlucky layout.
 
-Whether glibc keeps a big activation's pages or returns and faults them in again at each call depends on which holes the
-heap has and on what lies above them, and changes native's latency by half. A forked worker inherits its server's heap,
-so all launches would repeat one accident, and a saved baseline would hold another. Drawing the layout anew many
-times turns that accident into scatter that the interval shows and the mean averages out (Mytkowicz et al., "Producing
-wrong data without doing anything obviously wrong!", ASPLOS 2009; Curtsinger and Berger, "Stabilizer", ASPLOS 2013).
-The allocator itself stays as it is: default.
+Either glibc keeps the pages of a big activation, or it returns them to the kernel and each call faults them in again.
+Which of the two happens depends on the holes in the heap and on what lies above them, and it changes native's latency
+by half. A forked worker inherits its server's heap, so all launches of a run would share one random layout, and a saved
+run would have another. Drawing a new layout many times turns this effect into scatter, which the interval shows and the
+mean averages out (Mytkowicz et al., "Producing wrong data without doing anything obviously wrong!", ASPLOS 2009;
+Curtsinger and Berger, "Stabilizer", ASPLOS 2013). The allocator itself is the default one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 import ctypes
 import random
 
-# Blocks of these sizes fill holes, from just below glibc's first mmap threshold (128 KiB) downwards.
+# Holes are filled with blocks of these sizes, which start just below glibc's first mmap threshold (128 KiB).
 _FILL_BYTES = (120_000, 30_000, 8_000, 2_000)
 _FILL_CHANCE = 0.7
-_MOST_BLOCKS = 2_000  # of one size: holes of hundreds of MB are left as they are
-_MOST_KEPT = len(_FILL_BYTES) * _MOST_BLOCKS  # from one layout to the next
+_MOST_BLOCKS = 2_000  # of one size, so that holes of hundreds of MB are not filled
+_MOST_KEPT = len(_FILL_BYTES) * _MOST_BLOCKS  # blocks that are kept from one layout to the next, at most
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -32,7 +32,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class HeapShaker:
-    """Holds a random set of heap blocks, another one after each `shake`. Does nothing without glibc."""
+    """Holds a random set of heap blocks, which changes with each `shake`. It does nothing without glibc."""
 
     def __init__(self, seed: int) -> None:
         """Seed the sequence of layouts."""
@@ -49,7 +49,7 @@ class HeapShaker:
         self._libc = libc
 
     def shake(self) -> None:
-        """Free a random part of what is held, then fill the heap's holes, some sizes more often than not."""
+        """Free a random part of the blocks, then fill the heap's holes with blocks of randomly chosen sizes."""
         if not self.active:
             return
         self._random.shuffle(self._held)
@@ -62,7 +62,7 @@ class HeapShaker:
                 self._fill_holes(size)
 
     def _fill_holes(self, size: int) -> None:
-        """Allocate blocks until one is cut from the top of the heap: then no hole of that size is left."""
+        """Allocate blocks until one comes from the top of the heap, which means that no hole of that size is left."""
         top = self._top()
         for _ in range(_MOST_BLOCKS):
             block = self._libc.malloc(size)
@@ -72,5 +72,5 @@ class HeapShaker:
                 return
 
     def _top(self) -> int:
-        """Return where the heap's last free chunk begins; asked once a size, for glibc walks its lists to tell."""
+        """Return where the heap's last free chunk begins. This is slow because glibc walks its lists."""
         return int(self._libc.sbrk(0) or 0) - int(self._libc.mallinfo2().keepcost)

@@ -1,4 +1,4 @@
-"""Whether a model fits into the memory that this process may use, before it is loaded."""
+"""Check before a model is loaded whether it fits into the memory that this process may use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pytest_formfunc.units import format_bytes
 
 
 def check_memory(title: str, weight_bytes: int | None, copies: int) -> None:
-    """Refuse a model whose weights alone, in all processes that hold them at a time, are larger than memory.
+    """Refuse a model if its weights, in all processes that hold them at the same time, exceed the available memory.
 
     Args:
-        title: what it is called.
-        weight_bytes: of its weights, or None where that is not known.
-        copies: how many processes hold them at a time.
+        title: the model's name in sentences.
+        weight_bytes: bytes of its weights, or None if unknown.
+        copies: number of processes that hold the weights at the same time.
 
     Raises:
-        MeasurementError: they do not fit; the sentence has the figures.
+        MeasurementError: they do not fit; the message gives the figures.
     """
     limit = memory_limit()
     if weight_bytes is not None and limit is not None and copies * weight_bytes > limit.bytes:

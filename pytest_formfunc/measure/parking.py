@@ -1,8 +1,8 @@
 """Wait until an engine's threads sleep, so that the other engine's turn has the cores to itself.
 
 After a parallel region libgomp's and TBB's threads spin before they sleep, for a time that depends on the processor:
-libgomp counts ``PAUSE`` instructions, which last a few cycles on one and over a hundred on another. Asking the kernel
-beats guessing.
+libgomp counts ``PAUSE`` instructions, which last a few cycles on one processor and over a hundred on another. So the
+kernel is asked whether they sleep, rather than a time assumed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-PARK_LIMIT_S = 0.05  # a thread that spins for longer always spins (OMP_WAIT_POLICY=active): it is the model's own
+PARK_LIMIT_S = 0.05  # a thread that spins for longer spins always, by the user's choice (OMP_WAIT_POLICY=active)
 _POLL_S = 0.0003
 
 
@@ -30,7 +30,7 @@ def _others_run() -> bool:
     try:
         tasks = os.listdir("/proc/self/task")
     except OSError:
-        return False  # not Linux: nobody to ask
+        return False  # not Linux, so this is unknown
     for task in tasks:
         if task == own:
             continue

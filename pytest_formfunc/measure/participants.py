@@ -1,4 +1,4 @@
-"""Who takes part in a measurement: a backend on one side, this run's or the other revision's."""
+"""Identify who takes part in a measurement: a backend on one side, this run's or the other revision's."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Participant:
 
     @property
     def here(self) -> bool:
-        """Return whether this is a participant of this run's own side."""
+        """Return whether this participant is on this run's own side."""
         return self.side is Side.HERE
 
     @property
     def is_native(self) -> bool:
-        """Return whether this is what its side's speedups are relative to."""
+        """Return whether this is the native backend, which its side's speedups are relative to."""
         return self.backend == NATIVE
 
     @property
@@ -52,5 +52,5 @@ class Participant:
 
     @property
     def file_stem(self) -> str:
-        """Return a name for the participant's files, which no other participant of the case has."""
+        """Return the start of the participant's file names, which no other participant of the case has."""
         return f"{self.backend}-{self.side.value}"

@@ -1,4 +1,4 @@
-"""Prepare the forms of one workspace: find artifacts on disk, or have a worker make them."""
+"""Prepare the forms of one workspace: find their artifacts on disk, or let a worker make them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_formfunc.measure.memory import check_memory
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.measure.workspace import OWN, Workspace
 
-_WEIGHING_LIMIT_S = 30.0  # a model that is not made by then is made without knowing its size
+_WEIGHING_LIMIT_S = 30.0  # a model that takes longer is prepared without knowing its size
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Recipe:
     """What to prepare.
 
     Attributes:
-        title: what it is called in sentences.
-        source: of the network.
-        backends: names of those that will measure it, native among them.
-        calibration: file of samples to quantise with; empty where there are none.
+        title: its name in sentences.
+        source: the source of the network.
+        backends: names of the backends that it will be measured on, native included.
+        calibration: file of samples to quantise with, or an empty string.
     """
 
     title: str
@@ -38,14 +38,14 @@ class Preparer:
     """Prepares one form after another in one worker, so that exporting warms up only once."""
 
     def __init__(self, workers: WorkerServer, workspace: Workspace, cache: Path, native: str, sides: int) -> None:
-        """Take where to work.
+        """Take what preparing depends on.
 
         Args:
-            workers: makes the worker.
+            workers: starts the worker.
             workspace: whose code builds the forms.
             cache: folder of all artifacts.
-            native: the engine that is measured as native.
-            sides: how many sides of a comparison hold a model's weights at a time.
+            native: name of the engine that is measured as native.
+            sides: number of sides that hold a model's weights at the same time.
         """
         self._workers = workers
         self._workspace = workspace
@@ -55,22 +55,22 @@ class Preparer:
         self._worker: Worker | None = None
 
     def prepare(self, recipe: Recipe) -> Prepared:
-        """Return a form's artifacts, made if they are not there.
+        """Return a form's artifacts, and make those that are missing.
 
         Raises:
             MeasurementError: native cannot take the model, it does not fit into memory, or building it fails.
         """
         engines = {name: self._native if name == NATIVE else name for name in recipe.backends}
         prepared = None
-        if self._workspace == OWN:  # another revision's code is not at hand here to say what its artifacts depend on
+        if self._workspace == OWN:  # only its own code can say what another revision's artifacts depend on
             prepared = find_prepared(recipe.source, engines, self._cache, self._workers.threads, recipe.calibration)
         if isinstance(recipe.source, Weighable):
-            copies = len(engines) * self._sides  # all wait for their turns together
+            copies = len(engines) * self._sides  # the workers of all participants are alive together
             check_memory(recipe.title, self._weigh(recipe.source, known=prepared is not None), copies)
         return prepared or self._ask(recipe, engines)
 
     def stop(self) -> None:
-        """End the worker; harmless to repeat. A later `prepare` starts another one."""
+        """End the worker; it may be called repeatedly, and a later `prepare` starts another worker."""
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
@@ -91,12 +91,15 @@ class Preparer:
         except JobFailed:
             raise
         except MeasurementError:
-            self.stop()  # it died or hangs; the next form gets a new one
+            self.stop()  # it died or does not answer; the next form gets a new worker
             raise
         return prepared
 
     def _weigh(self, source: Weighable, *, known: bool) -> int | None:
-        """Return the bytes of a model's weights, or None where that is not known; a process of its own may look."""
+        """Return the bytes of a model's weights, or None if unknown.
+
+        A separate process determines them if the source does not store them and the artifacts are not ``known``.
+        """
         stored = source.stored_bytes()
         if stored is not None or known:
             return stored
@@ -105,5 +108,5 @@ class Preparer:
             with self._workers.worker(job, "weighing the model") as worker:
                 weight: int | None = worker.receive(min(self._workers.timeout_s, _WEIGHING_LIMIT_S))
         except MeasurementError:
-            return None  # what is wrong with the model is said when it is built
+            return None  # a fault of the model is reported when it is built
         return weight

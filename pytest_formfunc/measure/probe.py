@@ -1,4 +1,4 @@
-"""Ask worker processes what can be used in a workspace."""
+"""Ask worker processes which backends and which packages a workspace has."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pytest_formfunc.measure.workspace import OWN, Workspace
 
 
 def probe_backends(workers: WorkerServer, backends: Sequence[str], workspace: Workspace = OWN) -> dict[str, str | None]:
-    """Return, for each backend, why it cannot be used in a workspace, or None where it can.
+    """Return, for each backend, why it cannot be used in a workspace, or None if it can.
 
-    No process is started where none of the backends' packages is installed.
+    No process is started if none of the backends has its packages installed.
     """
     answer: dict[str, str | None] = {}
     if workspace.environment is None:
@@ -26,7 +26,7 @@ def probe_backends(workers: WorkerServer, backends: Sequence[str], workspace: Wo
 
 
 def probe_host(workers: WorkerServer, workspace: Workspace) -> dict[str, Any]:
-    """Return the machine and the versions as a workspace's environment has them."""
+    """Return the description of the machine and of the package versions in a workspace's environment."""
     with workers.worker(workers.job("host", workspace), "host probe") as worker:
         host: dict[str, Any] = worker.receive()
     return host

@@ -1,4 +1,4 @@
-"""What parent and worker send each other: small records that can be pickled, no heavy imports."""
+"""The messages between parent and worker: small records that can be pickled; this module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ class Job:
     """What a freshly forked worker is for.
 
     Attributes:
-        kind: ``prepare`` (export and convert), ``measure`` (one backend of one case), ``probe``, ``host``, ``survey``,
-            ``weigh`` (how much memory a model needs).
-        workspace: whose code and packages it runs with; its import path and working directory are set.
-        threads: threads that the engine may use.
-        packed: arguments of the job's kind, pickled: they are opened when the import path is set.
-        extensions: the patterns, architectures and backends that others added to the parent.
+        kind: ``prepare`` (export and convert), ``measure`` (one participant of one case), ``probe`` (which backends can
+            be used), ``host`` (the machine and the versions), ``survey`` (which forms the workspace has), ``weigh``
+            (how much memory a model needs).
+        workspace: whose code and packages it runs with; import path and working directory are not None.
+        threads: number of threads that the engine may use.
+        packed: the arguments of the job, pickled; they are unpickled once the import path is set.
+        extensions: the patterns, architectures and backends that others added in the parent.
     """
 
     kind: str
@@ -31,22 +32,22 @@ class Job:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """Open the arguments."""
+        """Return the arguments, unpickled."""
         payload: dict[str, Any] = pickle.loads(self.packed)
         return payload
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What the kernel did to one round, read before and after it.
+    """What disturbed one turn, from the kernel's counters before and after it.
 
     Attributes:
-        run_delay_s: seconds the measuring thread waited for a core (``/proc/thread-self/schedstat``).
+        run_delay_s: seconds that the threads of the process waited for a core, all threads together (``schedstat``).
         page_faults: minor and major faults of the process.
-        involuntary_switches: times a thread of the process was preempted.
+        involuntary_switches: number of times that a thread of the process was preempted.
         steal_s: seconds that the hypervisor took from this machine, all cores together.
-        wall_s: the round's length.
-        spin_s: seconds until the engine's threads slept after the round.
+        wall_s: seconds that the turn took.
+        spin_s: seconds until the engine's threads slept after the turn.
     """
 
     run_delay_s: float
@@ -59,18 +60,18 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Ready:
-    """A worker has loaded its model and made its first calls.
+    """The message that a worker has loaded its model and made its first calls.
 
     Attributes:
         compile_s: seconds from the artifact on disk to a callable model.
         first_call_s: seconds of the first call.
-        settled_call_s: seconds of a call once it was warm: a guess for planning the first rounds.
-        outputs: files with the outputs for the parity check, one ``.npz`` a seed.
-        graph: the engine's own account of what it runs (kernels), or None; asked for in the first launch.
-        precision: the precision that the engine says it runs in.
+        settled_call_s: seconds of a call after the warm-up: an estimate to plan the first rounds with.
+        outputs: files with the outputs for the parity check, one ``.npz`` for each seed.
+        graph: what the engine reports about the kernels that it executes, or None; only the first launch asks for it.
+        precision: the precision that the engine runs in, as the engine reports it.
         device: the device's short name.
         inferences: batches that one call computes.
-        settings: what was chosen for the engine beyond its defaults.
+        settings: the settings of the engine that differ from its defaults.
     """
 
     compile_s: float
@@ -86,7 +87,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of one backend: every counted call's latency in seconds, and what disturbed it."""
+    """One turn of one participant: the latency of every counted call in seconds, and what disturbed the turn."""
 
     calls_s: tuple[float, ...]
     disturbance: Disturbance
@@ -94,7 +95,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Failure:
-    """A job failed inside the worker: one sentence for the user, the traceback for the log."""
+    """The message that a job failed in the worker: one sentence for the user, and the traceback for the log."""
 
     reason: str
     details: str

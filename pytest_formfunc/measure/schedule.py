@@ -1,4 +1,4 @@
-"""When who runs, and when to stop: pure functions, no clock and no process in here."""
+"""Decide whose turn it is and when to stop: pure functions that use neither a clock nor processes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it needs numpy, which an environment that is to be refused may lack
+if TYPE_CHECKING:  # it needs numpy, which the environment of another revision may lack until it is refused
     from pytest_formfunc.stats.allocation import Scatter
 
-TURN_S = 0.012  # a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
-SETTLE_S = 0.002  # the caches hold the other engine's data, and its own threads must wake up ...
-SETTLE_CALLS = 2  # ... which takes so many calls ...
-SLOW_CALL_S = 0.02  # ... or is nothing beside a call that takes this long
-SHAKE_EVERY = 3  # rounds that share a heap layout ...
-SHAKE_SETTLE_CALLS = 4  # ... which takes so many calls to find its shape
+TURN_S = 0.012  # duration of a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
+# At the start of a turn the caches hold the other engine's data and the engine's own threads must wake up. The calls
+# that this affects are discarded: those of this duration, but at least this many; only one if a call takes so long that
+# the effect is negligible.
+SETTLE_S = 0.002
+SETTLE_CALLS = 2
+SLOW_CALL_S = 0.02
+SHAKE_EVERY = 3  # number of rounds that share a heap layout
+SHAKE_SETTLE_CALLS = 4  # calls to discard after a new heap layout
 MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
 MIN_ROUNDS = 3
-STEADY_ROUNDS = (12, 36)  # of a further launch, at least and at most ...
-FEWEST_ROUNDS = 4  # ... or as many as there is time for: fewer have no quarter to leave out
-LEAST_FURTHER = 6  # launches
-LONGEST_S = 3600.0  # to plan for where there is no end
-HAND_OVER = 1.4  # a round takes so many times its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
+STEADY_ROUNDS = (12, 36)  # fewest and most rounds of a further launch, if time allows
+FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer rounds leaves none out
+LEAST_FURTHER = 6  # the time for further launches must be enough for this many
+LONGEST_S = 3600.0  # the time to plan for if there is no limit
+HAND_OVER = 1.4  # duration of a round / duration of its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
 MIN_LAUNCHES = 3
 MAX_LAUNCHES = 20
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a worker does when its turn comes: ``discard`` calls that do not count, then ``calls`` that do.
+    """What a worker does in its turn.
 
-    With ``shake`` it draws another heap layout first.
+    Attributes:
+        discard: number of calls to make first, which do not count.
+        calls: number of counted calls.
+        shake: whether to draw a new heap layout before all calls.
     """
 
     discard: int
@@ -42,10 +48,10 @@ class Turn:
 
 
 def plan_turn(call_s: float) -> Turn:
-    """Plan a turn for a backend whose call takes about ``call_s`` seconds.
+    """Plan a turn for a participant whose call takes about ``call_s`` seconds.
 
-    The first calls after a hand-over find cold caches, so they are not counted: `SETTLE_CALLS`, more of short ones
-    (as many as last `SETTLE_S`), one of slow ones.
+    The first calls after another participant's turn find cold caches, so they are discarded: `SETTLE_CALLS` of them,
+    or more if these take less than `SETTLE_S`, but only one if a call takes more than `SLOW_CALL_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
     (Turn(discard=2, calls=2, shake=False), Turn(discard=20, calls=120, shake=False))
@@ -59,7 +65,7 @@ def plan_turn(call_s: float) -> Turn:
 
 
 def turn_of_round(turn: Turn, round_index: int) -> Turn:
-    """Return the turn of one round: every so often it begins with another heap layout, which needs calls to settle.
+    """Return the turn for one round: every `SHAKE_EVERY` rounds it draws a new heap layout and discards more calls.
 
     >>> turn_of_round(Turn(1, 2), 0), turn_of_round(Turn(1, 2), 1)
     (Turn(discard=4, calls=2, shake=True), Turn(discard=1, calls=2, shake=False))
@@ -70,11 +76,12 @@ def turn_of_round(turn: Turn, round_index: int) -> Turn:
 
 
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
-    """Return the order in which ``count`` backends take their turns.
+    """Return the order in which ``count`` participants take their turns.
 
-    Two alternate, and who begins changes with the launch: the machine's speed lasts for a few turns, and two turns of
-    one side in a row would leave more of that in the ratio (docs/figures.md). More than two turn by one each round and
-    start one later each launch, so that over ``count`` rounds everyone has been everywhere.
+    Two participants alternate, and the one that begins changes with each launch. The machine's speed stays similar for
+    a few turns, and two turns of one participant in a row would leave more of its changes in the ratio
+    (docs/figures.md). The order of more than two is rotated by one with each round and with each launch, so that over
+    ``count`` rounds each has been at every position.
 
     >>> turn_order(2, 0, 0), turn_order(2, 0, 1), turn_order(2, 1, 0)
     ((0, 1), (0, 1), (1, 0))
@@ -86,7 +93,7 @@ def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
 
 
 def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
-    """Return how long a round of these turns takes.
+    """Return the seconds that the calls of a round take, given its turns and the seconds of a call of each.
 
     >>> round_seconds([Turn(1, 3), Turn(2, 6)], [0.25, 0.125])
     2.0
@@ -95,17 +102,25 @@ def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
 
 
 def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, budget_s: float) -> int:
-    """Return how many rounds a launch has, so that `MIN_LAUNCHES` launches fit the budget if they can."""
+    """Return the number of rounds of a launch, chosen so that `MIN_LAUNCHES` launches fit the budget if possible."""
     affordable = (budget_s / MIN_LAUNCHES - load_s) / max(round_seconds(turns, call_s), 1e-9)
     return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
 
 
 def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float, launches: int) -> int:
-    """Return how many rounds each of some further launches has, so that their mean is surest in a given time.
+    """Return the number of rounds of each further launch that makes their mean most precise in a given time.
 
-    So many at most that `LEAST_FURTHER` launches fit into the time where as many are wanted, for the interval rests on
-    their number. A machine's own slow changes make more than the most of `STEADY_ROUNDS` worth less than they cost;
-    fewer than the least would trust a scatter that few launches have shown.
+    There are at most so many that `LEAST_FURTHER` launches, or ``launches`` if that is fewer, fit into the time,
+    because the interval depends on the number of launches. Rounds beyond the maximum of `STEADY_ROUNDS` would gain less
+    than they cost, because the machine's speed changes slowly; fewer than its minimum would rely too much on a scatter
+    that only few launches have shown.
+
+    Args:
+        scatter: variances of the log ratio in question.
+        round_s: seconds that the calls of a round take.
+        load_s: seconds to load a launch.
+        time_s: seconds for all further launches together.
+        launches: number of further launches that were asked for.
     """
     round_s = max(round_s * HAND_OVER, 1e-9)
     affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / round_s
@@ -119,12 +134,12 @@ def why_stop(
     """Return why no further launch is made, or None.
 
     Args:
-        launches: finished ones.
+        launches: number of finished launches.
         widest: the widest half-width among the case's speedups, as a fraction.
-        precision: the half-width that is enough.
+        precision: the half-width to reach, as a fraction.
         spent_s: seconds since the case's measurement began.
-        launch_s: what one launch takes.
-        budget_s: the case's budget; two launches are made even where it does not last.
+        launch_s: seconds that one launch takes.
+        budget_s: the case's budget in seconds; two launches are made even if it is too short for them.
     """
     if launches < 2:
         return None

@@ -1,4 +1,4 @@
-"""What a case's launches gave: the raw rounds of each participant, and what follows from those that took turns."""
+"""The result of a case's launches: the raw rounds of each participant, and the speedups computed from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
 
 @dataclass
 class Series:
-    """All that one participant of one case gave, launch by launch; ``numbers`` says which launches those were."""
+    """Everything that was measured of one participant of one case, launch by launch.
+
+    Attributes:
+        participant: whose series this is.
+        launches: for each launch that it took part in, its rounds.
+        numbers: the number of each of these launches.
+        compile_s: seconds to compile, of the launches whose workers loaded alone.
+        first_call_s: seconds of the first call, of the same launches.
+        peak_rss_bytes: peak resident memory of its workers.
+        ready: the message of its first worker that had loaded.
+        parity: the worst agreement of its outputs with native's over all launches; None for native.
+    """
 
     participant: Participant
     launches: list[list[Round]] = field(default_factory=list)
@@ -26,7 +37,7 @@ class Series:
     parity: Parity | None = None
 
     def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
-        """Return the ``q`` quantile of each round's calls in seconds, by launch; of the launches ``among`` if given."""
+        """Return the ``q`` quantile of each round's calls in seconds, by launch; ``among`` limits the launches."""
         return [
             [quantile(turn.calls_s, q) for turn in launch]
             for number, launch in zip(self.numbers, self.launches, strict=True)
@@ -36,14 +47,14 @@ class Series:
 
 @dataclass
 class Measurement:
-    """A case after its launches.
+    """What was measured of a case.
 
     Attributes:
-        series: one for each backend that was measured without fault.
-        failures: one sentence for each that was not.
+        series: the series of each participant that did not fail.
+        failures: one sentence for each participant that failed.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
-        spent_s: seconds that measuring took, preparing aside.
-        load_s: the part of it that went into starting and loading workers.
+        spent_s: seconds that measuring took, without preparing.
+        load_s: the part of ``spent_s`` that starting and loading workers took.
     """
 
     series: dict[Participant, Series] = field(default_factory=dict)
@@ -53,7 +64,7 @@ class Measurement:
     load_s: float = 0.0
 
     def graph(self, participant: Participant) -> dict[str, Any] | None:
-        """Return what the engine reports of the kernels that it executes, or None where it does not."""
+        """Return what the engine reports about the kernels that it executes, or None if it does not report them."""
         ready = self.series[participant].ready
         return ready.graph if ready is not None else None
 
@@ -65,8 +76,8 @@ class Measurement:
     def together(self, *participants: Participant) -> list[list[list[float]]]:
         """Return the round medians of some participants from the launches that all of them took part in."""
         shared = self.shared(*participants)
-        return [self.series[name].per_round(0.5, shared) for name in participants]
+        return [self.series[participant].per_round(0.5, shared) for participant in participants]
 
     def shared(self, *participants: Participant) -> set[int]:
         """Return the numbers of the launches that all of some participants took part in."""
-        return set.intersection(*(set(self.series[name].numbers) for name in participants))
+        return set.intersection(*(set(self.series[participant].numbers) for participant in participants))

@@ -1,11 +1,11 @@
 """The warm server: a process that has imported the engines and forks a worker for each job.
 
-Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that a fork of it is
-safe, and it never runs a model. It exits when the parent's end of the control socket closes, and the
-workers, which asked the kernel for it, die with it: nothing outlives the run, a killed one included.
+Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that forking it is safe, and it
+never runs a model. It exits when the parent's end of the control socket closes, and the kernel then kills the workers,
+which asked for this when they began. So no process outlives the run, even if the run is killed.
 
 The standard library's forkserver is not used because it re-runs the parent's ``__main__`` in each child
-(here: pytest), shares one preload list with the user's own code, and cannot tell how a child ended.
+(here: pytest), shares one preload list with the user's own code, and does not report how a child ended.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def preload(more: Sequence[str] = ()) -> None:
-    """Import what the workers will need; what does not import is said by the worker that needs it.
+    """Import what the workers will need; the worker that needs a module reports that it cannot be imported.
 
     Args:
-        more: modules beside the engines', or functions to call (``module:function``).
+        more: modules beyond those of the engines, or functions to call (``module:function``).
     """
-    # OpenVINO's usage telemetry starts a thread as it is imported: a fork of us would not be safe, and a measurement
-    # would not be alone. Without the package OpenVINO uses its own stand-in.
+    # OpenVINO's usage telemetry starts a thread when it is imported, which would make forking unsafe and disturb
+    # measurements. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     for name in ("numpy", "cloudpickle", *preload_modules(), *more):
         with contextlib.suppress(Exception):  # a broken engine must not stop the others
@@ -46,7 +46,7 @@ def die_with_parent(parent: int) -> None:
     """Ask Linux to kill this process when its parent ends (``prctl(2)``, PR_SET_PDEATHSIG)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the kernel was asked
+    if os.getppid() != parent:  # the parent ended before the kernel was asked
         os._exit(1)
 
 
@@ -77,18 +77,18 @@ def _fork_worker(server_pid: int, fd: int, inherited: list[int]) -> int:
         worker_main(Connection(fd))
         code = 0
     except (EOFError, BrokenPipeError, ConnectionError):
-        code = 0  # the parent has gone or has let go of this worker
+        code = 0  # the parent has ended or has closed the connection
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # no atexit handlers of the engines: they may hang after a fork
+        os._exit(code)  # without the engines' atexit handlers, which may never return after a fork
 
 
 def serve(control: socket.socket) -> None:
     """Answer fork requests until the parent closes the control socket.
 
-    A message is one byte, with the worker's end of a socket pair as ancillary data: ``F`` forks a
-    worker, ``S`` followed by a pid in eight bytes asks how it ended.
+    The message ``F``, with the worker's end of a socket pair as ancillary data, forks a worker. The message ``S``,
+    followed by a process id in eight bytes, asks how that worker ended.
     """
     server_pid = os.getpid()
     ended: dict[int, int] = {}
@@ -107,8 +107,8 @@ def serve(control: socket.socket) -> None:
 
 
 def main() -> None:
-    """Preload, say ready, serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it then closes us
+    """Import the modules, report that the server is ready, and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and then closes the control socket
     die_with_parent(os.getppid())
     control = socket.socket(fileno=int(sys.argv[1]))
     preload(sys.argv[2:])

@@ -1,4 +1,4 @@
-"""The handle of one warm server process: start it, ask it to fork, ask how a fork ended, end it."""
+"""The parent's handle of one warm server process: start it, fork workers, ask how a worker ended, end it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ _STILL_RUNNING = 1000
 
 
 class ServerProcess:
-    """Started on first use, stopped by `close` or by this process' end."""
+    """A warm server, which is started on first use and ends with `close` or with this process."""
 
     def __init__(self, threads: int, environment: Environment | None = None, preload: tuple[str, ...] = ()) -> None:
-        """Take the environment whose packages it imports (None is this process' own) and more to import."""
+        """Take what the server will import.
+
+        Args:
+            threads: number of threads for each engine.
+            environment: the environment whose packages it imports; None for that of this process.
+            preload: modules to import beyond those of the engines, or functions to call (``module:function``).
+        """
         self._preload = preload
         self._threads = threads
         self._environment = environment
@@ -41,10 +47,9 @@ class ServerProcess:
         if self._environment is not None:
             python, path = self._environment.python, [self._environment.harness]
         variables = dict(os.environ)
-        # One pool of that many threads for each engine; numpy's own pool would only be in the way of fork.
+        # Each engine has a pool of that many threads; numpy's own pool would only make forking unsafe.
         variables |= {"OMP_NUM_THREADS": str(self._threads), "OPENBLAS_NUM_THREADS": "1"}
         variables["PYTHONPATH"] = os.pathsep.join(path)
-        # Rewritten bytecode and coverage start-up hooks of the parent are of no use in there.
         self._process = subprocess.Popen(
             [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno()), *self._preload],
             pass_fds=[theirs.fileno()],
@@ -60,20 +65,20 @@ class ServerProcess:
             if ours.recv(1) == b"R":
                 return
         self.close()
-        raise WorkerDied("the measuring server did not start: see the messages above it printed")
+        raise WorkerDied("the measuring server did not start: see the messages that it printed above")
 
     @property
     def pid(self) -> int | None:
-        """Return its process id, or None before it is started."""
+        """Return the server's process id, or None before it is started."""
         return self._process.pid if self._process else None
 
     def fork(self, fd: int) -> int:
-        """Fork a worker that talks over ``fd``; return its process id."""
+        """Fork a worker that communicates over ``fd``; return its process id."""
         self.start()
         return self._request(b"F", fd)
 
     def exit_code(self, pid: int) -> int | None:
-        """Return how a worker ended (negative: the signal), or None while it runs."""
+        """Return a worker's exit code, negative if a signal ended it, or None while it runs."""
         if pid not in self._exit_codes:
             try:
                 code = self._request(b"S" + pid.to_bytes(8, "big", signed=True))
@@ -85,7 +90,7 @@ class ServerProcess:
         return self._exit_codes[pid]
 
     def close(self) -> None:
-        """End the server and, with it, every worker; harmless to repeat."""
+        """End the server and, with it, every worker; it may be called repeatedly."""
         control, self._control = self._control, None
         process, self._process = self._process, None
         if control is not None:

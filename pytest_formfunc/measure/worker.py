@@ -1,4 +1,4 @@
-"""A worker process: one job, then rounds on request, parked on a blocking read in between."""
+"""A worker process: it does one job; one that measures takes a turn on each request and waits in between."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
 from pytest_formfunc.measure.schedule import Turn
 
-WARM_UP_S = 0.015  # after the first call, warm up this long ...
-WARM_UP_CALLS = 2  # ... and at least this often
+WARM_UP_S = 0.015  # duration of the warm-up after the first call
+WARM_UP_CALLS = 2  # calls of the warm-up, at least
 
 
 def worker_main(connection: Connection) -> None:
-    """Receive a job, do it, answer; any exception of the job becomes a `Failure`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the connection
+    """Receive a job, do it and answer; an exception of the job becomes a `Failure`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and closes the connection
     job: Job = connection.recv()
     workspace = job.workspace
     sys.path[:] = [*(workspace.sys_path or ()), *(sys.path if workspace.environment else ())]
@@ -72,15 +72,15 @@ def _add_names(job: Job) -> None:
     if job.workspace.forms is None:
         return
     for name, entries in (("patterns", job.extensions.patterns), ("architectures", job.extensions.architectures)):
-        # Another revision's package may not import, which the job itself will say, or know nothing of added names.
+        # Another revision's package may lack added names, or fail to import, which the job itself will report.
         with contextlib.suppress(Exception):
             importlib.import_module(f"pytest_formfunc.forms.{name}").TABLE.use_added(entries)
 
 
 def _survey(connection: Connection, job: Job) -> None:
-    """Answer what this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is not to be had, or None}``.
+    """Answer which forms this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is unavailable, or None}``.
 
-    A key that is left out is not there at all, which is no fault.
+    A key that is left out does not exist on this side, which is not a fault.
     """
     answer: dict[str, str | None] = {}
     try:
@@ -92,7 +92,7 @@ def _survey(connection: Connection, job: Job) -> None:
         answer |= {f"architecture:{name}": None for name in architecture_names()}
     except Exception as error:  # noqa: BLE001 - the other revision's code may raise anything
         answer["pattern:"] = _failure(error).reason
-    # Added entries are those of the run; whether what they name is there is another question, asked of those in use.
+    # Added entries come from the run itself; for those in use, the loop checks whether their targets exist here.
     added = {f"pattern:{entry.name}": entry.target for entry in job.extensions.patterns}
     added |= {f"architecture:{entry.name}": entry.target for entry in job.extensions.architectures}
     answer = {key: reason for key, reason in answer.items() if key not in added}
@@ -102,7 +102,7 @@ def _survey(connection: Connection, job: Job) -> None:
             if importlib.util.find_spec(module_name) is None:
                 continue
         except ModuleNotFoundError:
-            continue  # of a package above it
+            continue  # a parent package does not exist
         except Exception as error:  # noqa: BLE001
             answer[key] = _failure(error).reason
             continue
@@ -110,13 +110,13 @@ def _survey(connection: Connection, job: Job) -> None:
             if hasattr(importlib.import_module(module_name), attribute):
                 check_whose_code(job.workspace)
                 answer[key] = None
-        except BaseException as error:  # noqa: BLE001 - a module may exit as it is imported
+        except BaseException as error:  # noqa: BLE001 - a module may call sys.exit when it is imported
             answer[key] = _failure(error).reason
     connection.send(answer)
 
 
 def _probe(connection: Connection, job: Job) -> None:
-    """Answer ``{backend: why it is unavailable, or None}``."""
+    """Answer which backends can be used: ``{backend: why it is unavailable, or None}``."""
     from pytest_formfunc.backends import backend_entry
 
     answer: dict[str, str | None] = {}
@@ -124,13 +124,13 @@ def _probe(connection: Connection, job: Job) -> None:
         try:
             entry = backend_entry(name)
             answer[name] = entry.why_not_installed() or entry.make(job.threads).why_unavailable()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the engine cannot be used
+        except Exception as error:  # noqa: BLE001 - after any error the engine cannot be used
             answer[name] = f"it does not load here ({_failure(error).reason})"
     connection.send(answer)
 
 
 def _host(connection: Connection, job: Job) -> None:
-    """Answer the machine and the versions as this side sees them."""
+    """Answer with a description of the machine and of this side's package versions."""
     from pytest_formfunc.backends import distributions
 
     del job
@@ -138,12 +138,12 @@ def _host(connection: Connection, job: Job) -> None:
 
 
 def _weigh(connection: Connection, job: Job) -> None:
-    """Answer how many bytes a source's weights need, or None."""
+    """Answer how many bytes a source's weights need, or None if unknown."""
     connection.send(job.payload["source"].weigh())
 
 
 def _prepare(connection: Connection, job: Job) -> None:
-    """Prepare one source after another until the parent lets go; exporting warms up only once."""
+    """Prepare one source after another until the parent sends None; so exporting warms up only once."""
     from pytest_formfunc.measure.artifacts import prepare_in_worker
 
     request: Any = job.payload
@@ -160,7 +160,7 @@ def _prepare(connection: Connection, job: Job) -> None:
 
 
 def _measure(connection: Connection, job: Job) -> None:
-    """Load one backend of one case, then answer rounds."""
+    """Load one participant of one case, then take a turn on each request until the parent sends None."""
     import numpy as np
 
     from pytest_formfunc.backends import backend_entry
@@ -214,7 +214,7 @@ def _measure(connection: Connection, job: Job) -> None:
 
 
 def _warm_up(timer: Callable[[], int]) -> float:
-    """Call until it has had its warm-up; return the seconds of the later half's median call."""
+    """Make the warm-up calls; return the seconds of the median call of their later half."""
     end = time.perf_counter() + WARM_UP_S
     taken: list[int] = []
     while len(taken) < WARM_UP_CALLS or time.perf_counter() < end:
@@ -241,7 +241,10 @@ def _run_round(timer: Callable[[], int], discard: int, calls: int, inferences: i
 
 
 def _slowed(timer: Callable[[], int], fraction: float) -> Callable[[], int]:
-    """Lengthen each call by real work of this core: the gate's own test needs a known loss."""
+    """Return a timer whose calls are longer by a fraction, because tests of the gate need a known loss.
+
+    The core stays busy meanwhile.
+    """
     clock = time.perf_counter_ns
 
     def slowed_timer() -> int:

@@ -1,4 +1,4 @@
-"""The parent's side: fork workers from a warm server, wait for answers with a time limit."""
+"""Workers as the parent sees them: fork them from a warm server, and wait for answers with a time limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_formfunc.measure.workspace import OWN, Environment, Workspace
 
 
 class JobFailed(MeasurementError):
-    """The job itself raised inside its worker; ``details`` holds the worker's traceback."""
+    """A job raised an exception in its worker; ``details`` is the worker's traceback."""
 
     def __init__(self, reason: str, details: str) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class JobFailed(MeasurementError):
 
 
 class Worker:
-    """One forked process that does one job. Use as a context manager: it never outlives the block."""
+    """One forked process that does one job; as a context manager it does not outlive the block."""
 
     def __init__(self, server: ServerProcess, what: str, timeout_s: float) -> None:
         self.what = what
@@ -66,9 +66,9 @@ class Worker:
         """Wait for an answer.
 
         Raises:
-            WorkerTimeout: none came within the limit; the process is killed.
-            WorkerDied: the process ended without one.
-            JobFailed: the job raised.
+            WorkerTimeout: no answer came within the limit; the process is killed.
+            WorkerDied: the process ended without an answer.
+            JobFailed: the job raised an exception.
         """
         limit = self._timeout_s if timeout_s is None else timeout_s
         try:
@@ -83,12 +83,18 @@ class Worker:
         return answer
 
     def ask(self, message: object) -> Any:
-        """Send a message and wait for its answer; raises what `send` and `receive` raise."""
+        """Send a message and return its answer.
+
+        Raises:
+            WorkerDied: the process ended without an answer.
+            WorkerTimeout: no answer came within the limit; the process is killed.
+            JobFailed: the job raised an exception.
+        """
         self.send(message)
         return self.receive()
 
     def stop(self) -> None:
-        """Kill the process if it is still there; harmless to repeat."""
+        """Kill the process if it still runs; it may be called repeatedly."""
         self._connection.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self._server.exit_code(self.pid) is None:
@@ -107,32 +113,43 @@ class Worker:
 
 
 class WorkerServer:
-    """Forks workers from warm servers: this environment's, and one more for each other one that a job names."""
+    """Forks workers from warm servers: one for this environment, and one for each other that a job names."""
 
     def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = ()) -> None:
-        """Take what the servers import beside the engines: modules, or functions to call (``module:function``)."""
+        """Take what all workers have in common.
+
+        Args:
+            timeout_s: seconds to wait for an answer.
+            threads: number of threads that an engine may use.
+            preload: modules that the servers import beyond those of the engines, or functions to call
+                (``module:function``).
+        """
         self.timeout_s = timeout_s
         self.threads = threads
         self._preload = preload
         self._processes: dict[Environment | None, ServerProcess] = {}
 
     def start(self) -> None:
-        """Start this environment's server now; raises what `ServerProcess.start` raises."""
+        """Start this environment's server now.
+
+        Raises:
+            WorkerDied: it ended while starting.
+        """
         self._process_of(None).start()
 
     @property
     def pids(self) -> list[int]:
-        """Return the process ids of the servers that run."""
+        """Return the process ids of the running servers."""
         return [process.pid for process in self._processes.values() if process.pid is not None]
 
     def worker(self, job: Job, what: str) -> Worker:
-        """Fork a worker and give it its job; ``what`` begins its error sentences."""
+        """Fork a worker and send it its job; its error messages begin with ``what``."""
         worker = Worker(self._process_of(job.workspace.environment), what, self.timeout_s)
         worker.send(job)
         return worker
 
     def job(self, kind: str, workspace: Workspace = OWN, **payload: object) -> Job:
-        """Describe a job that runs in a workspace: by default with this process' import path and directory."""
+        """Return a job for a workspace; by default it has this process' import path and working directory."""
         complete = replace(
             workspace,
             sys_path=tuple(sys.path) if workspace.sys_path is None else workspace.sys_path,
@@ -141,7 +158,7 @@ class WorkerServer:
         return Job(kind, complete, self.threads, pickle.dumps(payload), extensions.current())
 
     def close(self) -> None:
-        """End the servers and, with them, every worker; harmless to repeat."""
+        """End the servers and, with them, every worker; it may be called repeatedly."""
         for process in self._processes.values():
             process.close()
         self._processes.clear()

@@ -1,4 +1,4 @@
-"""Whose code and whose packages a worker runs: this process' own, or those of the other side of a comparison."""
+"""Describe whose code and packages a worker runs: those of this process, or of the other side of a comparison."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Environment:
     """A virtual environment that workers can be started in.
 
     Attributes:
-        folder: where it is, as the user gave it.
-        python: its interpreter.
-        harness: a folder that holds this harness and nothing else, for its import path.
+        folder: its folder, as the user gave it.
+        python: path of its interpreter.
+        harness: a folder for its import path that contains this pytest_formfunc package and nothing else.
     """
 
     folder: str
@@ -25,11 +25,11 @@ class Workspace:
     """Where a worker's imports come from.
 
     Attributes:
-        sys_path: import path; None for this process' own.
-        cwd: working directory; None for this process' own.
+        sys_path: import path; None for that of this process.
+        cwd: working directory; None for that of this process.
         forms: folder of the ``forms`` package to use in place of the installed one, or None.
-        environment: whose packages are used, None for this process' own; ``sys_path`` comes before them.
-        trees: the user's tree, of which nothing may be imported, and the one to use instead; or None.
+        environment: the environment whose packages are used after ``sys_path``; None for that of this process.
+        trees: the user's tree, from which nothing may be imported, and the tree to use instead; or None.
     """
 
     sys_path: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""The border to pytest: the only folder that imports it. pytest loads this package as the plugin."""
+"""The pytest plugin, which pytest loads as this package. Nothing outside this folder imports pytest."""
 
 from pytest_formfunc.plugin.hooks import (
     pytest_addhooks,

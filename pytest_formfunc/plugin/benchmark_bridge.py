@@ -1,7 +1,7 @@
-"""Everything that touches pytest-benchmark: playing a measured series into its fixture, finding its files.
+"""Connect to pytest-benchmark: replay measured latencies through its fixture, and find its files.
 
-What is not its public interface is used here and nowhere else: `load_storage` and `get_machine_id` of its
-``utils``, to find the files that ``--benchmark-compare`` will read, before it reads them.
+Only this module uses parts of pytest-benchmark that are not public: `load_storage` and `get_machine_id` of its
+``utils``, which find the files that ``--benchmark-compare`` will read before it reads them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from pytest_formfunc.errors import BadInput
 class SeriesClock:
     """A timer that advances by latencies that were measured elsewhere.
 
-    pytest-benchmark times one callable a test. Here the call was timed in another process, so its fixture is
-    given this clock (its marker's public ``timer=``) and a callable that only moves it.
+    pytest-benchmark times one callable in each test. Here the calls were timed in other processes, so its fixture gets
+    this clock (by the public ``timer=`` of its marker) and a callable that only advances it.
+
+    Attributes:
+        now: the time in seconds.
     """
 
-    __name__ = "formfunc_clock"  # what pytest-benchmark writes into its JSON as the timer
+    __name__ = "formfunc_clock"  # the name of the timer in pytest-benchmark's JSON
 
     def __init__(self) -> None:
         """Start at 0 s."""
@@ -32,23 +35,23 @@ class SeriesClock:
         return self.now
 
     def play(self, benchmark: Any, seconds: Sequence[float]) -> None:
-        """Make the ``benchmark`` fixture see one round for each figure, exactly."""
+        """Make the ``benchmark`` fixture measure one round for each value, of exactly that duration in seconds."""
         left = iter(seconds)
 
         def rewind() -> None:
-            self.now = 0.0  # a difference from 0 loses no digits
+            self.now = 0.0  # a difference from 0 is exact
 
         def step() -> None:
-            self.now = next(left, seconds[-1])  # --benchmark-cprofile calls once more
+            self.now = next(left, seconds[-1])  # --benchmark-cprofile makes one more call
 
         benchmark.pedantic(step, setup=rewind, rounds=len(seconds))
 
 
 class _Quiet:
-    """A logger for a storage that is only asked which files there are."""
+    """A logger, which drops all messages, for a storage that only lists its files."""
 
     def warning(self, *_: object, **__: object) -> None:
-        """Drop it: the run's own storage will say it."""
+        """Drop the message, which the storage of the run itself will log."""
 
     info = debug = error = warning
 
@@ -62,7 +65,7 @@ def compared_files(storage: str, compare: str | bool, netrc: str | None) -> list
         netrc: ``--benchmark-netrc``.
 
     Raises:
-        BadInput: a storage that is no folder, or a glob that it does not accept.
+        BadInput: the storage is not a folder, or does not accept the glob.
     """
     from pytest_benchmark.utils import get_machine_id, load_storage
 
@@ -80,12 +83,16 @@ def compared_files(storage: str, compare: str | bool, netrc: str | None) -> list
 
 
 def check_before_benchmark(option: Callable[[str], Any]) -> None:
-    """Refuse baselines on which pytest-benchmark would end in a traceback, before it reads them.
+    """Refuse baselines that would make pytest-benchmark end with a traceback, before it reads them.
 
-    Files that it only warns of are left to it: a run without measuring tests must behave as without us.
+    Files that it only warns about are not refused here, because a run without tests that measure must behave as if this
+    plugin was not installed.
+
+    Args:
+        option: returns the value of one of pytest's options, by name.
 
     Raises:
-        BadInput: a file without the parts that pytest-benchmark takes for granted.
+        BadInput: a file lacks parts that pytest-benchmark expects.
     """
     compare = option("benchmark_compare")
     if not compare or str(option("benchmark_storage")).startswith("elasticsearch+"):
@@ -94,7 +101,7 @@ def check_before_benchmark(option: Callable[[str], Any]) -> None:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             loads = all(entry["stats"]["mean"] or True for entry in document["benchmarks"])
-        except Exception:  # noqa: BLE001 - pytest-benchmark catches just as much, and warns
+        except Exception:  # noqa: BLE001 - pytest-benchmark catches all of these and warns
             continue
         named = all("fullname" in entry for entry in document["benchmarks"])
         if loads and not (named and "machine_info" in document):

@@ -1,4 +1,4 @@
-"""What to do when collection has ended: refuse what is invalid, in one sentence, and begin the run."""
+"""Act when collection has ended: refuse invalid input with one sentence, or begin the run."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ from pytest_formfunc.run import Run, Work
 if TYPE_CHECKING:
     from pytest_formfunc.settings import Settings
 
-POOLED_RUNS = 5  # runs of one name that are compared with together
+POOLED_RUNS = 5  # runs of one name that are compared with together, at most
 
 
 def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
-    """Check all that a run needs and begin it; nothing is measured before this returns.
+    """Check everything that a run needs and begin it; nothing is measured before this returns.
+
+    Args:
+        session: of this process.
+        plans: of all tests that measure.
 
     Raises:
-        pytest.UsageError: one sentence about what is invalid or not available.
+        pytest.UsageError: something is invalid or unavailable; the message is one sentence.
     """
     settings, config = session.settings, session.config
     with usage_errors():
@@ -62,7 +66,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
 
 
 def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
-    """Return the tests that a strict run adds: they fail where something is missing or was not judged."""
+    """Return the tests that a strict run adds, which fail if something is missing or was not judged."""
     comparison = run.results.comparison
     items: list[pytest.Item] = [
         Sentence.from_parent(parent, name=name, find=lambda sentence=sentence: sentence)
@@ -79,11 +83,13 @@ def _find_baseline(
     """Find and read the saved run that this run is compared with.
 
     Raises:
-        BadInput: it cannot be read; or there is none, and this is CI or strict.
+        BadInput: it cannot be read; or there is none, and the run is in CI or strict.
     """
     if not config.pluginmanager.has_plugin("benchmark"):
         if settings.baseline:
-            raise BadInput("--formfunc-baseline compares with what pytest-benchmark saved, and it is switched off")
+            raise BadInput(
+                "--formfunc-baseline compares with what pytest-benchmark saved, and that plugin is switched off"
+            )
         return Comparison(), None
     name = settings.baseline
     compare = f"[0-9][0-9][0-9][0-9]_{name}" if name else config.getoption("benchmark_compare")
@@ -117,15 +123,15 @@ def _find_baseline(
 
 
 def _accelerated(plans: Sequence[TestPlan]) -> list[tuple[str, str]]:
-    """Return case and backend of each accelerated test."""
+    """Return the case and the backend of each accelerated test."""
     return [(plan.group, plan.backend) for plan in plans if plan.backend != NATIVE]
 
 
 def _check_backends(session: Session, plans: Sequence[TestPlan]) -> None:
-    """Make sure that every backend can be used here.
+    """Check that every backend can be used here.
 
     Raises:
-        BadInput: one cannot; the sentence says why and which extra installs it.
+        BadInput: one cannot; the message says why and which extra installs it.
     """
     native = session.settings.native
     others = [name for name in sorted({plan.backend for plan in plans}) if name not in (NATIVE, native)]
@@ -135,15 +141,19 @@ def _check_backends(session: Session, plans: Sequence[TestPlan]) -> None:
 
 
 def _own_groups(session: Session, plans: Sequence[TestPlan]) -> list[str]:
-    """Return the groups of tests that measure models of their own, each test once."""
+    """Return the groups of the tests that measure models of their own."""
     return [plan.group for plan in plans if plan.group not in session.cases]
 
 
 def _open_other(session: Session, plans: Sequence[TestPlan]) -> OtherRevision:
-    """Check the other revision out and find out what it has; raises what `open_other_revision` raises."""
+    """Check the other revision out and find out what it has.
+
+    Raises:
+        BadInput: there is no such revision or environment, or it cannot be used.
+    """
     settings, config = session.settings, session.config
     own_modules = [*(model.module for model in settings.models if model.module), *current().modules]
-    # Without a test of a model of its own here there may be one there, which a strict run must not pass over.
+    # Even if no test here measures a model of its own, one there may, and a strict run reports it as missing.
     wants_models = bool(_own_groups(session, plans)) or settings.strict
     request = Request(
         revision=settings.against,

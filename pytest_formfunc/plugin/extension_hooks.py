@@ -1,4 +1,4 @@
-"""Ask the hooks of conftest files and plugins for patterns, architectures and backends."""
+"""Call the hooks by which conftest.py files and plugins add patterns, architectures and backends."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def hook_offers(config: pytest.Config, early: Collection[Any]) -> Iterator[Offer
     """Yield what each hook returns, in the order in which the plugins were registered.
 
     Args:
-        config: of this run.
-        early: the plugins that are asked: those that were there before options were checked.
+        config: pytest's configuration.
+        early: the plugins that were registered before options were checked; only their hooks are called.
 
     Raises:
-        BadInput: a hook raises; the sentence names its file or plugin.
+        BadInput: a hook raises an exception; the message names its file or plugin.
     """
     manager = config.pluginmanager
     for kind in KINDS:
@@ -38,16 +38,16 @@ def hook_offers(config: pytest.Config, early: Collection[Any]) -> Iterator[Offer
 
 
 def refuse_late_hooks(config: pytest.Config, early: Collection[Any]) -> None:
-    """Refuse hooks that came when options were already checked.
+    """Refuse hooks that were registered after options had been checked.
 
     Raises:
-        BadInput: there is one, in a conftest.py below the folders that were named.
+        BadInput: there is one, in a conftest.py below the folders that were named on the command line.
     """
     for kind in KINDS:
         for impl in getattr(config.hook, kind.hook).get_hookimpls():
             if not any(impl.plugin is one for one in early):
                 raise BadInput(
-                    f"{_name(config, kind, impl.plugin)} comes too late, when options were already checked: name its "
+                    f"{_name(config, kind, impl.plugin)} is registered too late, after options were checked: name its "
                     "folder on the command line, or move it to the conftest.py of the root folder"
                 )
 

@@ -1,4 +1,4 @@
-"""The fixtures: the matrix, each axis alone or all together, and `formfunc`, which measures."""
+"""The fixtures: the axes of the matrix, each alone or as a whole case, and `formfunc`, which measures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def formfunc(request: pytest.FixtureRequest, formfunc_backend: str, _formfunc_benchmark: Any) -> Formfunc:
-    """Measure a case, or a model with an example input: gives a result with .speedup, .latency and .parity."""
+    """Measure a case, or a model with an example input; the result has .speedup, .latency and .parity."""
     return Formfunc(request.node, _formfunc_benchmark)
 
 
 @pytest.fixture
 def formfunc_backend(request: pytest.FixtureRequest) -> str:
-    """Name of one backend: native, or an accelerated one."""
+    """Name of one backend: native or an accelerated one."""
     return str(request.param)
 
 
@@ -57,7 +57,7 @@ def formfunc_width(request: pytest.FixtureRequest) -> int:
 
 
 class WithBenchmark:
-    """Registered where pytest-benchmark is on: each measuring test is one of its rows."""
+    """The fixture if pytest-benchmark is active: each test that measures is a row of its table."""
 
     @pytest.fixture
     def _formfunc_benchmark(self, benchmark: Any) -> Any:
@@ -65,7 +65,7 @@ class WithBenchmark:
 
 
 class WithoutBenchmark:
-    """Registered under ``-p no:benchmark``: measures and reports, writes no table and no file."""
+    """The fixture with ``-p no:benchmark``: tests measure and report, but there is no table and no saved run."""
 
     @pytest.fixture
     def _formfunc_benchmark(self) -> None:

@@ -1,4 +1,4 @@
-"""pytest's hooks, each of a few lines; everything heavy is imported inside them, and only when a test measures."""
+"""Implement pytest's hooks; they import everything heavy themselves, and only if a test measures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare our own hooks."""
+    """Declare the hooks that this plugin calls."""
     pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register marker and fixtures; check what the command line says."""
+    """Register marker and fixtures, and check the options on the command line."""
     config.addinivalue_line("markers", options.MARKER_HELP)
     session = config.stash[SESSION] = Session(config)
     with_benchmark = config.pluginmanager.has_plugin("benchmark")
@@ -51,7 +51,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     from pytest_formfunc.report.listing import render_listing
 
     session = config.stash.get(SESSION, None) or Session(config)
-    _ = session.settings  # the names that others add are known from here on
+    _ = session.settings  # reading them also adds the names of other packages
     try:
         reasons = session.probe([entry.name for entry in all_backends()])
         for line in render_listing(reasons, describe_host(distributions())):
@@ -63,7 +63,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give the matrix' fixtures their values."""
+    """Give the fixtures of the matrix their values."""
     if not any(name.startswith("formfunc_") for name in metafunc.fixturenames):
         return
     from pytest_formfunc.plugin.matrix import parametrize_matrix
@@ -72,15 +72,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         parametrize_matrix(metafunc, session)
     except (FormfuncError, pytest.UsageError) as error:
-        session.problem = session.problem or str(error)  # said when collection ends, as wrong usage
+        session.problem = session.problem or str(error)  # reported as wrong usage when collection ends
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Plan every measuring test; under xdist leave one test that refuses."""
+    """Plan every test that measures; in an xdist worker replace all tests by one that fails."""
     measuring = [item for item in items if "formfunc" in getattr(item, "fixturenames", ())]
     if capture_folder() is not None:
-        items[:] = measuring  # another run wants the models: what else is tested is not its business
+        items[:] = measuring  # only these give the models that another run asked for
     if not measuring or config.stash[SESSION].problem:
         return
     if xdist.is_worker(config):
@@ -94,17 +94,17 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Note which measuring tests the user left out."""
+    """Count the tests that measure and that the user left out."""
     for item in items:
         if PLAN in item.stash or "formfunc" in getattr(item, "fixturenames", ()):
             item.config.stash[SESSION].deselected += 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse what cannot be measured or compared, before anything is; then begin the run."""
+    """Refuse what cannot be measured or compared, before anything is measured; then begin the run."""
     ours = session.config.stash[SESSION]
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
-    capturing = capture_folder() is not None  # another run wants the models, not measurements
+    capturing = capture_folder() is not None  # another run needs the models and no measurements
     if not capturing and (ours.problem or plans):
         ours.refuse_late_hooks()
     if ours.problem:
@@ -123,7 +123,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Where models are captured for another run, say why one is not."""
+    """While models are captured for another run, write down why one could not be captured."""
     report = yield
     folder = capture_folder()
     if folder is not None and report.failed and PLAN in item.stash and call.excinfo is not None:
@@ -134,7 +134,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Where models are captured for another run, say which file does not import."""
+    """While models are captured for another run, write down which file could not be imported."""
     folder = capture_folder()
     if folder is not None and report.failed:
         from pytest_formfunc.revisions.capture import note_failed
@@ -145,14 +145,14 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
-    """Refuse the whole run where a worker found tests that measure."""
+    """Refuse the whole run if an xdist worker found tests that measure."""
     del node
     xdist.refuse(ids)
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_benchmark_compare_machine_info() -> Iterator[None]:
-    """Keep pytest-benchmark alive where its storage lies outside the working directory (its issue 217)."""
+    """Ignore the error that pytest-benchmark raises if its storage is outside the working directory (its issue 217)."""
     try:
         return (yield)
     except ValueError:
@@ -186,7 +186,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End every worker where no session finished; forget the names that this session's hooks added."""
+    """End every worker if no session finished; remove the names that this session's hooks added."""
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.close()

@@ -1,8 +1,9 @@
-"""Hooks that other plugins, and conftest.py files, may implement.
+"""Hooks that other plugins and conftest.py files may implement.
 
-The three that add names are called once, when options are checked or, where none is given, when the first test that
-measures is collected; only in plugins and conftest.py files that were loaded as pytest was configured. They return
-light data: what an entry names is imported in worker processes. docs/extending.md has the whole path.
+The three hooks that add names are called once: when options are checked or, if none is given, when the first test that
+measures is collected. They are called only in plugins and conftest.py files that were loaded while pytest was
+configured. They return plain data; what an entry names is imported in worker processes. docs/extending.md describes
+all steps.
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ if TYPE_CHECKING:
 
 @pytest.hookspec
 def pytest_formfunc_record(config: pytest.Config, record: Record) -> None:
-    """Be told of each measured record, verdict included, as its test ends."""
+    """Receive each measured record, with its verdict, when its test ends."""
 
 
 @pytest.hookspec
 def pytest_formfunc_patterns(config: pytest.Config) -> Sequence[PatternEntry]:
-    """Return patterns to be known by name, as those of this package are.
+    """Return patterns that users can then choose by name, as they can those of this package.
 
-    Each target is a `pytest_formfunc.forms.block.Block`, with an absolute import path.
+    The target of each is a `pytest_formfunc.forms.block.Block`, with an absolute import path.
     """
     return ()
 
 
 @pytest.hookspec
 def pytest_formfunc_architectures(config: pytest.Config) -> Sequence[ArchitectureEntry]:
-    """Return architectures to be known by name, as those of this package are.
+    """Return architectures that users can then choose by name, as they can those of this package.
 
-    Each target is a ``torch.nn.Module`` class or a function that makes one, without arguments.
+    The target of each is a ``torch.nn.Module`` class or a function that returns a module; neither takes arguments.
     """
     return ()
 
 
 @pytest.hookspec
 def pytest_formfunc_backends(config: pytest.Config) -> Sequence[BackendEntry]:
-    """Return backends to be known by name, as those of this package are.
+    """Return backends that users can then choose by name, as they can those of this package.
 
-    Each target is a `pytest_formfunc.backends.base.Engine`.
+    The target of each is a subclass of `pytest_formfunc.backends.base.Engine`.
     """
     return ()

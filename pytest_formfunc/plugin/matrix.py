@@ -1,4 +1,4 @@
-"""Give the matrix' fixtures their values, and say of each measuring test what it stands for."""
+"""Give the fixtures of the matrix their values, and plan each test that measures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pytest_formfunc.plugin.session import Session
 
 
 def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
-    """Give the matrix' fixtures their values, except those that the test parametrizes itself.
+    """Give the fixtures of the matrix their values, except those that the test parametrizes itself.
 
     Raises:
-        BadInput: a width that a pattern cannot take.
-        pytest.UsageError: a marker that says something invalid.
+        BadInput: a pattern cannot take a width.
+        pytest.UsageError: a marker is invalid.
     """
     marker, settings = read_markers(metafunc.definition), session.settings
     if marker.architectures is not None:
@@ -37,14 +37,14 @@ def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
                 metafunc.parametrize(f"formfunc_{axis}", getattr(settings, f"{axis}s"), indirect=True)
     if "formfunc_backend" in wanted:
         accelerated = settings.backends if marker.backends is None else marker.backends
-        # A test that asks for the backend has a row for native too; one that does not compares with it.
+        # A test that uses formfunc_backend also has a row for native; another test is only compared with native.
         asks = "formfunc_backend" in inspect.signature(metafunc.function).parameters
         names = ["native", *accelerated] if asks else list(accelerated)
         metafunc.parametrize("formfunc_backend", names, indirect=True)
 
 
 def plan_test(item: pytest.Function) -> None:
-    """Say what a measuring test stands for, and give pytest-benchmark the clock that replays its latencies."""
+    """Plan a test that measures, and give pytest-benchmark the clock that replays its latencies."""
     params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     backend = str(params.pop("formfunc_backend"))
     group = params.get("formfunc_case")
@@ -58,5 +58,5 @@ def plan_test(item: pytest.Function) -> None:
         own = item.get_closest_marker("benchmark")
         marker = {"group": plan.group, **(own.kwargs if own else {}), "timer": plan.clock}
         item.add_marker(pytest.mark.benchmark(**marker), append=False)
-        # A case that cannot be measured never reaches its row; its failure says why.
+        # A case that cannot be measured has no row; its failure says why, so the warning is not needed.
         item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used"))

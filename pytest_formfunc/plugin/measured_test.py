@@ -1,4 +1,4 @@
-"""What calling the ``formfunc`` fixture does: measure a case once for all its tests, judge it, keep it, and fail."""
+"""Act when a test calls ``formfunc``: measure a case once for all its tests, then judge, save and check this one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Formfunc:
-    """What the fixture gives: call it with a case, or with a model and an example input."""
+    """The value of the fixture, which is called with a case, or with a model and an example input."""
 
     def __init__(self, item: pytest.Function, benchmark: Any) -> None:
-        """Bind to one test and, where pytest-benchmark is on, its fixture."""
+        """Take the test and the ``benchmark`` fixture, which is None if pytest-benchmark is not active."""
         self._item = item
         self._benchmark = benchmark
         self._used = False
@@ -36,14 +36,14 @@ class Formfunc:
         Args:
             model: a `Case` (``formfunc_case``), a ``torch.nn.Module``, a ``torch.export.ExportedProgram``, or the
                 path of a .onnx, .xml or .pt2 file.
-            inputs: the arguments of an example call: a tensor, a tuple (tensors may lie in tuples and dicts within
-                it), or a dict of named arguments. Programs have their own, and so have files that know their shapes.
-            calibration: arguments of further calls, each like `inputs`, to quantise a model of yours with; every fourth
-                is kept to see what that costs in accuracy. Without them inputs are drawn.
+            inputs: the arguments of an example call: a tensor, a tuple (which may contain tuples and dicts of tensors),
+                or a dict of named arguments. They may be left out for a program, and for a file that has fixed shapes.
+            calibration: arguments of further calls, each like ``inputs``, to quantise your own model with; every fourth
+                is set aside to measure the loss of accuracy. If they are left out, random inputs are used.
 
         Raises:
             pytest.fail.Exception: the case could not be measured, its outputs disagree, it lost speedup, or the
-                arguments are neither a case nor a module with its input.
+                arguments are neither a case nor a model with its input.
         """
         __tracebackhide__ = True
         from pytest_formfunc.backends import NATIVE
@@ -59,13 +59,13 @@ class Formfunc:
         if folder is not None:
             self._capture(folder, plan, model, inputs)
         run, settings = session.run, session.settings
-        assert run is not None  # collection has ended, and this test was in it
+        assert run is not None  # it began when collection ended
         case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, inputs, calibration)
         run.measure(case, run.backends_of(plan.group), once=self._benchmark is not None and not self._benchmark.enabled)
         key, results = (case.id, plan.backend), run.results
         threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
         verdict = None if key in results.failures else run.judge(case, plan.backend, threshold)
-        if key in results.failures:  # a second look can fail where the first did not
+        if key in results.failures:  # further launches may fail as well
             reason = results.failures[key]
             if settings.best and plan.backend != NATIVE:
                 pytest.skip(f"{plan.backend} is not the best: {reason}")
@@ -84,14 +84,14 @@ class Formfunc:
         return Result(record, results.records.get((case.id, NATIVE)))
 
     def _keep(self, plan: TestPlan, record: Record) -> None:
-        """Hand the record to pytest-benchmark before anything can fail: it is saved in any case."""
+        """Give the record to pytest-benchmark before the test can fail, so that it is saved in any case."""
         if self._benchmark is not None:
             self._benchmark.extra_info["formfunc"] = record.to_json()
             plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
         self._item.config.hook.pytest_formfunc_record(config=self._item.config, record=record)
 
     def _capture(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> NoReturn:
-        """Write the model down for the run that compares with this revision, and end the test."""
+        """Write the model down for the run that compares with this revision, and skip the rest of the test."""
         __tracebackhide__ = True
         from pytest_formfunc.cases import Case
         from pytest_formfunc.revisions.capture import note_captured

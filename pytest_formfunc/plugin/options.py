@@ -1,4 +1,4 @@
-"""The options, ini keys and the marker, as pytest sees them."""
+"""Declare and read the options, the ini keys and the marker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARKER_HELP = (
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare every option on the command line and, where it makes sense, in ini files."""
+    """Declare every option for the command line and, where it makes sense, for ini files."""
     group = parser.getgroup("formfunc", "formfunc: speedup of network forms by hardware-specific engines")
     for spec in OPTIONS:
         default = f" (default {spec.default})" if spec.default else ""
@@ -47,10 +47,10 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def settings_from(config: pytest.Config) -> Settings:
-    """Read the settings: command line before ini file before default.
+    """Return the settings, each from the command line, else from the ini file, else the default.
 
     Raises:
-        pytest.UsageError: one sentence about the first invalid value.
+        pytest.UsageError: a value is invalid; the message is one sentence about the first one.
     """
     from pytest_formfunc.settings import read_settings
 
@@ -59,7 +59,7 @@ def settings_from(config: pytest.Config) -> Settings:
         value = config.getoption(f"formfunc_{spec.key}")
         if value is None:
             value = config.getini(f"formfunc_{spec.key}") if spec.ini else spec.default
-        elif not str(value).strip():  # as from a variable that is not set: nothing would be compared, in silence
+        elif not str(value).strip():  # from an unset shell variable, perhaps: silently nothing would be compared
             raise pytest.UsageError(f"formfunc: --formfunc-{spec.name} is empty: give it a value or leave it out")
         raw[spec.key] = str(value).strip()
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
@@ -70,10 +70,10 @@ def settings_from(config: pytest.Config) -> Settings:
 
 
 def read_markers(item: pytest.Item) -> Marker:
-    """Merge an item's ``formfunc`` markers; what the closest one says holds.
+    """Merge an item's ``formfunc`` markers; the closest one has precedence.
 
     Raises:
-        pytest.UsageError: an argument that the marker does not take, or an invalid value.
+        pytest.UsageError: the marker does not take an argument, or a value is invalid.
     """
     from pytest_formfunc.marker import Marker, read_marker
 
@@ -87,5 +87,5 @@ def read_markers(item: pytest.Item) -> Marker:
 
 
 def any_given(config: pytest.Config) -> bool:
-    """Return whether the command line has any of our options; ini files are checked when a test measures."""
+    """Return whether the command line has any formfunc option; ini files are checked when a test measures."""
     return any(config.getoption(f"formfunc_{spec.key}") is not None for spec in OPTIONS)

@@ -1,4 +1,4 @@
-"""A test's own model and example input, written down as a case that worker processes can load."""
+"""Turn a test's own model and example input into a case that worker processes can load."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
     """Turn a test's own model and example input into a case that workers can load from a folder.
 
     Args:
-        folder: for what has to be written down.
+        folder: the folder to write model and inputs into.
         group: the case's id.
         model: a module, an exported program, or the path of a model file.
-        inputs: an example call's arguments; None where the program or the file knows its own.
-        test_module: the test's, whose classes no worker could import.
+        inputs: the arguments of an example call; None if the program or the file has its own.
+        test_module: the module of the test, whose classes a worker cannot import.
 
     Raises:
-        BadInput: none of these, no tensor inputs, a module that cannot be pickled, or a file that is not what its
-            ending says.
+        BadInput: the model is none of these, the inputs have no tensor, the module cannot be pickled, or the file's
+            content does not match its ending.
     """
     import torch
 
@@ -62,7 +62,7 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
 
 
 def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = "") -> Case:
-    """Return the case of a model file; inputs may be left out where the file knows its shapes."""
+    """Return the case of a model file; inputs may be None if the file has fixed shapes."""
     import cloudpickle
 
     from pytest_formfunc.cases import Case
@@ -71,7 +71,7 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
     from pytest_formfunc.forms.sources import Source
 
     if path.suffix not in (*SUFFIXES, ".pt2"):
-        raise BadInput(f"{path.name} is no model file: formfunc takes .onnx, .xml and .pt2")
+        raise BadInput(f"{path.name} is not a model file: formfunc takes .onnx, .xml and .pt2")
     if not path.is_file():
         raise BadInput(f"there is no file {path}")
     inputs_path = ""
@@ -97,28 +97,28 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
 
 
 def _next_path(folder: Path, suffix: str) -> Path:
-    """Return where the next thing that a worker is to load is written down."""
+    """Return the path of the next file to write for workers."""
     return folder / f"model-{len(list(folder.glob('model-*')))}{suffix}"
 
 
 def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> Case:
-    """Return the case with calls to calibrate quantisation with, written into the folder; each is like the example.
+    """Return the case with calls to calibrate quantisation with, which are written into the folder.
 
     Raises:
-        BadInput: there are none, or one is no call's arguments.
+        BadInput: ``calls`` is empty, or one of them has no tensor.
     """
     if calls is None:
         return case
     given = [_read_example(one) for one in calls]
     if not given:
-        raise BadInput("calibration has no calls in it: leave it out, and inputs are drawn")
+        raise BadInput("calibration contains no calls: leave it out to use random inputs")
     path = _next_path(folder, CALLS)
     write_calls(path, given)
     return replace(case, calibration=str(path))
 
 
 def _read_example(inputs: Any) -> Inputs:
-    """Return an example call's arguments, their tensors on the CPU."""
+    """Return the arguments of an example call, with their tensors on the CPU."""
     from pytest_formfunc.forms.built import Inputs
 
     if isinstance(inputs, dict) and all(isinstance(name, str) for name in inputs):
@@ -134,7 +134,7 @@ def _read_example(inputs: Any) -> Inputs:
 
 
 def _pickle(pair: tuple[Any, Inputs], path: Path, inputs_path: Path, test_module: Any) -> None:
-    """Write module and inputs; classes that a worker could not import travel by value."""
+    """Pickle module and inputs; classes that a worker could not import are pickled by value."""
     import cloudpickle
 
     model, inputs = pair

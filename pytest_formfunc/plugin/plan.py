@@ -1,4 +1,4 @@
-"""What one test measures. Plans are made when tests are collected, and never change."""
+"""Describe what one test measures. Plans are made when tests are collected and do not change afterwards."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class TestPlan:
     """One test that measures.
 
     Attributes:
-        group: what its sibling tests, one a backend, have in common; the case's id.
-        backend: the backend that this test stands for.
-        marker: what its ``formfunc`` markers say.
-        shares_case: whether tests with other parameters of their own measure the same case of the matrix.
-        clock: the timer that pytest-benchmark was given for it.
+        group: the id of its case, which the tests of the case's other backends share.
+        backend: name of the backend whose record this test gets.
+        marker: its merged ``formfunc`` markers.
+        shares_case: whether tests with other values of their own parameters measure the same case of the matrix.
+        clock: the timer that pytest-benchmark uses for it.
     """
 
     __test__ = False  # not a test class, whatever its name
@@ -38,7 +38,7 @@ class TestPlan:
 
 
 def backends_by_case(plans: Iterable[TestPlan]) -> dict[str, tuple[str, ...]]:
-    """Return which backends each case is measured on: native first, then those of all its tests."""
+    """Return the backends that each case is measured on: native first, then those of all its tests."""
     from pytest_formfunc.backends import NATIVE
 
     found: dict[str, dict[str, None]] = {}

@@ -1,4 +1,4 @@
-"""What a test learns of its measurement."""
+"""The result of a measurement, as a test gets it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Result:
     """The outcome of one call of the ``formfunc`` fixture.
 
     Attributes:
-        record: everything about the test's own backend.
-        native: the same about native, measured in the same rounds.
+        record: the record of the test's own backend.
+        native: the record of native, measured in the same rounds, or None if there is none.
     """
 
     record: Record
@@ -22,15 +22,15 @@ class Result:
 
     @property
     def speedup(self) -> Estimate | None:
-        """Return native latency / accelerated latency with its interval; None for native itself."""
+        """Return native latency / accelerated latency with its interval, or None for native itself."""
         return self.record.speedup
 
     @property
     def latency(self) -> Latency:
-        """Return the latency's statistics in seconds."""
+        """Return the statistics of the latency in seconds."""
         return self.record.latency_s
 
     @property
     def parity(self) -> Parity | None:
-        """Return how closely the outputs match native's; None for native itself."""
+        """Return how closely the outputs match those of native, or None for native itself."""
         return self.record.parity

@@ -1,4 +1,4 @@
-"""Which of another revision's tests are those of this run: the same command line, with its paths moved there."""
+"""Select the tests of another revision that correspond to this run's: the same command line, with paths moved there."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from pytest_formfunc.option_specs import OPTIONS
 if TYPE_CHECKING:
     from pytest_formfunc.revisions.capture import Selection
 
-# What a run passes on to another revision's tests: what they measure, not how it is judged or reported.
+# Options that are passed on to another revision's tests: those on what they measure, not on judging or reporting.
 _PASSED_ON = ("patterns", "depths", "widths", "backends", "native", "architectures", "model", "input", "seed")
 
 
 def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Selection:
-    """Say how another revision's tests are to be collected, as these were.
+    """Return how to collect the tests of another revision that correspond to those of this run.
 
-    The user's own options go along: a model may be built from them. Of single tests that were named their files do.
+    The options of the user's own conftest.py are passed on, because a model may be built from them. If single tests
+    were named, their files are collected.
 
     Args:
-        config: of this run.
-        there: tells where a path of the user's lies in the other revision.
+        config: pytest's configuration in this run.
+        there: returns the other revision's counterpart of a path in the user's tree.
     """
     from pytest_formfunc.revisions.capture import Selection, without_left_out
 
@@ -54,7 +55,7 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
 
 
 def _moved(argument: str, folder: Path, there: Callable[[Path], Path]) -> str:
-    """Return an option, or an option's value, whose path is the other revision's where it is one that exists."""
+    """Return an argument in which a path that exists on both sides is replaced by its counterpart there."""
     name, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
     if value and (folder / value).exists() and there(folder / value).exists():
         return f"{name}{equals}{there(folder / value)}"

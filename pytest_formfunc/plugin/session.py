@@ -1,4 +1,4 @@
-"""What the hooks of one pytest session share: settings, worker processes, the run; each is made when first needed."""
+"""State that the hooks of a pytest session share: settings, worker processes, the run; made when first needed."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Lives as long as pytest's configuration.
+    """The shared state, which exists as long as pytest's configuration.
 
     Attributes:
-        config: pytest's.
-        cases: those of the matrix, by id.
-        problem: the first sentence about invalid input that was found while tests were collected.
-        deselected: how many measuring tests the user left out.
-        run: None until collection has ended and something is measured.
+        config: pytest's configuration.
+        cases: the cases of the matrix, by id.
+        problem: a sentence about the first invalid input that was found while tests were collected, or None.
+        deselected: number of tests that measure and that the user left out.
+        run: the run; None until collection has ended, and if nothing is measured.
         starting_s: seconds that starting the worker processes took.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        """Take the configuration, and note which plugins are there: only these may add names by hooks."""
+        """Take the configuration, and note which plugins are registered: only these may add names by hooks."""
         self.config = config
         self.cases: dict[str, Case] = {}
         self.problem: str | None = None
@@ -54,10 +54,10 @@ class Session:
 
     @functools.cached_property
     def settings(self) -> Settings:
-        """Return the settings, checked; the names that others add are known from then on.
+        """Return the checked settings; before that, add the names that others provide.
 
         Raises:
-            pytest.UsageError: one sentence about what is invalid.
+            pytest.UsageError: something is invalid; the message is one sentence.
         """
         self._add_names()
         settings = options.settings_from(self.config)
@@ -75,18 +75,18 @@ class Session:
 
     @property
     def workers(self) -> WorkerServer:
-        """Return what makes worker processes."""
+        """Return the server that starts worker processes."""
         return self._workers_of(self.settings)
 
     @property
     def scratch(self) -> Path:
-        """Return a folder that lives as long as the session."""
+        """Return a folder that exists as long as the session."""
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="formfunc-"))
         return self._scratch
 
     def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
-        """Return, for each backend, why it cannot be used here, or None where it can."""
+        """Return, for each backend, why it cannot be used here, or None if it can."""
         return self._probe(backends, self.settings)
 
     def start(self, work: Work) -> Run:
@@ -97,12 +97,12 @@ class Session:
         return self.run
 
     def keep(self, other: OtherRevision) -> OtherRevision:
-        """Have the other revision's checkout removed when the session ends."""
+        """Keep the other revision, so that its checkout is removed when the session ends; return it."""
         self._other = other
         return other
 
     def refuse_late_hooks(self) -> None:
-        """Refuse hooks that add names after options were checked.
+        """Refuse hooks that add names but were registered after options had been checked.
 
         Raises:
             pytest.UsageError: there is one.
@@ -113,10 +113,10 @@ class Session:
             refuse_late_hooks(self.config, self._early)
 
     def refuse_to_compare_nothing(self) -> None:
-        """Refuse a comparison for which no measuring test is left, where it must not pass in silence.
+        """Refuse a comparison for which no test that measures is left, if it must not pass silently.
 
         Raises:
-            pytest.UsageError: one was asked for, and this is CI or strict.
+            pytest.UsageError: a comparison was asked for, and the run is in CI or strict.
         """
         asked = [name for name in ("against", "against_env", "baseline") if self.config.getoption(f"formfunc_{name}")]
         if not asked and not (self.config.getoption("benchmark_compare", None) and self.settings.strict):
@@ -128,7 +128,7 @@ class Session:
             )
 
     def close(self) -> None:
-        """End every process and remove what was scratch, the other revision's checkout too; harmless to repeat."""
+        """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
         if self._workers is not None:
             self._workers.close()
         if self._other is not None:
@@ -137,7 +137,7 @@ class Session:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def take_names_back(self) -> None:
-        """Put what was there before this session back into the tables; harmless to repeat."""
+        """Restore the tables of names as they were before this session; it may be called repeatedly."""
         if self._names_before is not None:
             from pytest_formfunc import extensions
 
@@ -161,7 +161,7 @@ class Session:
             self.starting_s += time.monotonic() - began
 
     def _add_names(self) -> None:
-        """Put the patterns, architectures and backends that others add into the tables.
+        """Add the patterns, architectures and backends of others to the tables.
 
         Raises:
             pytest.UsageError: one of them is invalid.
@@ -194,7 +194,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn a `FormfuncError` into pytest's usage error."""
+    """Turn a `FormfuncError` into a ``pytest.UsageError``."""
     try:
         yield
     except FormfuncError as error:

@@ -1,4 +1,4 @@
-"""Under pytest-xdist tests that measure are refused, in one sentence; other tests run as they would without us."""
+"""With pytest-xdist refuse tests that measure, in one sentence; other tests run as if this plugin was not installed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def refusing_item(session: pytest.Session) -> pytest.Item:
-    """Return the one test that a worker is left with where it collected tests that measure."""
+    """Return the one test that replaces all others in a worker that collected tests that measure."""
     return Sentence.from_parent(session, name=_NAME, find=lambda: _SENTENCE)
 
 
 def refuse(ids: Iterable[str]) -> None:
-    """End the whole run where a worker collected tests that measure.
+    """End the whole run if a worker collected tests that measure.
+
+    Args:
+        ids: of the tests that a worker collected.
 
     Raises:
         pytest.UsageError: it did.

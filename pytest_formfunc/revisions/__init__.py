@@ -1,1 +1,1 @@
-"""The other side of a comparison: another revision's code, another environment's packages, bisecting."""
+"""Set up the other side of a comparison: another revision's code or another environment's packages; also bisect."""

@@ -1,4 +1,4 @@
-"""Find the commit that lost the speedup: at each step that commit against the good one, side by side."""
+"""Find the commit that lost the speedup by comparing commits with the good one, side by side."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ _CLEANING_S = 60
 
 
 def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Callable[[str], None]) -> int:
-    """Search the commits after ``good`` up to ``bad``, first parents only; return 0 where one was found.
+    """Search the commits after ``good`` up to ``bad``, first parents only, and return the exit code 0.
 
-    A commit with a verdict that is neither (it does not import, its model raises, it is inconclusive) cannot be judged;
-    the search goes on with its neighbours.
+    A commit cannot be judged if its code cannot be imported, its model raises an exception or its verdict is
+    inconclusive; the search then goes on with its neighbours.
+
+    Args:
+        good: a revision that had the speedup.
+        bad: a later revision that lost it.
+        pytest_args: arguments for pytest, which select the tests.
+        root: a folder in the user's repository.
+        say: shows a line of progress or of the result.
 
     Raises:
-        BadInput: the revisions are none, or not in this order; or the last one did not lose the speedup, or cannot be
-            judged.
+        BadInput: a revision does not exist, ``good`` is not an ancestor of ``bad``, or ``bad`` did not lose the speedup
+            or cannot be judged.
     """
     scratch = Path(tempfile.mkdtemp(prefix="formfunc-bisect-"))
     try:
@@ -43,15 +50,15 @@ def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Cal
 
 
 def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str], None]) -> int:
-    """Halve the commits, oldest first, until the first red one is known. The last one must be red."""
+    """Halve the commits, oldest first, until the first that lost the speedup is known; the last must have lost it."""
     outcome = judge(commits[-1])
     if outcome == UNKNOWN:
         raise BadInput(
-            f"{commits[-1][:10]} cannot be judged, so there is nothing to search for: mend what is said above"
+            f"{commits[-1][:10]} cannot be judged, so there is nothing to search for: fix the problem reported above"
         )
     if outcome == KEPT:
         raise BadInput(f"{commits[-1][:10]} did not lose the speedup: there is nothing to search for")
-    low, high = -1, len(commits) - 1  # green up to low, red from high on
+    low, high = -1, len(commits) - 1  # kept up to low, lost from high on
     unknown: set[int] = set()
     while candidates := [index for index in range(low + 1, high) if index not in unknown]:
         index = min(candidates, key=lambda one: abs(one - (low + high) / 2))
@@ -73,17 +80,17 @@ def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str]
 def _judge(
     commit: str, good: Revision, pytest_args: Sequence[str], root: Path, scratch: Path, say: Callable[[str], None]
 ) -> str:
-    """Run the tests of a commit against the good one; return what their verdicts come to."""
+    """Compare the tests of a commit with those of the good one; return `LOST`, `KEPT` or `UNKNOWN`."""
     revision = check_out(commit, root, scratch / commit[:10], in_ci=False)
     report = scratch / f"{commit[:10]}.json"
     try:
         command = [sys.executable, "-m", "pytest", *pytest_args, f"--formfunc-against={good.commit}"]
         command += [f"--formfunc-report={report}", "-p", "no:cacheprovider"]
-        command.append(f"--formfunc-cache-dir={root / '.formfunc_cache'}")  # what one step converts the next one has
+        command.append(f"--formfunc-cache-dir={root / '.formfunc_cache'}")  # so that steps share artifacts
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(revision.workspace(sys.path, root).sys_path or ())}
         code, text = _run(command, revision.there(root), environment)
         verdicts = _read_verdicts(report)
-        statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # what came since has nothing to lose
+        statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # a new case has nothing to lose
         kept = code == 0 and statuses and statuses <= _FINE
         outcome = LOST if "regressed" in statuses else KEPT if kept else UNKNOWN
         say(f"{commit[:10]} {outcome}")
@@ -97,7 +104,7 @@ def _judge(
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run pytest; return its exit code and what it said. After Ctrl-C it is given the time to clean up."""
+    """Run pytest; return its exit code and its output. After Ctrl-C it gets time to clean up."""
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         stdin=subprocess.DEVNULL,
@@ -113,7 +120,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple
 
 
 def _read_verdicts(report: Path) -> list[dict[str, Any]]:
-    """Return the verdicts that a run reported; none where it did not come to measure."""
+    """Return the verdicts in a run's report; none if the run ended before it measured anything."""
     try:
         records = json.loads(report.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,6 +1,7 @@
-"""The models that another revision's tests measure: its tests run in a process of their own, up to where they measure.
+"""Get the models that another revision's tests measure, by running these tests up to where they would measure.
 
-The child is told by an environment variable; its ``formfunc`` fixture writes model and inputs down and skips the test.
+The tests run in a separate process, which an environment variable puts into capture mode: its ``formfunc`` fixture
+writes the model and its inputs to files and then skips the test.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _LIST = "captured.jsonl"
 _EXTENSIONS = "extensions.pickle"
 
 
-# Left out of what is passed on: what would write files of the user's, end the run early, or spread it over processes.
+# Options that are not passed on, because they would overwrite the user's files, end the run early, or use several
+# processes.
 _LEFT_OUT_FLAGS = (
     "--formfunc-strict", "--formfunc-list", "--benchmark-disable", "--benchmark-enable", "--benchmark-only",
     "--benchmark-skip", "--benchmark-autosave", "--benchmark-save-data", "--benchmark-disable-gc", "--benchmark-quiet",
@@ -43,12 +45,12 @@ _LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Selection:
-    """Which tests of another revision are those of this run.
+    """Which tests of another revision correspond to those of this run.
 
     Attributes:
-        arguments: pytest's.
-        any: whether there are any: of paths that were named one at least exists there.
-        single: whether single tests were named, so that the others of their files were left out on purpose.
+        arguments: arguments for pytest.
+        any: whether any tests may correspond, that is, no paths were named or at least one of them exists there.
+        single: whether single tests were named, so that the other tests of their files were left out on purpose.
     """
 
     arguments: tuple[str, ...]
@@ -57,7 +59,7 @@ class Selection:
 
 
 def without_left_out(given: Sequence[str]) -> list[str]:
-    """Drop options that are not for another revision's tests, with their values.
+    """Return arguments without the options, and their values, that are not passed on to another revision's tests.
 
     >>> without_left_out(["-q", "--formfunc-against", "main", "--benchmark-json=a.json", "--width", "8", "-n4"])
     ['-q', '--width', '8']
@@ -76,12 +78,12 @@ def without_left_out(given: Sequence[str]) -> list[str]:
 
 
 def note_captured(folder: Path, group: str, source: Any) -> None:
-    """Note which model a group of tests measures."""
+    """Write down the source of the model that a group of tests measures."""
     _note(folder, {"group": group, "source": base64.b64encode(pickle.dumps(source)).decode()})
 
 
 def note_failed(folder: Path, group: str, reason: str) -> None:
-    """Note why a group of tests did not come to measure."""
+    """Write down why a group of tests failed before it measured anything."""
     _note(folder, {"group": group, "reason": reason})
 
 
@@ -91,7 +93,7 @@ def _note(folder: Path, entry: dict[str, str]) -> None:
 
 
 def entries_of_run(folder: Path) -> extensions.Extensions:
-    """Return the added entries of the run that compares, which are used in place of those of the other revision."""
+    """Return the added entries of the comparing run, which are used in place of the other revision's."""
     entries: extensions.Extensions = pickle.loads((folder / _EXTENSIONS).read_bytes())
     return entries
 
@@ -101,9 +103,9 @@ class Captured:
     """What the other revision's tests measure.
 
     Attributes:
-        sources: by the tests' group.
-        failures: why a group's test did not come to measure.
-        problem: why nothing could be collected, or an empty text.
+        sources: the source of the model that each group of tests measures, by the group's name.
+        failures: why a group of tests failed before it measured anything, by the group's name.
+        problem: why nothing could be collected, or an empty string.
     """
 
     sources: dict[str, Source]
@@ -112,16 +114,16 @@ class Captured:
 
 
 def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
-    """Run another revision's tests up to where they measure.
+    """Run another revision's tests up to where they would measure, and return their models.
 
     Args:
-        workspace: that revision's code.
-        arguments: pytest's.
-        folder: where to write models; must exist.
-        limit_s: how long all of it may take.
+        workspace: the workspace of that revision.
+        arguments: arguments for pytest.
+        folder: an existing folder to write models into.
+        limit_s: most seconds that the tests may take.
     """
     (folder / _EXTENSIONS).write_bytes(pickle.dumps(extensions.current()))
-    harness = link_harness(folder / "harness")  # this revision's plugin, whatever the other revision's import path has
+    harness = link_harness(folder / "harness")  # the tests use this revision's plugin, not the other's
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
     if "PYTEST_DISABLE_PLUGIN_AUTOLOAD" in os.environ:
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
@@ -140,7 +142,7 @@ def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path,
         fine = done.returncode in (0, 5) or (done.returncode == 1 and (folder / _LIST).is_file())
         problem = "" if fine else _first_error(done.stdout + done.stderr)
     except subprocess.TimeoutExpired:
-        problem = f"its tests did not come to measure within {limit_s:g}s"
+        problem = f"its tests did not reach their measurements within {limit_s:g}s"
     return _read(folder, problem)
 
 
@@ -152,7 +154,7 @@ def _read(folder: Path, problem: str) -> Captured:
         if "reason" in entry:
             captured.failures[entry["group"]] = entry["reason"]
         else:
-            # Pickled by a process that this run started, into a folder of its own.
+            # Safe to unpickle: a process that this run started wrote it into a folder of this run.
             captured.sources[entry["group"]] = pickle.loads(base64.b64decode(entry["source"]))
     return captured
 

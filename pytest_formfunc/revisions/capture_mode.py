@@ -1,4 +1,4 @@
-"""Whether this process is to write models down for another run, rather than to measure them; loads nothing."""
+"""Detect whether this process only writes models down for another run; this module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ CAPTURE_VARIABLE = "PYTEST_FORMFUNC_CAPTURE"
 
 
 def capture_folder() -> Path | None:
-    """Return where this process is to write models down, or None where it is to measure them."""
+    """Return the folder to write models into, or None if this process measures them."""
     folder = os.environ.get(CAPTURE_VARIABLE)
     return Path(folder) if folder else None

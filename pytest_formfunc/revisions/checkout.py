@@ -1,4 +1,4 @@
-"""Check another git revision out beside the user's tree, and say which code is its."""
+"""Check another git revision out beside the user's tree, and determine which code belongs to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_formfunc.measure.workspace import Environment, Workspace
 
 _CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
 _SUBMODULE_LIMIT_S = 900
-# Set inside a git hook: they would point git at another tree than the folder it runs in.
+# Git sets these variables for its hooks; they would make git work on another tree than that of its working directory.
 _OTHER_REPOSITORY = frozenset(
     ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 )
@@ -29,11 +29,11 @@ class Revision:
     """Another revision, checked out.
 
     Attributes:
-        name: as the user gave it.
-        commit: its full hash.
-        top: the repository's top folder, the user's tree.
-        tree: where it is checked out.
-        dirty: whether the user's tree has changes that no commit holds.
+        name: its name, as the user gave it.
+        commit: the full hash of its commit.
+        top: the top folder of the user's tree.
+        tree: the folder that it is checked out into.
+        dirty: whether the user's tree has uncommitted changes.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Revision:
         return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
 
     def there(self, path: str | Path) -> Path:
-        """Return where a path of the user's tree lies in the other revision; outside of it the path itself.
+        """Return the other revision's counterpart of a path in the user's tree.
 
-        What an environment inside the tree holds belongs to both.
+        A path outside of the tree, or in a virtual environment inside it, belongs to both and is returned unchanged.
         """
         given = Path(path).absolute()
         resolved = given.resolve()
@@ -63,13 +63,13 @@ class Revision:
     def workspace(
         self, sys_path: Iterable[str], cwd: Path, modules: Iterable[str] = (), environment: Environment | None = None
     ) -> Workspace:
-        """Return whose code a worker of this revision runs: its own files, an environment's packages.
+        """Return the workspace of a worker of this revision: the revision's own files and an environment's packages.
 
         Args:
             sys_path: this process' import path.
-            cwd: its working directory.
-            modules: names of modules that will be imported, beside those that are.
-            environment: whose packages; None for this process' own.
+            cwd: this process' working directory.
+            modules: names of modules that will be imported, besides those that are imported already.
+            environment: the environment whose packages are used; None for that of this process.
         """
         folders = [*_folders_of_imported(self.top), *_folders_of(self.top, modules)]
         there = [self.there(entry or cwd) for entry in [*folders, *sys_path]]
@@ -87,7 +87,7 @@ class Revision:
         )
 
     def close(self) -> None:
-        """Remove the checkout and what git knows of it; harmless to repeat."""
+        """Remove the checkout and git's record of it; it may be called repeatedly."""
         _remove_worktree(self.top, self.tree)
 
 
@@ -95,14 +95,14 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     """Check a revision out into a folder that does not exist yet.
 
     Args:
-        name: any revision; ``A...`` is the merge base of ``A`` and the current commit. In CI a branch's name means
-            that too: what others have merged since is not this change's doing.
+        name: any revision; ``A...`` is the merge base of ``A`` and the current commit. In CI the name of a branch
+            means the merge base too, because what others have merged since is not part of the tested change.
         root: a folder in the user's repository.
-        into: where to check it out.
+        into: the folder to check it out into.
         in_ci: whether this is a build server.
 
     Raises:
-        BadInput: one sentence: no git, no repository, no such revision, or it can't be checked out.
+        BadInput: git is not installed, there is no repository or no such revision, or it cannot be checked out.
     """
     top = _top(root)
     dirty = _is_dirty(top, name)
@@ -111,7 +111,7 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     if name.endswith("...") or (in_ci and _is_branch(top, base)):
         commit = _merge_base(top, base)
     try:
-        # Hooks are the user's: one after a checkout might install things into the environment that both sides share.
+        # The user's hooks are off: a post-checkout hook might change the environment that both sides share.
         _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit,
              limit_s=_CHECKOUT_LIMIT_S)  # fmt: skip
     except BadInput as error:
@@ -130,7 +130,7 @@ def commits_between(root: Path, good: str, bad: str) -> list[str]:
     """Return the commits after ``good`` up to ``bad``, oldest first, first parents only.
 
     Raises:
-        BadInput: ``bad`` is no revision, or ``good`` is not among its ancestors.
+        BadInput: ``bad`` is not a revision, or ``good`` is not among its ancestors.
     """
     top = _top(root)
     last = _commit(top, bad)
@@ -146,15 +146,16 @@ def _top(root: Path) -> Path:
     except FileNotFoundError:
         raise BadInput("--formfunc-against needs git, which is not installed") from None
     except BadInput as error:
-        raise BadInput(f"--formfunc-against needs a git repository, and {root} is in none ({error})") from None
+        raise BadInput(f"--formfunc-against needs a git repository, and {root} is not in one ({error})") from None
 
 
 def _is_dirty(top: Path, name: str) -> bool:
     try:
         return bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
-    except BadInput as error:  # a submodule without its repository, say
+    except BadInput as error:  # for example, a submodule without its repository
         raise BadInput(
-            f"--formfunc-against {name}: git cannot tell the state of {top}, mend what git status says there: {error}"
+            f"--formfunc-against {name}: git cannot determine the state of {top}; fix what git status reports there: "
+            f"{error}"
         ) from None
 
 
@@ -191,7 +192,7 @@ def _shallow_advice(top: Path) -> str:
 
 
 def _remove_worktree(top: Path, tree: Path) -> None:
-    """Remove a checkout and what git knows of it, a half-made one too, which git holds locked."""
+    """Remove a checkout and git's record of it, even an incomplete checkout, which git keeps locked."""
     _git(top, "worktree", "remove", "--force", "--force", str(tree), check=False, limit_s=_CHECKOUT_LIMIT_S)
 
 
@@ -205,9 +206,9 @@ def _check_out_submodules(revision: Revision) -> None:
 
 
 def _folders_of_imported(top: Path) -> list[str]:
-    """Return the import folders of the user's modules that are loaded.
+    """Return the import folders of the user's modules that are already imported.
 
-    An editable install may find them by a hook of its own, with no entry in the import path to take over.
+    An editable install may find them by an import hook, so that the import path has no entry for them.
     """
     loaded = [
         (name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items()) if "." not in name
@@ -217,7 +218,7 @@ def _folders_of_imported(top: Path) -> list[str]:
 
 
 def _folders_of(top: Path, modules: Iterable[str]) -> list[str]:
-    """Return the import folders of modules that are not loaded yet. Looking for a top-level one runs no code."""
+    """Return the import folders of modules that may not be imported yet; finding a top-level module runs no code."""
     files = []
     for name in {module.partition(".")[0] for module in modules}:
         with contextlib.suppress(ImportError, ValueError):
@@ -238,10 +239,10 @@ def _import_folders(top: Path, files: Iterable[str]) -> list[str]:
 
 
 def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> str:
-    """Run git in a folder; return what it printed.
+    """Run git in a folder and return its output.
 
     Raises:
-        BadInput: it failed; the first line that it said.
+        BadInput: it failed; the message is its first error line.
     """
     environment = {key: value for key, value in os.environ.items() if key not in _OTHER_REPOSITORY}
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

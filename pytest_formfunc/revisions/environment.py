@@ -1,4 +1,4 @@
-"""Another virtual environment: the packages that the other side of a comparison runs with."""
+"""Open another virtual environment, whose packages the other side of a comparison runs with."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ _LIMIT_S = 60
 
 
 def open_environment(folder: Path, harness: Path) -> Environment:
-    """Check a virtual environment and make the folder that brings this harness into it.
+    """Check a virtual environment, and make the folder that workers there import this harness from.
+
+    Args:
+        folder: the virtual environment.
+        harness: the folder to make.
 
     Raises:
-        BadInput: there is none, its Python does not run, or it is of another version: then more than packages differ.
+        BadInput: ``folder`` is not a virtual environment, its Python does not run, or its Python has another version,
+            so that more than packages would differ.
     """
     option = f"--formfunc-against-env {folder}"
     python = folder / "bin" / "python"
@@ -32,17 +37,19 @@ def open_environment(folder: Path, harness: Path) -> Environment:
             capture_output=True, text=True, check=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
-        raise BadInput(f"{option}: its Python does not run ({type(error).__name__}): make it anew") from None
+        raise BadInput(
+            f"{option}: its Python does not run ({type(error).__name__}): make the environment again"
+        ) from None
     version, own = done.stdout.strip(), f"{sys.version_info[0]}.{sys.version_info[1]}"
     if version != own:
         raise BadInput(f"{option}: its Python is {version} and this one is {own}: make it with python{own}")
     link_harness(harness)
-    # Not resolved: a link to the base interpreter is what makes it a virtual environment.
+    # The path is not resolved: Python finds the environment only if it is started by the link in it.
     return Environment(str(folder), str(python.absolute()), str(harness))
 
 
 def link_harness(folder: Path) -> Path:
-    """Make and return a folder that holds this harness and nothing else of where it is installed."""
+    """Make and return a folder that contains this pytest_formfunc package and nothing else."""
     folder.mkdir()
     (folder / "pytest_formfunc").symlink_to(Path(pytest_formfunc.__file__).parent, target_is_directory=True)
     return folder

@@ -1,4 +1,4 @@
-"""The other revision of a comparison: checked out, asked what it has, and asked where its form of a case comes from."""
+"""Check out the other revision of a comparison, find out what it has, and locate its form of each case."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from pytest_formfunc.revisions.environment import open_environment
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be compared with, and what of it this run needs.
+    """What to compare with, and what this run needs from it.
 
     Attributes:
-        revision: as the user named it.
-        environment: folder of the virtual environment that gives the packages; empty for this process' own.
+        revision: the revision, as the user named it.
+        environment: folder of the virtual environment whose packages are used; empty for that of this process.
         root: a folder in the user's repository.
         in_ci: whether this is a build server, where a branch's name means the merge base.
-        backends: names of those that are measured, native aside.
-        native: the engine that is measured as native.
-        cases: those that need no test to be built.
-        own_modules: modules of the user's that workers will import.
-        select: says which of the other revision's tests are this run's, given where a path lies there; None where
-            none of its models is wanted.
+        backends: names of the measured backends, without native.
+        native: name of the engine that is measured as native.
+        cases: the cases that can be built without running a test.
+        own_modules: names of the user's modules that workers will import.
+        select: returns which of the other revision's tests correspond to this run's, given a function that returns the
+            counterpart of a path there; None if this run needs no models from the other revision's tests.
     """
 
     revision: str
@@ -59,12 +59,12 @@ class OtherRevision:
     """The other revision, checked out and surveyed.
 
     Attributes:
-        revision: what is checked out.
-        workspace: whose code its workers run, with which packages.
-        version_changes: a clause for each package that differs, where its environment is another one.
-        survey: what its code has: None by key, or why it does not import.
+        revision: the checked-out revision.
+        workspace: the code and the packages that its workers use.
+        version_changes: a clause for each package that differs, if it has another environment.
+        survey: which forms its code has: for each key None, or why it cannot be imported.
         captured: the models that its tests measure.
-        single_tests: whether single tests were named, so that others of their files were left out on purpose.
+        single_tests: whether single tests were named, so that the other tests of their files were left out on purpose.
     """
 
     revision: Revision
@@ -76,35 +76,35 @@ class OtherRevision:
 
     @property
     def title(self) -> str:
-        """Return what is compared with, for sentences."""
+        """Return the name of the other revision in sentences."""
         return _title(self.revision, self.workspace.environment)
 
     def close(self) -> None:
-        """Remove the checkout; harmless to repeat."""
+        """Remove the checkout; it may be called repeatedly."""
         self.revision.close()
 
     def missing(self, patterns: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
-        """Return what only the other revision has.
+        """Return the names of patterns and groups of tests that only the other revision has.
 
         Args:
-            patterns: all patterns of this revision, or None where the user chose some.
-            groups: groups of this run's tests that measure models of their own.
+            patterns: names of all patterns of this revision, or None if the user chose some of them.
+            groups: the groups of this run's tests that measure models of their own.
         """
         prefix = "pattern:"
-        theirs = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
-        lost = [] if patterns is None else [name for name in theirs if name not in patterns]
-        gone = [] if self.single_tests else set(self.captured.sources) - set(groups)
-        return (*sorted(lost), *sorted(gone))
+        there = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
+        missing_patterns = [] if patterns is None else [name for name in there if name not in patterns]
+        missing_groups = [] if self.single_tests else set(self.captured.sources) - set(groups)
+        return (*sorted(missing_patterns), *sorted(missing_groups))
 
     def source_of(self, case: Case) -> Source | Absent:
-        """Return where the other revision's form of a case comes from, or why there is none."""
+        """Return the source of the other revision's form of a case, or why there is none."""
         title = self.title
         if case.of_a_test:
             return self._source_of_test(case)
         if isinstance(case.source, FileSource | ProgramSource | TransformersSource):
             return self._file_there(case.source)
         if isinstance(case.source, ZooSource):
-            return case.source  # the packages' own, which both sides share unless one has an environment of its own
+            return case.source  # it comes with an installed package, in each side's own environment
         key = _survey_key(case.source)
         bundled = not isinstance(case.source, FactorySource)
         broken = self.survey.get(key) or (self.survey.get("pattern:") if bundled else None)
@@ -115,19 +115,19 @@ class OtherRevision:
         return case.source
 
     def _source_of_test(self, case: Case) -> Source | Absent:
-        """Return the model that the other revision's test of that name measures."""
+        """Return the source of the model that the same test of the other revision measures, or why there is none."""
         title, captured = self.title, self.captured
         if case.id in captured.sources:
             return captured.sources[case.id]
         for name, reason in captured.failures.items():
             if case.id == name or case.id.startswith(f"{name}::"):  # the test, or its file
-                return Absent("not comparable", f"at {title} its test does not come to measure: {reason}")
+                return Absent("not comparable", f"at {title} its test fails before it measures: {reason}")
         if captured.problem:
             return Absent("not comparable", f"the tests of {title} do not run: {captured.problem}")
         return Absent("new", f"{title} has no such test")
 
     def _file_there(self, source: FileSource | ProgramSource | TransformersSource) -> Source | Absent:
-        """Return the other revision's file; one outside of the repository belongs to both."""
+        """Return the source of the other revision's file, or why there is none; a file outside the tree is the same."""
         there = self.revision.there(source.path)
         if not there.exists():
             return Absent("new", f"{self.title} has no {Path(source.path).name}")
@@ -143,12 +143,12 @@ def open_other_revision(request: Request, workers: WorkerServer, scratch: Path) 
     """Check the other revision out and find out what it has.
 
     Args:
-        request: what is compared with.
-        workers: run its code.
-        scratch: a folder that lives as long as the run.
+        request: what to compare with.
+        workers: starts the workers that run its code.
+        scratch: a folder that exists as long as the run.
 
     Raises:
-        BadInput: there is no such revision or environment, or it cannot be used. The checkout is gone then.
+        BadInput: there is no such revision or environment, or it cannot be used. The checkout is then removed.
     """
     environment = None
     if request.environment:
@@ -177,7 +177,7 @@ def _title(revision: Revision, environment: Environment | None) -> str:
 
 
 def _check_environment(workspace: Workspace, request: Request, workers: WorkerServer) -> tuple[str, ...]:
-    """Make sure that an environment has the backends; return a clause for each package that differs.
+    """Check that an environment has the backends; return a clause for each package that differs.
 
     Raises:
         BadInput: a backend cannot be used there.
@@ -194,7 +194,7 @@ def _check_environment(workspace: Workspace, request: Request, workers: WorkerSe
 
 
 def _survey(workspace: Workspace, cases: Sequence[Case], workers: WorkerServer) -> dict[str, str | None]:
-    """Ask a process of the workspace which patterns, architectures and factories it has."""
+    """Ask a worker in the workspace which patterns, architectures and factories it has."""
     sources = [case.source for case in cases]
     targets = [_survey_key(one) for one in sources if isinstance(one, FactorySource) or uses_added_code(one)]
     with workers.worker(workers.job("survey", workspace, targets=tuple(targets)), "survey") as worker:

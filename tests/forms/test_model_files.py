@@ -77,7 +77,7 @@ def test_a_faulty_file_fails_its_own_test_with_one_sentence(project, native):
         "custom": "cannot read custom.onnx: it has no operator my.domain.MyOp",
         "unknown": "cannot read unknown.onnx: it has no operator Nonesuch",
         "garbage": "is not an ONNX model, despite its ending",
-        "suffix": "notes.txt is no model file: formfunc takes .onnx, .xml and .pt2",
+        "suffix": "notes.txt is not a model file: formfunc takes .onnx, .xml and .pt2",
         "absent": "there is no file",
         "open": "fine.onnx has inputs whose shape is open",
         "names": "fine.onnx takes 2 inputs: input_ids, attention_mask",

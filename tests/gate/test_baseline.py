@@ -1,4 +1,4 @@
-"""Saved runs: read with their history, those of earlier versions too, or refused in one sentence."""
+"""Saved runs, also of earlier versions, are read with their history or refused in one sentence."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ KEY = ("pointwise-d1-w8-1x3x32x32", "openvino")
 
 @pytest.mark.parametrize("name", OLD)
 def test_runs_that_earlier_versions_saved_are_still_read(name):
-    """Their records are whole; what those versions did not save has its default."""
+    """Their records are complete, with defaults for what those versions did not save."""
     run = read_baseline(DATA / name)
     record = run.records[KEY]
     assert len(run.records) == 2
@@ -27,7 +27,7 @@ def test_runs_that_earlier_versions_saved_are_still_read(name):
 
 
 def test_what_the_first_version_did_not_save_is_unknown_and_not_zero():
-    """A neighbour on the machine cannot be ruled out by a figure that nobody took."""
+    """A figure that was not measured must not rule out that other work disturbed the run."""
     first, later = (read_baseline(DATA / name).records[KEY] for name in OLD)
     assert first.noise.native_run_delay_fraction is None
     assert later.noise.native_run_delay_fraction >= 0
@@ -35,7 +35,7 @@ def test_what_the_first_version_did_not_save_is_unknown_and_not_zero():
 
 @pytest.mark.parametrize("name", OLD)
 def test_an_old_run_is_written_as_it_was_read(name):
-    """Reading and writing loses nothing of it."""
+    """Reading and writing a record loses nothing of it."""
     document = json.loads((DATA / name).read_text())
     for entry in document["benchmarks"]:
         written = entry["extra_info"]["formfunc"]
@@ -48,7 +48,7 @@ def test_an_old_run_is_written_as_it_was_read(name):
 
 
 def test_the_command_shows_and_compares_old_runs(capsys):
-    """Both versions' runs of one machine can be told apart and compared."""
+    """Runs of both versions on one machine are listed separately and can be compared."""
     first, later = (str(DATA / name) for name in OLD)
     assert main(["show", first]) == 0
     assert "pointwise-d1-w8-1x3x32x32 on openvino" in capsys.readouterr().out
@@ -57,8 +57,8 @@ def test_the_command_shows_and_compares_old_runs(capsys):
     assert "1 unchanged" in capsys.readouterr().out
 
 
-def test_history_is_what_was_saved_before_in_the_same_folder(tmp_path):
-    """Later runs and files of other programs teach nothing."""
+def test_the_history_is_what_was_saved_before_in_the_same_folder(tmp_path):
+    """Later runs and files of other programs do not belong to it."""
     text = (DATA / OLD[1]).read_text()
     for name, content in (("0001_a", text), ("0002_b", "{}"), ("0003_c", text), ("0004_d", text)):
         (tmp_path / f"{name}.json").write_text(content)
@@ -77,7 +77,7 @@ def test_history_is_what_was_saved_before_in_the_same_folder(tmp_path):
         ('{"benchmarks": [], "machine_info": {}}', "holds no formfunc measurement"),
     ],
 )
-def test_what_is_no_saved_run_is_one_sentence(text, sentence):
-    """With the file's name and what to do."""
+def test_a_file_that_is_not_a_saved_run_is_one_sentence(text, sentence):
+    """The message names the file and says what to do."""
     with pytest.raises(BadInput, match=f"baseline file {sentence}.*; remove it or name another run"):
         parse_baseline(text, "file")

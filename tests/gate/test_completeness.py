@@ -1,4 +1,4 @@
-"""What was asked for is what was judged, or it is said and, strict, red: real engines, small networks."""
+"""If less was judged than was asked for, this is reported, and fails with --formfunc-strict; real engines."""
 
 import json
 
@@ -14,8 +14,8 @@ GRAPH = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_comparison_that_nothing_is_left_for_is_refused_when_strict(repository, strict):
-    """Other tests pass; the comparison that was asked for must not pass with them."""
+def test_a_comparison_without_any_test_that_measures_is_refused_when_strict(repository, strict):
+    """Other tests pass, but the comparison that was asked for must not pass with them."""
     repository.write("test_other.py", "def test_other():\n    pass\n")
     asked = ["--formfunc-against", "nonsense", "-k", "test_other", *(["--formfunc-strict"] if strict else [])]
     outcome = repository.measure(*asked)
@@ -24,7 +24,7 @@ def test_a_comparison_that_nothing_is_left_for_is_refused_when_strict(repository
 
 
 def test_native_alone_compares_nothing(repository):
-    """Asked for a comparison, and no accelerated backend."""
+    """A comparison was asked for, but no accelerated backend is selected."""
     repository.write("test_forms.py", MATRIX)
     forms = ["--formfunc-backends", "native", "--formfunc-model", "mynets.net:build", "test_forms.py"]
     outcome = repository.measure(*GRAPH, *forms, "--formfunc-strict", "-rf", "-vv")
@@ -33,8 +33,8 @@ def test_native_alone_compares_nothing(repository):
 
 
 @pytest.mark.alone
-def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(repository):
-    """Both have a verdict at the end, whoever needed more launches."""
+def test_a_second_look_at_one_backend_keeps_the_verdict_of_the_other(repository):
+    """Both have a verdict at the end, whichever of them needed more launches."""
     if backend_entry("openvino-bf16").engine_class()(1).why_unavailable():
         pytest.skip("openvino-bf16 needs a CPU with bf16")
     repository.write("test_net.py", QUIET_TEST)
@@ -50,7 +50,7 @@ def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(repository
 
 @pytest.mark.alone
 def test_a_run_side_by_side_can_be_saved_and_compared_with(repository):
-    """Further looks measure the accelerated side only: what is saved is of the rounds that native has too."""
+    """Further looks measure only accelerated participants; launches without native are not saved as samples."""
     repository.write("test_net.py", QUIET_TEST)
     saved = repository.measure("--formfunc-against", "v1", "--formfunc-threshold", "0.1%", "--formfunc-escalation", "3s",
                                "--benchmark-json=out.json", "--benchmark-save=one")  # fmt: skip
@@ -63,8 +63,8 @@ def test_a_run_side_by_side_can_be_saved_and_compared_with(repository):
     assert "Traceback" not in compared.text
 
 
-def test_a_run_that_timed_nothing_is_no_baseline_for_one_that_does(repository):
-    """Its single call is said to be one, and it teaches nothing of how speedups move."""
+def test_a_run_that_timed_nothing_is_not_a_baseline_for_one_that_does(repository):
+    """The message says that it made only one call, and it does not count in the history."""
     repository.write("test_net.py", QUIET_TEST)
     assert repository.measure(*GRAPH, "--benchmark-save=one").code == 0
     compared = repository.measure("--benchmark-compare", "-rf", "-vv", "--formfunc-strict")
@@ -72,8 +72,8 @@ def test_a_run_that_timed_nothing_is_no_baseline_for_one_that_does(repository):
     assert "called it only once" in " ".join(compared.text.split())
 
 
-def test_a_rule_that_was_not_judged_is_red_when_strict(repository):
-    """Under a graph-only gate nothing is timed, so a floor of speedup is not looked at."""
+def test_a_rule_that_was_not_judged_fails_when_strict(repository):
+    """With a gate on graphs nothing is timed, so a floor of the speedup cannot be checked."""
     marked = QUIET_TEST.replace(
         "def test_net", "import pytest\n\n\n@pytest.mark.formfunc(min_speedup=1.1)\ndef test_net"
     )
@@ -85,7 +85,7 @@ def test_a_rule_that_was_not_judged_is_red_when_strict(repository):
 
 
 def test_other_tests_of_the_other_revision_do_not_run(repository):
-    """They may be slow, or do harm: only what measures is run up to where it measures."""
+    """They may be slow or do harm: only tests that measure are run, up to where they would measure."""
     repository.write(
         "test_other.py",
         "import pathlib\n\n\ndef test_other():\n    pathlib.Path('/dev/shm').stat(); raise SystemExit(3)\n",
@@ -110,7 +110,7 @@ def test_a_deleted_test_is_missing_when_strict(repository):
 
 
 def test_single_tests_that_are_named_are_compared_and_no_others_are_missing(repository):
-    """The rest of the file was left out on purpose."""
+    """The other tests of the file were left out on purpose."""
     repository.write("test_net.py", QUIET_TEST + QUIET_TEST.replace("test_net(", "test_other(").partition("\n\n\n")[2])
     git(repository.folder, "commit", "-qam", "two tests")
     outcome = repository.measure(
@@ -137,7 +137,7 @@ def test_the_users_own_options_reach_the_other_revisions_tests(repository):
         outcome = repository.measure(*options, "--formfunc-against", "HEAD", "--formfunc-gate", "graph")
         assert outcome.code == 0, outcome.text
         assert "1 unchanged" in outcome.text
-    # A word that is a folder's name too is no path, and an option that ends a run early does not end the other one.
+    # A word that is also the name of a folder is not a path, and an option that ends a run early is not passed on.
     named_so = repository.measure(
         "-k",
         "src or net",
@@ -157,8 +157,8 @@ def test_the_users_own_options_reach_the_other_revisions_tests(repository):
     assert "1 unchanged" in by_variable.text, by_variable.text
 
 
-def test_code_of_the_users_own_tree_is_never_taken_for_the_other_revisions(repository):
-    """A path set in code leads there: not comparable, with the module's name."""
+def test_code_of_the_users_own_tree_is_never_compared_as_the_other_revisions(repository):
+    """Code adds the user's tree to the import path: not comparable, and the message names the module."""
     repository.write("lib/helper.py", "WIDTH = 8\n")
     head = f"import sys\n\nsys.path.insert(0, {str(repository.folder / 'lib')!r})\nimport helper\n"
     repository.write("src/mynets/net.py", head + NET.format(out="helper.WIDTH"))
@@ -180,7 +180,7 @@ def test_code_of_the_users_own_tree_is_never_taken_for_the_other_revisions(repos
 
 @pytest.mark.alone
 def test_a_case_in_a_test_with_further_parameters_is_compared(bench):
-    """It is booked under its own name: neither missing nor unjudged."""
+    """It is recorded under the case's id, so it is neither missing nor unjudged."""
     bench.write(
         "test_forms.py",
         "import pytest\n\n\n@pytest.mark.parametrize('note', ['a'])\n"
@@ -204,7 +204,7 @@ def test_a_case_in_a_test_with_further_parameters_is_compared(bench):
 
 @pytest.mark.alone
 def test_the_last_five_runs_of_a_name_are_pooled_whatever_else_was_saved(bench):
-    """Many other runs between them do not push them out."""
+    """Many other runs that were saved between them do not count."""
     forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
     assert bench.measure(*forms, "--benchmark-save=main").code == 0
     (first,) = bench.saved()
@@ -217,7 +217,7 @@ def test_the_last_five_runs_of_a_name_are_pooled_whatever_else_was_saved(bench):
 
 
 def test_a_damaged_record_is_one_sentence(bench):
-    """Samples that are no latencies, launches that do not match."""
+    """This holds for samples that are not latencies and for numbers of launches that do not match."""
     forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
     assert bench.measure(*forms, "--benchmark-save=main").code == 0
     (saved,) = bench.saved()

@@ -1,4 +1,4 @@
-"""The chance of a false alarm is never spent twice."""
+"""No part of the probability of a false alarm is spent twice."""
 
 import random
 
@@ -8,8 +8,8 @@ from pytest_formfunc.gate.error_budget import Family, Looks, spent_by
 
 
 @pytest.mark.parametrize("fractions", [(1.0,), (0.1, 1.0), (0.125, 0.25, 0.5, 1.0), (0.3, 0.3, 0.9, 1.0), (0.5, 2.0)])
-def test_all_looks_together_spend_what_there_is(fractions):
-    """However often one looks, and where one looks twice at the same samples."""
+def test_all_looks_together_spend_the_whole_level(fractions):
+    """This holds for any number of looks, even for two looks at the same samples."""
     looks = Looks(0.01)
     shares = [looks.next_alpha(fraction) for fraction in fractions]
     assert sum(shares) == pytest.approx(0.01)
@@ -18,15 +18,15 @@ def test_all_looks_together_spend_what_there_is(fractions):
 
 
 def test_spending_grows_with_the_samples():
-    """Nothing at the start, all at the end."""
+    """Nothing is spent at the start, and everything at the end."""
     values = [spent_by(0.05, index / 20) for index in range(21)]
     assert values == sorted(values)
     assert values[0] == 0
     assert values[-1] == pytest.approx(0.05)
 
 
-def test_a_level_that_found_a_change_is_handed_on():
-    """The next comparison has its own share and the one before's; after one that found nothing, only its own."""
+def test_a_level_that_found_a_change_is_passed_on():
+    """The next comparison has its own share and that of the one before, but only its own after one without a change."""
     family = Family(4, 0.04)
     first = family.next_looks()
     assert first.alpha == pytest.approx(0.01)
@@ -38,8 +38,8 @@ def test_a_level_that_found_a_change_is_handed_on():
 
 
 @pytest.mark.simulation
-def test_any_false_alarm_among_true_and_false_hypotheses_is_as_rare_as_said():
-    """Uniform p-values for the unchanged, zero for the changed: 20,000 families of 8 at 10%."""
+def test_any_false_alarm_among_true_and_false_hypotheses_is_as_rare_as_promised():
+    """20,000 families of 8 at 10%, with uniform p-values for unchanged cases and zero for changed ones."""
     generator = random.Random(2)
     alarms = 0
     for _ in range(20_000):

@@ -36,7 +36,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def graph_of(tmp_path_factory):
-    """Give a function from a network to its execution graph and its program."""
+    """Return a function that returns a network's execution graph and program."""
 
     def compile_one(network: nn.Module):
         torch.manual_seed(0)
@@ -57,20 +57,20 @@ def plain(graph_of):
 
 
 class Unfused(nn.Module):
-    """An activation that no convolution takes in: it sorts."""
+    """An activation that cannot be fused into a convolution, because it sorts."""
 
     def forward(self, x):
         return x * torch.sort(x, dim=1).values.sigmoid()
 
 
 def test_the_same_network_is_unchanged_every_time(graph_of, plain):
-    """Compiled again, with weights of its own."""
+    """It is compiled again, with other weights."""
     torch.manual_seed(7)
     assert judge_graph(plain[0], graph_of(Net())[0])[0] == "unchanged"
 
 
-def test_a_renamed_layer_is_silent(graph_of, plain):
-    """Names are no difference, in the graph or in the program."""
+def test_a_renamed_layer_is_not_reported(graph_of, plain):
+    """Names do not matter, neither in the graph nor in the program."""
     graph, program = graph_of(Net(body="trunk"))
     assert judge_graph(plain[0], graph) == ("unchanged", ["the engine executes the same kernels as before"])
     assert program["digest"] == plain[1]["digest"]
@@ -86,7 +86,7 @@ def test_an_activation_that_does_not_fuse_is_named(graph_of, plain):
 
 
 def test_a_width_of_65_is_named(graph_of, plain):
-    """Another graph, of the same operators."""
+    """The graph differs, though the operators are the same."""
     graph, program = graph_of(Net(width=65))
     status, changes = judge_graph(plain[0], graph)
     assert status != "unchanged"
@@ -96,22 +96,22 @@ def test_a_width_of_65_is_named(graph_of, plain):
 
 
 def test_a_moved_residual_is_named(graph_of, plain):
-    """The addition is another kernel, or fused elsewhere."""
+    """The addition is executed by another kernel, or fused into another layer."""
     status, changes = judge_graph(plain[0], graph_of(Net(residual="before"))[0])
     assert status != "unchanged"
     assert changes
 
 
 def test_an_added_cast_is_named(graph_of, plain):
-    """Where the engine drops it, it is no loss; the program says that it is there."""
+    """The engine may remove it, which is not a loss; the program shows that it is there."""
     graph, program = graph_of(Net(cast=True))
     assert judge_graph(plain[0], graph)[0] != "unchanged"
     (clause,) = program_change(plain[1], program, ({"macs": 1}, {"macs": 1}))
     assert "to 0 -> 2" in clause
 
 
-def test_layers_that_run_by_another_kernel_are_named():
-    """The first ones in the order of execution, by their names in the exported program."""
+def test_layers_that_another_kernel_executes_are_named():
+    """The message has the first ones in the order of execution, by their names in the exported program."""
     then = {"hash": "a", "kernels": {"conv": 2}, "layers": {"conv2d": "conv", "relu": "conv", "add": "conv"}}
     layers = {"conv2d": "conv", "relu": "jit", "add": "jit"}
     now = {"hash": "b", "kernels": {"conv": 1, "jit": 2}, "layers": layers}
@@ -120,15 +120,15 @@ def test_layers_that_run_by_another_kernel_are_named():
     ]
 
 
-def test_the_engine_names_the_layers_that_each_kernel_holds(plain):
-    """Convolution, batch norm and activation are one kernel."""
+def test_the_engine_names_the_layers_of_each_kernel(plain):
+    """Convolution, batch norm and activation are fused into one kernel."""
     layers = plain[0]["layers"]
     relu = next(name for name in layers if name.startswith("relu"))
     assert "conv" in layers[relu]
 
 
 def test_a_reference_kernel_and_a_reorder_are_losses():
-    """Made-up graphs: what OpenVINO on this machine does not fall back to."""
+    """The graphs are made up, because OpenVINO does not use these kernels on this machine."""
     base = {"hash": "a", "kernels": {"brgconv_avx512": 3}, "reorders": 0, "fused": 2, "precisions": {"f32": 3}}
     worse = {**base, "hash": "b", "kernels": {"brgconv_avx512": 2, "ref_any": 1}, "reorders": 1}
     status, changes = judge_graph(base, worse)
@@ -138,15 +138,15 @@ def test_a_reference_kernel_and_a_reorder_are_losses():
 
 
 def test_a_wider_precision_is_a_loss():
-    """From bfloat16 back to float32."""
+    """The change is from bfloat16 back to float32."""
     narrow = {"hash": "a", "kernels": {"x": 3}, "precisions": {"bf16": 3}}
     wide = {"hash": "b", "kernels": {"x": 3}, "precisions": {"f32": 3}}
     assert judge_graph(narrow, wide)[1][0] == "bits of the widest precision 16 -> 32"
     assert judge_graph(narrow, wide)[0] == "regressed"
 
 
-def test_other_kernels_that_are_no_clear_loss_are_for_timing_to_judge():
-    """As many kernels, of another kind."""
+def test_other_kernels_without_a_clear_loss_are_inconclusive():
+    """The number of kernels is the same, but their kind differs."""
     then = {"hash": "a", "kernels": {"jit_avx512": 3}, "precisions": {"f32": 3}}
     now = {"hash": "b", "kernels": {"brgconv_avx512": 3}, "precisions": {"f32": 3}}
     status, changes = judge_graph(then, now)

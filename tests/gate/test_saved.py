@@ -15,7 +15,7 @@ KEY = ("residual-d8-w64", "openvino")
 
 
 def judge(now, then, threshold, comparisons, history=()):
-    """Judge as a run does, where further launches show the same again."""
+    """Judge as a run does; further launches give the same record again."""
     baseline = Baseline("file", {KEY: then}, {}, {KEY: (then,)}, {KEY: (*history, then)})
     return SavedJudge(baseline, comparisons).judge(Evidence(KEY, record=lambda: now), threshold).verdict
 
@@ -25,26 +25,26 @@ def judge(now, then, threshold, comparisons, history=()):
     [(1.0, "unchanged"), (1.04, "unchanged"), (1.3, "regressed"), (2.0, "regressed"), (0.7, "improved")],
 )
 def test_the_verdict_follows_the_true_change(factor, status):
-    """Losses beyond the threshold are red, gains improved, small changes neither."""
+    """Losses beyond the threshold are regressions, gains are improvements, small changes neither."""
     verdict = judge(record(0.0025 * factor), THEN, 0.10, comparisons=32)
     assert verdict.status == status
     assert verdict.change.low < 1 / factor < verdict.change.high
 
 
-def test_a_loss_below_the_threshold_is_not_red_however_sure():
-    """Real but small is not big enough."""
+def test_a_loss_below_the_threshold_is_not_a_regression_however_certain():
+    """The loss is real but not big enough."""
     verdict = judge(record(0.0025 * 1.3), THEN, 0.50, comparisons=1)
     assert verdict.status == "unchanged"
 
 
-def test_a_loss_that_may_be_none_is_not_red_however_big():
-    """Big but unsure is inconclusive."""
+def test_a_loss_that_may_be_noise_is_not_a_regression_however_big():
+    """It is inconclusive."""
     noisy = record(0.0025 * 1.3, samples=samples(0.0025 * 1.3, scatter=0.7))
     assert judge(noisy, THEN, 0.10, comparisons=32).status == "inconclusive"
 
 
 def test_a_stricter_level_asks_for_more_evidence():
-    """The chance of any red run is shared out over all comparisons and looks."""
+    """The probability of a false alarm is shared among all comparisons and looks."""
     sides = (samples(0.010, seed=3), samples(0.0025, seed=4))
     change = measure_change(sides, [sides])
     assert change.interval(1e-5).low < change.interval(0.01).low < 1 < change.interval(0.01).high
@@ -60,8 +60,8 @@ def pair(log, seed=0):
     return samples(0.010 * np.exp(log), seed=seed), samples(0.0025, seed=seed + 500)
 
 
-def test_a_noisy_history_widens_the_interval_and_a_calm_one_narrows_it():
-    """Saved runs that moved by 15% teach more caution than the prior, ones that did not teach less."""
+def test_a_varying_history_widens_the_interval_and_a_steady_one_narrows_it():
+    """The interval is wider than by the prior if saved runs varied by 15%, and narrower if they did not vary."""
     generator = np.random.default_rng(0)
     noisy = [pair(move, seed) for seed, move in enumerate(generator.normal(0, 0.15, 20))]
     calm = [pair(0.0, seed) for seed in range(20)]
@@ -71,30 +71,30 @@ def test_a_noisy_history_widens_the_interval_and_a_calm_one_narrows_it():
     assert measure_change(now, then, calm).estimate.half_width < 0.9 * plain
 
 
-def test_one_real_change_in_a_long_history_is_not_taken_for_noise():
-    """Successive differences see a step once."""
+def test_one_real_change_in_a_long_history_is_not_learnt_as_noise():
+    """It affects only one of the successive differences."""
     stepped = [pair(0.0 if seed < 10 else 0.3, seed) for seed in range(20)]
     now, then = pair(0.0, 90), [pair(0.0, 91)]
     spread = float(np.std([0.0] * 10 + [0.3] * 10))
     assert np.sqrt(measure_change(now, then, stepped).noise.variance) < 0.5 * spread
 
 
-def test_several_saved_runs_together_are_surer_than_one():
-    """The noise of the baseline's side averages out."""
+def test_several_saved_runs_together_are_more_precise_than_one():
+    """The noise of the saved runs averages out."""
     now, then = pair(0.0, 90), [pair(0.0, seed) for seed in range(5)]
     assert measure_change(now, then).estimate.half_width < 0.9 * measure_change(now, then[:1]).estimate.half_width
 
 
-def test_a_threshold_that_saved_runs_cannot_judge_is_said():
-    """The smallest loss that would be seen stands beside it, and where that is known from."""
+def test_a_threshold_that_saved_runs_cannot_judge_is_reported():
+    """The sentence has the smallest loss that can be detected, and says what that is based on."""
     verdict = judge(record(0.0025), THEN, 0.02, comparisons=1)
     assert "a threshold of 2% is finer than saved runs can judge here" in verdict.reason
-    assert "assumed, for few runs are saved" in verdict.reason
+    assert "assumed, because few runs are saved" in verdict.reason
     assert verdict.smallest_change > 0.02
 
 
-def test_unchanged_is_not_said_where_a_great_loss_is_possible():
-    """An interval that reaches to twice the threshold is inconclusive, not green."""
+def test_the_verdict_is_not_unchanged_if_a_great_loss_is_possible():
+    """An interval that reaches twice the threshold is inconclusive."""
     noisy = (samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
     change = measure_change(noisy, [noisy])
     assert change.estimate.value == pytest.approx(1.0)
@@ -102,7 +102,7 @@ def test_unchanged_is_not_said_where_a_great_loss_is_possible():
 
 
 def test_the_sentence_names_case_backend_speedups_threshold_and_side():
-    """All that a person needs to act, in one sentence."""
+    """One sentence has everything that a person needs to act."""
     verdict = judge(record(0.0050), THEN, 0.10, comparisons=1)
     for words in (
         "residual-d8-w64 on openvino lost speedup: 4.0",
@@ -115,15 +115,15 @@ def test_the_sentence_names_case_backend_speedups_threshold_and_side():
     assert "\n" not in verdict.reason
 
 
-def test_a_faster_native_side_is_named_as_the_one_that_moved():
-    """The speedup fell, but the accelerated side did not lose anything."""
+def test_native_is_named_if_it_is_what_changed():
+    """The speedup fell, but the accelerated latency did not rise."""
     verdict = judge(record(0.0025, native_s=0.005), THEN, 0.10, comparisons=1)
     assert verdict.status == "regressed"
     assert "native got faster" in verdict.reason
 
 
 def test_version_and_kernel_changes_are_part_of_the_sentence():
-    """What changed without any noise is said beside what was timed."""
+    """Besides the timing it has the changes that have no noise."""
     now = record(
         0.0050, host={"cpu": "CPU", "versions": {"openvino": "2"}}, graph={"hash": "b", "kernels": {"ref": 17}}
     )
@@ -143,15 +143,15 @@ def test_version_and_kernel_changes_are_part_of_the_sentence():
     ],
 )
 def test_unlike_records_are_not_compared(change, reason):
-    """Machine, threads, input, seed and precision must be those of the baseline."""
+    """Machine, threads, input, seed and precision must be the same as in the baseline."""
     verdict = judge(record(0.0050, **change), THEN, 0.10, comparisons=1)
     assert verdict.status == "not comparable"
     assert verdict.change is None
     assert reason in verdict.reason
 
 
-def test_an_equal_graph_is_said():
-    """A timing change without a change of the graph is worth knowing."""
+def test_an_equal_graph_is_reported():
+    """The user should know that timing changed without a change of the graph."""
     graph = {"hash": "a", "kernels": {"x": 1}}
     assert graph_change(graph, graph) == ["the engine executes the same kernels as before"]
     assert graph_change(None, graph) == []
@@ -159,9 +159,10 @@ def test_an_equal_graph_is_said():
 
 @pytest.mark.simulation
 def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
-    """Simulated runs (launches 6%, rounds 20%, runs 2.5%): unchanged is never red in 300, 30% slower mostly.
+    """Of 300 simulated unchanged runs none regresses, and of those that are 30% slower most do.
 
-    As in a run of 32 comparisons, what is suspicious is judged again with ten more launches, at levels that add up.
+    Launches vary by 6%, rounds by 20% and runs by 2.5%. As in a run of 32 comparisons, an inconclusive one is judged
+    again with ten more launches, at levels that add up to its level.
     """
     generator = np.random.default_rng(11)
 
@@ -192,19 +193,19 @@ def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
     assert red[1.3] >= 0.55 * trials[1.3]
 
 
-def test_a_loss_beside_other_work_is_not_red():
-    """A neighbour slows engines unequally; the kernel's run-queue delay tells that it was there."""
+def test_a_loss_during_other_work_is_not_a_regression():
+    """Other work slows engines unequally; the kernel's run-queue delay shows that there was some."""
     busy = record(0.0050, noise=Noise(0.1, 0, 0, 0, 0.4))
     verdict = judge(busy, THEN, 0.10, comparisons=1)
     assert verdict.status == "inconclusive"
     assert "waited for a core 20% of the time and 0% then" in verdict.reason
     huge = judge(record(0.0250, noise=Noise(0.1, 0, 0, 0, 0.4)), THEN, 0.10, comparisons=1)
-    assert huge.status == "regressed"  # tenfold, more than waiting a fifth of the time explains
+    assert huge.status == "regressed"  # a factor of ten, more than waiting 20% of the time explains
     assert judge(record(0.0050, noise=Noise(0.9, 0, 0, 0, 0.05)), THEN, 0.10, comparisons=1).status == "regressed"
 
 
-def test_more_launches_now_make_it_surer():
-    """They shrink what this run's launches scatter, not what runs scatter among each other."""
+def test_more_launches_make_the_change_more_precise():
+    """They reduce the variance from launches of this run, but not the variance between runs."""
     then = [(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
     few = (samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
     many = (samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))

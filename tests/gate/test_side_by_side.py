@@ -1,4 +1,4 @@
-"""The judge side by side over made-up launches on a made-up clock: looks, time, false alarms and power."""
+"""The side-by-side judge on made-up launches and a made-up clock: looks, time, false alarms and power."""
 
 import math
 from types import SimpleNamespace
@@ -18,9 +18,9 @@ EVERYONE = (HERE.native, HERE, THERE.native, THERE)
 
 
 class MadeUp:
-    """A run of one case after the other, each with launches drawn anew; it notes what further looks were asked for.
+    """A run of one case after the other, each with new random launches; it notes which further looks were asked for.
 
-    ``rounds`` and ``launches``: standard deviations of the log ratio; a fifth of the rounds are disturbed.
+    ``rounds`` and ``launches`` are standard deviations of the log ratio; a fifth of the rounds are disturbed.
     """
 
     def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015):
@@ -29,25 +29,25 @@ class MadeUp:
         self.begin()
 
     def begin(self):
-        """Measure the next case: three launches of six rounds, all four series."""
+        """Measure the next case: three launches of six rounds of all four participants."""
         self.asked, self.spent_s = [], 0.0
-        self.values = {name: [] for name in EVERYONE}
+        self.values = {participant: [] for participant in EVERYONE}
         self.series = dict.fromkeys(EVERYONE)
         for _ in range(3):
             self._launch(EVERYONE, 6)
 
-    def _launch(self, names, rounds):
+    def _launch(self, participants, rounds):
         own = self.generator.normal(0, self.launches) - math.log1p(self.loss)
-        for name in names:
+        for participant in participants:
             values = 0.002 * np.ones(rounds)
-            if name == THERE:
+            if participant == THERE:
                 disturbed = self.generator.choice([0.4, 2.2], rounds, p=[0.8, 0.2])  # on average 1, squared
                 values = values * np.exp(own + disturbed * self.generator.normal(0, self.rounds, rounds))
-            self.values[name].append(values)
+            self.values[participant].append(values)
 
-    def together(self, *names):
-        count = min(len(self.values[name]) for name in names)
-        return [self.values[name][:count] for name in names]
+    def together(self, *participants):
+        count = min(len(self.values[participant]) for participant in participants)
+        return [self.values[participant][:count] for participant in participants]
 
     def graph(self, participant):
         return None
@@ -72,7 +72,7 @@ OTHER = OtherSide("the other", "main", "0" * 40)
 
 @pytest.fixture(autouse=True)
 def plain_sentences(monkeypatch):
-    """The sentence is tested elsewhere, on the real engines, and so is what is kept of the other side."""
+    """The sentence, and what is saved about the other side, are tested elsewhere with real engines."""
     monkeypatch.setattr(SideBySideJudge, "_sentence", lambda *args: "said")
     monkeypatch.setattr(SideBySideJudge, "_counterpart", lambda *args: None)
 
@@ -82,7 +82,7 @@ def judge_of(run, comparisons=1, escalation_s=20.0):
 
 
 class Judging:
-    """A judge that looks at one made-up run."""
+    """A judge of one made-up run."""
 
     def __init__(self, run, judge):
         self.run, self._judge = run, judge
@@ -91,8 +91,8 @@ class Judging:
         return self._judge.judge(self.run.evidence(), threshold).verdict
 
 
-def test_further_launches_are_of_the_accelerated_pair_with_the_scatter_that_was_seen():
-    """Native runs the same program, so measuring it again would tell nothing."""
+def test_further_launches_are_of_the_accelerated_pair_with_the_measured_scatter():
+    """Native runs the same program, so measuring it again would give no information."""
     run = MadeUp(0, rounds=0.3)
     judge_of(run).verdict(0.03)
     assert [more.launches for more in run.asked][:2] == [3, 6]
@@ -102,7 +102,7 @@ def test_further_launches_are_of_the_accelerated_pair_with_the_scatter_that_was_
 
 
 def test_a_comparison_has_its_share_of_the_time_and_what_those_before_it_left():
-    """The clear one stops at once and leaves its time to the unclear one, not the other way round."""
+    """The clear one stops at once and leaves its time to the later unclear one, not the other way round."""
     run = MadeUp(1, loss=1.0, rounds=0.01)
     judge = judge_of(run, comparisons=3)
     assert judge.verdict(0.03).status == "regressed"
@@ -119,13 +119,13 @@ def test_a_comparison_has_its_share_of_the_time_and_what_those_before_it_left():
 
 
 def test_without_time_there_is_one_look():
-    """It is final, and may spend all that there is."""
+    """It is the last look, and may spend the whole level."""
     run = MadeUp(2, rounds=0.5)
     verdict = judge_of(run, escalation_s=0.0).verdict(0.03)
     assert (verdict.looks, run.asked) == (1, [])
 
 
-def test_a_look_that_was_cut_short_is_the_last():
+def test_a_look_without_all_its_launches_is_the_last():
     """There is no time for another launch, so there is none for another look."""
     run = MadeUp(3, rounds=0.5, launches=0.2)
     verdict = judge_of(run, escalation_s=3.0).verdict(0.03)
@@ -136,19 +136,19 @@ def test_a_look_that_was_cut_short_is_the_last():
 
 @pytest.mark.simulation
 @pytest.mark.parametrize(("rounds", "launches"), [(0.13, 0.015), (0.02, 0.03), (0.3, 0.01)])
-def test_unchanged_code_is_red_no_more_often_than_said(rounds, launches):
-    """Rounds, weights and looks follow what was seen; with no threshold the first lock alone holds, at 1% a run."""
+def test_unchanged_code_regresses_no_more_often_than_promised(rounds, launches):
+    """Rounds, weights and looks depend on the samples; without a threshold only the interval protects, at 1% a run."""
     run = MadeUp(4, rounds=rounds, launches=launches)
     reds = 0
     for _ in range(200):
         run.begin()
         reds += judge_of(run).verdict(1e-9).status == "regressed"
-    assert reds <= 6  # 2 are expected at most, and no more than 6 with a chance of 99.5%
+    assert reds <= 6  # at most 2 are expected, and no more than 6 with a probability of 99.5%
 
 
 @pytest.mark.simulation
 def test_on_a_noisy_host_a_loss_of_five_percent_is_mostly_found():
-    """Where rounds scatter by 13% and launches by 1.5%, as measured (docs/figures.md), in the usual time."""
+    """Rounds vary by 13% and launches by 1.5%, as measured (docs/figures.md), and the time is the default."""
     run = MadeUp(5, loss=0.05)
     found = 0
     for _ in range(100):

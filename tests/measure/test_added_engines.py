@@ -1,4 +1,4 @@
-"""What workers do with entries that others added: artifacts follow their code, faults stay with whom they concern."""
+"""Workers and entries that others added: artifacts depend on their code, and a fault affects only its own entry."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -62,8 +62,8 @@ def change(tmp_path, name, old, new):
     (tmp_path / name).write_text(text.replace(old, new))
 
 
-def test_artifacts_follow_the_code_of_added_forms_and_engines(prepare, tmp_path):
-    """A changed module, or a changed one beside it that it imports, is converted anew; an unchanged one is reused."""
+def test_artifacts_depend_on_the_code_of_added_forms_and_engines(prepare, tmp_path):
+    """A form is converted again if its module, or one beside it that this imports, changed; otherwise it is reused."""
     assert prepare(SHIFTED, "last").converted == ("weights.pt",)
     assert prepare(SHIFTED, "last").converted == ()
     change(tmp_path, "helpers.py", "torch.relu(x)", "torch.relu(x) + 0.5")
@@ -79,7 +79,7 @@ def test_artifacts_follow_the_code_of_added_forms_and_engines(prepare, tmp_path)
 
 
 def test_the_parent_imports_no_added_module(prepare, tmp_path):
-    """Whether artifacts are there is asked of a worker, so a module that raises cannot end the run."""
+    """A worker finds out whether artifacts exist, so a module that raises an exception cannot end the run."""
     (tmp_path / "myforms.py").write_text("raise SystemExit('imported in the parent')\n")
     assert uses_added_code(SHIFTED)
     assert find_prepared(SHIFTED, {"native": "native"}, str(tmp_path), 1) is None
@@ -87,7 +87,7 @@ def test_the_parent_imports_no_added_module(prepare, tmp_path):
 
 
 def test_an_engine_that_cannot_be_used_is_refused_alone(prepare):
-    """The others are prepared."""
+    """The other engines are prepared."""
     prepared = prepare(POINTWISE, "last", "wrong", "bare")
     assert set(prepared.artifacts) == {"native", "last"}
     assert prepared.refused == {
@@ -97,7 +97,7 @@ def test_an_engine_that_cannot_be_used_is_refused_alone(prepare):
 
 
 def test_engines_that_would_overwrite_each_others_artifact_are_refused(prepare, tmp_path):
-    """Files are shared by name, so one name stands for one way to make it."""
+    """Engines share files of the same name, so all of them must make it in the same way."""
     change(
         tmp_path,
         "myforms.py",
@@ -142,15 +142,15 @@ def test_engines_that_would_overwrite_each_others_artifact_are_refused(prepare, 
     ],
     ids=["params", "macs", "abstract", "figures", "arguments", "raises", "no_module", "import"],
 )
-def test_an_added_form_that_is_not_what_it_says_fails_with_one_sentence(prepare, tmp_path, source, old, new, sentence):
-    """Figures are counted on the network; what the author's code raises is said."""
+def test_a_wrong_added_form_fails_with_one_sentence(prepare, tmp_path, source, old, new, sentence):
+    """Figures are checked on the network itself, and errors of the author's code are reported."""
     change(tmp_path, "myforms.py", old, new)
     with pytest.raises(JobFailed, match=sentence):
         prepare(source)
 
 
 def test_a_function_may_make_an_architecture_and_must_make_a_module(prepare, tmp_path):
-    """No class is needed, a network is."""
+    """A class is not needed, but the function must return a module."""
     change(tmp_path, "myforms.py", "class Tiny(nn.Module)", "class _Tiny(nn.Module)")
     with open(tmp_path / "myforms.py", "a") as file:
         file.write("\n\ndef Tiny():\n    return _Tiny()\n")
@@ -161,13 +161,13 @@ def test_a_function_may_make_an_architecture_and_must_make_a_module(prepare, tmp
 
 
 def test_what_an_added_engine_needs_is_named(tmp_path):
-    """There is no extra of ours that would install it."""
+    """No extra of this package would install it."""
     entry = replace(ADDED.backends[0], distributions=("no-such-engine",))
     assert entry.why_not_installed() == "no-such-engine is not installed (pip install no-such-engine)"
 
 
 def test_measured_latencies_of_an_added_engine_come_from_its_own_process(server, prepare):
-    """The whole way: load, outputs, rounds."""
+    """A worker loads it, gives its outputs and takes turns."""
     from pytest_formfunc.measure.schedule import Turn
 
     prepared = prepare(SHIFTED, "last")

@@ -1,4 +1,4 @@
-"""The schedule with fake workers and a fake clock; the real ones are in test_workers.py and plugin/test_measured_test.py."""
+"""Measuring a case with fake workers and a fake clock; real ones are in test_workers.py."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ EVERYONE = (NATIVE, OPENVINO, NATIVE.counterpart, OPENVINO.counterpart)
 
 
 class Lab:
-    """Fake workers on a fake clock; notes the order of everything."""
+    """Fake workers on a fake clock, which note the order of events."""
 
     def __init__(self, tmp_path, call_s, outputs=None, die=(), warm_up_s=None):
         self.call_s = call_s
@@ -72,7 +72,7 @@ class FakeWorker:
 
 
 def test_speedup_is_native_over_accelerated(tmp_path):
-    """Four times faster is 4.0x, known exactly without noise, after the least launches."""
+    """Without noise four times faster is exactly 4.0x, after the fewest launches."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     assert result.speedup(OPENVINO).value == pytest.approx(4.0)
@@ -81,8 +81,8 @@ def test_speedup_is_native_over_accelerated(tmp_path):
     assert result.series[OPENVINO].parity.ok
 
 
-def test_backends_take_turns_and_never_run_alone(tmp_path):
-    """Every round has one turn of every backend; two alternate, and each launch begins with the other."""
+def test_participants_take_turns_in_every_round(tmp_path):
+    """Every round has one turn of each; two alternate, and each launch begins with the other one."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     turns = [backend for what, backend in lab.notes if what == "round"]
@@ -104,15 +104,15 @@ def test_every_worker_is_stopped(tmp_path):
 
 
 def test_a_tight_budget_ends_after_two_launches_and_says_so(tmp_path):
-    """The budget is the reason that is given."""
+    """The reason is ``budget``."""
     lab = Lab(tmp_path, {"native": 1.0, "openvino": 0.5})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 5))
     assert result.stopped == "budget"
     assert len(result.series[NATIVE].launches) == 2
 
 
-def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
-    """A backend with other outputs has no speedup; native and the honest one go on."""
+def test_disagreement_removes_one_backend_and_no_other(tmp_path):
+    """A backend with wrong outputs has no speedup; native and the other backend go on."""
     speeds = {"native": 0.008, "openvino": 0.002, "openvino-bf16": 0.001}
     lab = Lab(tmp_path, speeds, outputs={"openvino": [1.0, 2.5, 3.0]})
     result = lab.measurer(NATIVE, OPENVINO, BF16).measure(Effort(0.03, 60))
@@ -128,8 +128,8 @@ def test_disagreement_takes_out_one_backend_and_no_other(tmp_path):
         ({"moves": 0.0}, "ignores its input"),
     ],
 )
-def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, sentence):
-    """Without a trustworthy native side there is no speedup at all."""
+def test_invalid_native_outputs_remove_the_case(tmp_path, outputs, sentence):
+    """Without valid outputs of native there is no speedup at all."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, outputs=outputs)
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     assert sentence in result.failures[NATIVE]
@@ -139,7 +139,7 @@ def test_native_outputs_that_prove_nothing_take_out_the_case(tmp_path, outputs, 
 
 @pytest.mark.parametrize("when", ["load", "round"])
 def test_a_dead_accelerated_worker_leaves_native_measured(tmp_path, when):
-    """Its death is its own failure; native's rows are still there."""
+    """Only the accelerated backend fails; native's rows are still there."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("openvino", when)})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     assert "openvino worker" in result.failures[OPENVINO]
@@ -149,7 +149,7 @@ def test_a_dead_accelerated_worker_leaves_native_measured(tmp_path, when):
 
 @pytest.mark.parametrize("when", ["load", "round"])
 def test_a_dead_native_worker_ends_the_case(tmp_path, when):
-    """There is nothing to be relative to."""
+    """There is nothing that a speedup could be relative to."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, die={("native", when)})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     assert set(result.failures) == {NATIVE, OPENVINO}
@@ -158,7 +158,7 @@ def test_a_dead_native_worker_ends_the_case(tmp_path, when):
 
 
 def test_more_launches_can_be_asked_for_later(tmp_path):
-    """A second look adds exactly the launches asked for."""
+    """A second look adds exactly the launches that were asked for."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
@@ -167,8 +167,8 @@ def test_more_launches_can_be_asked_for_later(tmp_path):
     assert len(result.series[OPENVINO].launches) == 7
 
 
-def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
-    """Few where launches differ, many where rounds do; and as before where nothing is said."""
+def test_the_scatter_determines_the_rounds_of_further_launches(tmp_path):
+    """There are few if launches differ, many if rounds differ, and as many as before if no scatter is given."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
@@ -179,7 +179,7 @@ def test_further_launches_have_the_rounds_that_scatter_asks_for(tmp_path):
 
 
 def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
-    """Beside others that load a call takes long: only the first launch knows nothing better."""
+    """A call takes longer while others load, so only the first launch, without earlier ones, uses the warm-up."""
     calls_s = {"native": 0.008, "openvino": 0.001}
     lab = Lab(tmp_path, calls_s, warm_up_s={"native": 0.008, "openvino": 0.006})
     measurer = lab.measurer(NATIVE, OPENVINO)
@@ -189,8 +189,8 @@ def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
     assert {len(turn.calls_s) for launch in result.series[NATIVE].launches for turn in launch} == {2}
 
 
-def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):
-    """On the lab's clock a launch of both takes 0.4 s of loading and its rounds."""
+def test_further_launches_end_with_the_time_limit_but_one_is_made(tmp_path):
+    """On the fake clock a launch of both takes 0.4 s to load, plus its rounds."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     measurer = lab.measurer(NATIVE, OPENVINO)
     measurer.measure(Effort(0.03, 60))
@@ -204,7 +204,7 @@ def test_further_launches_end_where_the_time_does_but_one_is_made(tmp_path):
 
 
 def test_once_is_one_call_each_with_parity(tmp_path):
-    """With benchmarks disabled each body runs once, and parity is still checked."""
+    """With benchmarks disabled each model runs once, and parity is still checked."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60, once=True))
     assert [len(launch) for launch in result.series[OPENVINO].launches] == [1]
@@ -213,8 +213,8 @@ def test_once_is_one_call_each_with_parity(tmp_path):
     assert result.stopped == "once"
 
 
-def test_progress_is_told_before_each_round(tmp_path):
-    """A person can see how far a long case is."""
+def test_progress_is_reported_before_each_round(tmp_path):
+    """A user can see the progress of a long case."""
     seen = []
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     lab.measurer(NATIVE, OPENVINO, progress=lambda result, *where: seen.append(where)).measure(Effort(0.03, 60))
@@ -222,8 +222,8 @@ def test_progress_is_told_before_each_round(tmp_path):
     assert seen[-1] == (3, 5, 6)
 
 
-def test_compile_time_is_taken_alone_and_later_launches_load_side_by_side(tmp_path):
-    """The first two launches start a worker when the other has loaded; the others start all and then wait."""
+def test_first_launches_load_one_by_one_and_later_ones_at_the_same_time(tmp_path):
+    """The first two launches, which give the compile time, start a worker when the one before has loaded."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
     loading = [note for note in lab.notes if note[0] in ("start", "ready")]
@@ -235,7 +235,7 @@ def test_compile_time_is_taken_alone_and_later_launches_load_side_by_side(tmp_pa
 
 
 def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
-    """Escalation measures what is in doubt; pairs are made of the launches that both took part in."""
+    """Further looks measure only what is in doubt; pairs come from the launches that both took part in."""
     lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002))
     measurer = lab.measurer(*EVERYONE)
     measurer.measure(Effort(0.03, 60))
@@ -248,7 +248,7 @@ def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
 
 
 def test_a_fault_of_the_other_revision_leaves_this_one_measured(tmp_path):
-    """Its native takes its own accelerated side with it, and no more."""
+    """If native fails there, the accelerated backend there is removed as well, and nothing else."""
     lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002), die=[("native (other revision)", "load")])
     result = lab.measurer(*EVERYONE).measure(Effort(0.03, 60))
     assert set(result.series) == {NATIVE, OPENVINO}

@@ -1,4 +1,4 @@
-"""The real allocator: after a fill no hole of that size is left, and draws differ."""
+"""With the real allocator no hole of a size is left after filling, and layouts differ."""
 
 import ctypes
 
@@ -21,7 +21,7 @@ def shaker():
 
 
 def test_filling_takes_holes_and_stops_at_the_top(shaker):
-    """Holes made on purpose are taken again, and the last block is the one that found none."""
+    """Holes that were made on purpose are filled, and the last block is the first without a hole."""
     size = 100_000
     blocks = [shaker._libc.malloc(size) for _ in range(8)]
     for block in blocks[1::2]:
@@ -34,7 +34,7 @@ def test_filling_takes_holes_and_stops_at_the_top(shaker):
 
 
 def test_each_shake_draws_another_layout(shaker):
-    """What is held changes, and what is let go does not pile up."""
+    """The blocks that are held change, and their number does not grow without limit."""
     held = []
     for _ in range(12):
         shaker.shake()
@@ -43,8 +43,8 @@ def test_each_shake_draws_another_layout(shaker):
     assert max(map(len, held)) <= layout._MOST_KEPT + len(layout._FILL_BYTES) * layout._MOST_BLOCKS
 
 
-def test_what_is_kept_is_bounded_whatever_is_drawn(shaker, monkeypatch):
-    """A heap with holes without end, and a draw that keeps all it may: the rest is let go."""
+def test_the_number_of_kept_blocks_is_limited(shaker, monkeypatch):
+    """If holes never end and as many blocks as allowed are kept, the others are freed."""
     monkeypatch.setattr(layout, "_MOST_KEPT", 10)
     monkeypatch.setattr(shaker._random, "randint", lambda low, high: high)
     monkeypatch.setattr(
@@ -56,7 +56,7 @@ def test_what_is_kept_is_bounded_whatever_is_drawn(shaker, monkeypatch):
 
 
 def test_without_glibc_nothing_is_done(monkeypatch):
-    """Where the C library cannot tell, layouts stay as they are."""
+    """If the C library lacks the functions, layouts stay as they are."""
 
     class Bare:
         def __init__(self, name):

@@ -1,4 +1,4 @@
-"""Whether a model fits: the smaller of two limits, and a sentence with both figures."""
+"""The check whether a model fits into memory uses the smallest limit, and its message has both figures."""
 
 import pytest
 
@@ -28,12 +28,12 @@ def machine(tmp_path, *, group="max", above="max", free_kb=1000):
     ],
 )
 def test_the_smallest_limit_counts(tmp_path, facts, limit):
-    """Of the process' own group, those above it, and what is free."""
+    """The limits are those of the process' own control group, of the groups above it, and the free memory."""
     assert memory_limit(*machine(tmp_path, **facts)) == limit
 
 
 def test_a_model_that_does_not_fit_is_one_sentence(monkeypatch):
-    """With both figures; what is not known is let through."""
+    """The message has both figures; a model of unknown size is not refused."""
     monkeypatch.setattr(memory, "memory_limit", lambda: MemoryLimit(2_000_000, "the container's limit"))
     memory.check_memory("net", 1_000_000, 2)
     memory.check_memory("net", None, 2)

@@ -1,4 +1,4 @@
-"""Real threads: one that spins, one that sleeps."""
+"""Waiting for real threads: one that spins, one that sleeps."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ def spin(until):
 
 
 def test_sleeping_threads_are_not_waited_for():
-    """A thread that waits for an event is parked already."""
+    """A thread that waits for an event sleeps already."""
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
@@ -42,7 +42,7 @@ def test_a_spinning_thread_is_waited_for_until_it_sleeps():
 
 
 def test_a_thread_that_always_spins_is_waited_for_no_longer_than_the_limit():
-    """An engine told to spin for ever must not hang the run: the limit is what is returned."""
+    """An engine that is set to spin for ever must not stop the run; the limit is returned."""
     stop = threading.Event()
     thread = threading.Thread(target=spin, args=(stop,))
     thread.start()

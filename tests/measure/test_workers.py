@@ -63,8 +63,8 @@ def wait_until(condition, limit_s=10.0):
     return condition()
 
 
-def test_each_backend_answers_rounds_from_its_own_process(server, tmp_path):
-    """A worker loads, says how long that took, and times exactly the calls asked for."""
+def test_each_backend_takes_its_turns_in_its_own_process(server, tmp_path):
+    """A worker loads, reports how long that took, and times exactly the calls that were asked for."""
     prepared = prepare(server, tmp_path)
     with (
         measuring(server, prepared, "native") as native,
@@ -84,8 +84,8 @@ def test_each_backend_answers_rounds_from_its_own_process(server, tmp_path):
             assert worker.ask(None) > 10e6
 
 
-def test_a_parked_worker_uses_no_processor_time(server, tmp_path):
-    """While another measures, a worker blocks on a read: it does not spin beside the measurement."""
+def test_a_waiting_worker_uses_no_processor_time(server, tmp_path):
+    """While another worker measures, a worker blocks on a read and does not spin."""
     prepared = prepare(server, tmp_path)
     with measuring(server, prepared, "openvino") as worker:
         worker.receive()
@@ -107,8 +107,8 @@ def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
         assert not [name for name in names if "tbb" in name.lower()]
 
 
-def test_warming_up_tells_what_a_call_takes_once_it_is_warm(monkeypatch):
-    """Neither the slow first calls nor a disturbed last one are what a call takes."""
+def test_the_warm_up_gives_the_time_of_a_warm_call(monkeypatch):
+    """Neither the slow first calls nor a disturbed last call determine it."""
     now, calls_s = [0.0], iter([0.5, 0.3, 0.001, 0.001, 0.001, 0.001, 0.001, 0.4])
 
     def call():
@@ -123,7 +123,7 @@ def test_warming_up_tells_what_a_call_takes_once_it_is_warm(monkeypatch):
 
 
 def test_a_planted_slow_down_is_real(server, tmp_path):
-    """The worker that was told to really works longer at each call: three times as long with 200%."""
+    """The worker really works longer in each call: three times as long with 200%."""
 
     def work():
         started = time.perf_counter_ns()
@@ -172,14 +172,14 @@ def test_second_preparation_converts_nothing(server, tmp_path):
         PatternSource("plain", 1, 8, (1, 3, 16, 16), 0),
     ],
 )
-def test_whatever_shapes_the_artifact_is_in_its_key(server, tmp_path, other):
-    """Another size, shape, seed or pattern never finds this one's artifacts."""
+def test_whatever_the_artifact_depends_on_is_in_its_key(server, tmp_path, other):
+    """Another size, shape, seed or pattern has other artifacts."""
     prepare(server, tmp_path)
     assert find_prepared(other, {"native": "native", "openvino": "openvino"}, str(tmp_path), 1) is None
 
 
 def test_a_job_that_raises_is_one_sentence(server, tmp_path):
-    """The worker's exception comes back as a reason; its traceback stays in the details."""
+    """The message has the worker's exception as the reason; the traceback is in the details."""
     with pytest.raises(JobFailed, match=r"^preparing failed: .*attention.* multiples of 32") as caught:
         prepare(server, tmp_path, PatternSource("attention", 1, 33, (1, 3, 16, 16), 0))
     assert "\n" not in str(caught.value)
@@ -187,7 +187,7 @@ def test_a_job_that_raises_is_one_sentence(server, tmp_path):
 
 
 def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
-    """The out-of-memory killer's work is told from a hang."""
+    """So the out-of-memory killer can be distinguished from a worker that does not answer."""
     prepared = prepare(server, tmp_path)
     with measuring(server, prepared, "native") as worker:
         worker.receive()
@@ -198,7 +198,7 @@ def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
 
 
 def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
-    """It is a failure of its own kind, and the process is gone."""
+    """This is a `WorkerTimeout`, and the process has ended."""
     server = WorkerServer(timeout_s=60, threads=1)
     try:
         prepared = prepare(server, tmp_path)
@@ -214,7 +214,7 @@ def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
 
 
 def test_closing_the_server_ends_every_worker(tmp_path):
-    """Parked and stopped workers alike."""
+    """This holds for waiting and for stopped workers."""
     server = WorkerServer(timeout_s=60, threads=1)
     prepared = prepare(server, tmp_path)
     workers = [measuring(server, prepared, "native") for _ in range(2)]

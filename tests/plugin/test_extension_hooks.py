@@ -115,7 +115,7 @@ def test_a_hook_that_comes_after_the_options_is_refused(project):
     (project.folder / "conftest.py").rename(project.write("bench/test_forms.py", MATRIX).parent / "conftest.py")
     late = project.pytest("--formfunc-patterns", "plain")
     assert late.code == 4
-    assert "hook pytest_formfunc_patterns of bench/conftest.py comes too late" in late.text
+    assert "hook pytest_formfunc_patterns of bench/conftest.py is registered too late" in late.text
     named = project.pytest("bench", "--formfunc-patterns", "shifted", "--collect-only", "-q")
     assert named.code == 0, named.text
     assert "test_form[shifted-d2-w64-openvino]" in named.text

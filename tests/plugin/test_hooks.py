@@ -1,4 +1,4 @@
-"""What the plugin does to a pytest that does not measure: nothing. And what it says of itself."""
+"""The plugin does not affect tests that do not measure, and it documents itself."""
 
 import os
 import signal
@@ -33,8 +33,8 @@ def test_a_plain_run_loads_nothing_heavy(project, args):
 
 
 @pytest.mark.engine
-def test_strict_markers_and_warnings_as_errors_find_nothing_to_complain_of(bench):
-    """The marker is declared, and a measuring run raises no warning."""
+def test_a_run_passes_with_strict_markers_and_warnings_as_errors(bench):
+    """The marker is declared, and measuring raises no warning."""
     outcome = bench.measure(
         "--strict-markers", "--strict-config", "-W", "error", "--formfunc-patterns", "pointwise", "--formfunc-depths",
         "1", "--formfunc-widths", "8",
@@ -44,7 +44,7 @@ def test_strict_markers_and_warnings_as_errors_find_nothing_to_complain_of(bench
 
 
 def test_every_option_is_in_the_help(project):
-    """Options and ini keys alike."""
+    """This holds for options and ini keys."""
     text = project.pytest("--help").text
     for spec in OPTIONS:
         assert f"--formfunc-{spec.name}" in text
@@ -77,7 +77,7 @@ def test_the_fixtures_are_documented(project):
 
 @pytest.mark.engine
 def test_the_list_has_patterns_backends_and_this_machine(project):
-    """--formfunc-list needs no test and says what can be measured here."""
+    """--formfunc-list needs no tests and shows what can be measured here."""
     outcome = project.pytest("--formfunc-list")
     assert outcome.code == 0
     for name in (*pattern_names(), *backend_names()):
@@ -87,7 +87,7 @@ def test_the_list_has_patterns_backends_and_this_machine(project):
 
 
 @pytest.mark.engine
-def test_the_list_names_the_extra_of_what_is_missing(project):
+def test_the_list_names_the_extra_of_a_missing_backend(project):
     """A backend that cannot be used is listed with what to install."""
     project.write(
         "conftest.py",
@@ -115,7 +115,7 @@ def servers(cache):
 
 @pytest.mark.engine
 def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
-    """Interrupted in the second case: pytest's exit code 2, the first case is saved, no process is left."""
+    """After an interrupt in the second case the exit code is 2, the first case is saved and no process is left."""
     command = [
         sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--formfunc-patterns", "pointwise,plain",
         "--formfunc-depths", "1,2", "--formfunc-widths", "8", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "4s",
@@ -147,8 +147,8 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
     assert ("pointwise-d1-w8-1x3x32x32", "openvino") in bench.records("out.json")
 
 
-def test_the_suite_is_the_matrix_and_figures_run_only_where_they_are_named():
-    """`pytest bench/` must not start an hour of our own figures."""
+def test_by_default_the_suite_is_the_matrix_without_the_experiments():
+    """`pytest bench/` must not start an hour of experiments for docs/figures.md."""
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     suite = subprocess.run([*command, "bench"], cwd=root, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What a user sees, on the real engines: rows, records, baselines, verdicts, faults."""
+"""What a user sees with real engines: rows, records, baselines, verdicts, faults."""
 
 import json
 import re
@@ -14,7 +14,7 @@ CASE = "pointwise-d1-w8-1x3x32x32"
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory, artifact_cache):
-    """One measured and saved run, for all tests that compare with it."""
+    """A saved run, for all tests that compare with it."""
     from support.project import MATRIX, Project
 
     one = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
@@ -31,7 +31,7 @@ def saved(tmp_path_factory, artifact_cache):
 
 
 def again(saved, tmp_path, *args, change=lambda document: None, **kwargs):
-    """Run once more in a folder of its own, with the saved baseline, calmed and changed as told."""
+    """Run again in a new folder with the saved baseline, whose scatter is reduced and which ``change`` alters."""
     from support.project import MATRIX, Project, calm
 
     one = Project(tmp_path, saved.cache)
@@ -64,7 +64,7 @@ CONTRACT = {
 @pytest.mark.parametrize("backend", ["native", "openvino"])
 @pytest.mark.parametrize("kept_data", [True, False], ids=["json", "autosave"])
 def test_every_name_of_the_contract_is_written(saved, backend, kept_data):
-    """Also without --benchmark-save-data, and with figures that fit each other."""
+    """This holds without --benchmark-save-data too, and the figures are consistent."""
     path = "out.json" if kept_data else saved.saved()[0]
     record = saved.records(path)["attention-d1-w32-1x3x32x32", backend]
     for name, kind in CONTRACT.items():
@@ -91,7 +91,7 @@ def test_every_name_of_the_contract_is_written(saved, backend, kept_data):
 
 
 def test_the_saved_statistics_are_those_of_the_samples(saved):
-    """The series that pytest-benchmark tabulates is the measured one, exactly."""
+    """pytest-benchmark tabulates exactly the measured rounds."""
     for entry in json.loads((saved.folder / "out.json").read_text())["benchmarks"]:
         rounds = [value for launch in entry["extra_info"]["formfunc"]["samples"] for value in launch]
         assert entry["stats"]["data"] == rounds
@@ -100,8 +100,8 @@ def test_the_saved_statistics_are_those_of_the_samples(saved):
         assert entry["options"]["timer"] == "formfunc_clock"
 
 
-def test_the_report_says_speedup_with_interval_and_where_time_went(saved):
-    """One line a case, the mean, best and worst, time and memory; at most 100 columns."""
+def test_the_report_has_speedups_with_intervals_and_what_was_spent(saved):
+    """It has a line for each case, the mean, best and worst, time and memory, and at most 100 columns."""
     report = saved.outcome.text.partition(" formfunc ==")[2].splitlines()[1:-1]
     rows = [line for line in report if line.startswith(("pointwise", "attention"))]
     assert len(rows) == 2
@@ -114,21 +114,21 @@ def test_the_report_says_speedup_with_interval_and_where_time_went(saved):
 
 
 def test_the_parent_stays_small(saved):
-    """The engines live in the workers: pytest's own process keeps below 300 MB."""
+    """Engines are only in the workers, and pytest's own process needs less than 300 MB."""
     line = saved.outcome.line("peak memory: ")
     assert int(line.split()[2]) < 300
     assert int(line.split("process, ")[1].split()[0]) > 100
 
 
 def test_the_html_report_is_written(saved):
-    """It names the cases and needs nothing else."""
+    """It names the cases and needs no other file."""
     page = (saved.folder / "out.html").read_text()
     assert "attention-d1-w32-1x3x32x32" in page
     assert "http" not in page
 
 
 def test_an_unchanged_run_is_compared_and_nothing_is_converted_again(saved, tmp_path):
-    """A second run finds its artifacts and says what it was compared with."""
+    """A second run finds its artifacts and reports what it is compared with."""
     _, outcome = again(saved, tmp_path, *saved.args, "--formfunc-threshold", "90%")
     assert outcome.code == 0, outcome.text
     assert "compared with" in outcome.text
@@ -137,7 +137,7 @@ def test_an_unchanged_run_is_compared_and_nothing_is_converted_again(saved, tmp_
 
 
 def faster_then(document):
-    """Make the baseline's accelerated side a hundred times as fast as it was."""
+    """Divide the accelerated latencies of the baseline by 100."""
     for entry in document["benchmarks"]:
         record = entry["extra_info"]["formfunc"]
         if not record["native"]:
@@ -148,7 +148,7 @@ def faster_then(document):
 
 
 def test_lost_speedup_fails_its_test_with_one_sentence(saved, tmp_path):
-    """Case, backend, both speedups with intervals, threshold and the side that moved; JUnit agrees; it is saved."""
+    """It has case, backend, both speedups, the threshold and what changed; JUnit has it too, and the run is saved."""
     one, outcome = again(
         saved, tmp_path, *saved.args, "-k", "pointwise", "--junitxml", "junit.xml", "--benchmark-json", "now.json",
         change=faster_then,
@@ -174,8 +174,8 @@ def test_lost_speedup_fails_its_test_with_one_sentence(saved, tmp_path):
     assert record["verdict"]["change"]["high"] < 0.5
 
 
-def test_a_gain_is_green_and_said(saved, tmp_path):
-    """Faster than the baseline is improved."""
+def test_a_gain_passes_and_is_reported(saved, tmp_path):
+    """A speedup above the baseline's is ``improved``."""
 
     def slower_then(document):
         for entry in document["benchmarks"]:
@@ -189,8 +189,8 @@ def test_a_gain_is_green_and_said(saved, tmp_path):
     assert "1 improved" in outcome.text
 
 
-def test_a_looser_threshold_of_the_marker_wins(saved, tmp_path):
-    """A test's own threshold decides for it."""
+def test_a_wider_threshold_of_the_marker_has_precedence(saved, tmp_path):
+    """The threshold of its marker applies to a test."""
     one, _ = again(saved, tmp_path, "--collect-only")
     one.write(
         "test_forms.py",
@@ -204,8 +204,8 @@ def test_a_looser_threshold_of_the_marker_wins(saved, tmp_path):
     assert outcome.code == 0, outcome.text
 
 
-def test_new_and_missing_are_listed_and_red_when_strict(saved, tmp_path):
-    """What only one side has is never passed over."""
+def test_new_and_missing_cases_are_listed_and_fail_when_strict(saved, tmp_path):
+    """Cases that only one run has are never ignored."""
     args = ["--formfunc-patterns", "pointwise,fire", "--formfunc-depths", "1", "--formfunc-widths", "32"]
     one, outcome = again(saved, tmp_path, *args, "--formfunc-threshold", "90%")
     assert outcome.code == 0, outcome.text
@@ -226,8 +226,8 @@ def test_new_and_missing_are_listed_and_red_when_strict(saved, tmp_path):
     assert suite.get("failures") == "2"
 
 
-def test_another_machine_is_not_compared_said_once_and_red_when_strict(saved, tmp_path):
-    """Neither milliseconds nor ratios of unlike machines are compared."""
+def test_another_machine_is_not_compared_which_is_reported_once_and_fails_when_strict(saved, tmp_path):
+    """Neither milliseconds nor ratios of different machines are compared."""
 
     def elsewhere(document):
         for entry in document["benchmarks"]:
@@ -243,15 +243,15 @@ def test_another_machine_is_not_compared_said_once_and_red_when_strict(saved, tm
     assert "2 failed, 3 passed" in strict.text
 
 
-def test_no_baseline_is_one_line_and_green_locally(bench):
-    """A first run has nothing to compare with; it says how to get it."""
+def test_a_missing_baseline_is_one_line_and_passes_locally(bench):
+    """A first run has nothing to compare with; the line says how to save a baseline."""
     outcome = bench.measure(*PLAIN, "--benchmark-compare")
     assert outcome.code == 0
     assert "save one with --benchmark-autosave; nothing was compared" in outcome.text
 
 
 def test_only_selected_tests_are_measured(bench):
-    """-k chooses rows; native is measured with an accelerated row even when its own row is not wanted."""
+    """-k selects rows; native is measured with an accelerated row even if its own row is not selected."""
     outcome = bench.measure(*PLAIN, "-k", "openvino", "--benchmark-json", "out.json")
     assert "1 passed, 1 deselected" in outcome.text
     record = bench.records("out.json")[CASE, "openvino"]
@@ -271,7 +271,7 @@ def test_collect_only_measures_nothing(bench):
 
 
 def test_without_pytest_benchmark_it_still_measures_and_reports(bench):
-    """-p no:benchmark takes the table away, not the measurement."""
+    """With -p no:benchmark only the table is missing."""
     outcome = bench.measure(*PLAIN, "-p", "no:benchmark")
     assert outcome.code == 0, outcome.text
     assert "2 passed" in outcome.text
@@ -279,23 +279,23 @@ def test_without_pytest_benchmark_it_still_measures_and_reports(bench):
 
 
 def test_disabled_benchmarks_run_once_with_parity(bench):
-    """--benchmark-disable claims no speedup."""
+    """With --benchmark-disable no speedup is reported."""
     outcome = bench.measure(*PLAIN, "--benchmark-disable")
     assert outcome.code == 0, outcome.text
     assert "2 passed" in outcome.text
     assert "no speedup is claimed" in outcome.text
-    assert not re.search(r"\dx \(", outcome.text)  # in no row either
+    assert not re.search(r"\dx \(", outcome.text)  # nor in any row
 
 
 def test_skipped_benchmarks_start_no_engine(bench):
-    """--benchmark-skip is pytest-benchmark's and is obeyed."""
+    """--benchmark-skip, an option of pytest-benchmark, is respected."""
     outcome = bench.measure(*PLAIN, "--benchmark-skip")
     assert "2 skipped" in outcome.text
     assert "formfunc ==" not in outcome.text
 
 
 def test_a_named_architecture_is_measured(bench):
-    """Under its name, alone: no pattern is measured unless asked for."""
+    """It has its own name, and patterns are not measured by default then."""
     outcome = bench.measure(
         "--formfunc-architectures", "squeezenet1_1", "--formfunc-input", "1x3x64x64", "--benchmark-json", "out.json"
     )

@@ -1,4 +1,4 @@
-"""Real git repositories, small ones."""
+"""Checking out revisions of real, small git repositories."""
 
 import shutil
 import subprocess
@@ -34,8 +34,8 @@ def repository(tmp_path):
     return folder
 
 
-def test_another_revision_is_beside_the_users_tree_and_goes_without_a_trace(repository, tmp_path):
-    """The user's files, its index and its list of worktrees are as before."""
+def test_another_revision_is_checked_out_beside_the_users_tree_and_removed_without_a_trace(repository, tmp_path):
+    """The user's files, index and list of worktrees are as before."""
     first = git(repository, "rev-parse", "HEAD")
     commit(repository, "second")
     (repository / "net.py").write_text("not committed")
@@ -52,7 +52,7 @@ def test_another_revision_is_beside_the_users_tree_and_goes_without_a_trace(repo
 
 
 def branch_off(repository):
-    """Let main and a branch each have a commit of their own; return where they parted."""
+    """Give main and a branch a commit each; return their merge base."""
     parting = git(repository, "rev-parse", "HEAD")
     git(repository, "checkout", "-qb", "work")
     commit(repository, "work")
@@ -63,7 +63,7 @@ def branch_off(repository):
 
 
 def test_a_branch_means_itself_locally_and_the_merge_base_in_ci(repository, tmp_path):
-    """What others have merged since is not this change's doing."""
+    """What others have merged since is not part of the tested change."""
     parting = branch_off(repository)
     local = check_out("main", repository, tmp_path / "a", in_ci=False)
     assert local.commit == git(repository, "rev-parse", "main")
@@ -75,7 +75,7 @@ def test_a_branch_means_itself_locally_and_the_merge_base_in_ci(repository, tmp_
 
 
 def test_a_build_servers_clone_has_only_remote_branches(repository, tmp_path):
-    """The name of a branch is looked up at origin too."""
+    """The name of a branch is also looked up in origin."""
     git(tmp_path, "clone", "-q", str(repository), "clone")
     clone = tmp_path / "clone"
     git(clone, "checkout", "-q", "--detach")
@@ -84,15 +84,15 @@ def test_a_build_servers_clone_has_only_remote_branches(repository, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no-such-branch", "0123456789", "--help", "main:net.py", "", "..."])
-def test_what_is_no_revision_is_said(repository, tmp_path, name):
-    """One sentence with the name; nothing is left behind."""
+def test_a_name_that_is_not_a_revision_is_refused(repository, tmp_path, name):
+    """The message has the name, and nothing is left behind."""
     with pytest.raises(BadInput, match="no such revision"):
         check_out(name, repository, tmp_path / "other", in_ci=False)
     assert not (tmp_path / "other").exists()
 
 
-def test_a_shallow_clone_is_told_how_to_be_a_deep_one(repository, tmp_path):
-    """The usual fault of a build server's checkout."""
+def test_the_message_about_a_shallow_clone_says_how_to_fetch_the_rest(repository, tmp_path):
+    """This is common on build servers."""
     first = git(repository, "rev-parse", "HEAD")
     commit(repository, "second")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", "clone")
@@ -100,21 +100,21 @@ def test_a_shallow_clone_is_told_how_to_be_a_deep_one(repository, tmp_path):
         check_out(first, tmp_path / "clone", tmp_path / "other", in_ci=False)
 
 
-def test_a_folder_without_a_repository_is_said(tmp_path):
-    """So is a machine without git."""
+def test_a_folder_without_a_repository_is_refused(tmp_path):
+    """The message says that a git repository is needed."""
     with pytest.raises(BadInput, match="needs a git repository"):
         check_out("main", tmp_path, tmp_path / "other", in_ci=False)
 
 
-def test_a_machine_without_git_is_said(tmp_path, monkeypatch):
-    """One sentence, no traceback."""
+def test_a_machine_without_git_is_refused(tmp_path, monkeypatch):
+    """The message says that git is not installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadInput, match="git, which is not installed"):
         check_out("main", tmp_path, tmp_path / "other", in_ci=False)
 
 
 def test_the_users_hooks_do_not_run(repository, tmp_path):
-    """A hook after a checkout may install things into the environment that both sides share."""
+    """A post-checkout hook may change the environment that both sides share."""
     hook = repository / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
@@ -123,8 +123,8 @@ def test_the_users_hooks_do_not_run(repository, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_inside_a_git_hook_the_folder_decides(repository, tmp_path, monkeypatch):
-    """A hook's environment points at its own repository."""
+def test_inside_a_git_hook_the_working_directory_decides(repository, tmp_path, monkeypatch):
+    """The environment variables of a hook name another repository."""
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     assert check_out("main", repository, tmp_path / "other", in_ci=False).dirty is False
@@ -132,7 +132,7 @@ def test_inside_a_git_hook_the_folder_decides(repository, tmp_path, monkeypatch)
 
 @pytest.fixture
 def submodule(repository, tmp_path):
-    """Give the repository a submodule; return where it comes from."""
+    """Give the repository a submodule; return the repository that it is cloned from."""
     inner = tmp_path / "inner"
     inner.mkdir()
     git(inner, "init", "-q", "-b", "main")
@@ -142,8 +142,8 @@ def submodule(repository, tmp_path):
     return inner
 
 
-def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, submodule, tmp_path):
-    """The network may be closed; the checkout is removed again."""
+def test_submodules_that_are_not_available_are_reported_and_nothing_is_left_behind(repository, submodule, tmp_path):
+    """There may be no network; the checkout is removed."""
     submodule.rename(tmp_path / "gone")
     git(repository, "submodule", "deinit", "-q", "--all", "--force")
     shutil.rmtree(repository / ".git" / "modules")
@@ -153,15 +153,15 @@ def test_submodules_that_cannot_be_had_are_said_and_nothing_stays(repository, su
 
 
 @pytest.mark.usefixtures("submodule")
-def test_a_tree_whose_state_git_cannot_tell_is_said(repository, tmp_path):
-    """A submodule's repository is gone while its folder points there: git status fails in the user's own tree."""
+def test_a_tree_whose_state_git_cannot_determine_is_refused(repository, tmp_path):
+    """The repository of a submodule was deleted, so git status fails in the user's own tree."""
     shutil.rmtree(repository / ".git" / "modules" / "part")
-    with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot tell the state of .*: fatal: "):
+    with pytest.raises(BadInput, match=r"--formfunc-against main: git cannot determine the state of .*: fatal: "):
         check_out("main", repository, tmp_path / "other", in_ci=False)
     assert not (tmp_path / "other").exists()
 
 
-def test_import_paths_inside_the_tree_move_and_environments_stay(repository, tmp_path, monkeypatch):
+def test_import_paths_inside_the_tree_are_replaced_but_environments_are_kept(repository, tmp_path, monkeypatch):
     """What is installed inside the tree belongs to both sides; sources do not."""
     monkeypatch.setattr(sys, "prefix", str(repository / ".venv"))
     revision = check_out("main", repository, tmp_path / "other", in_ci=False)
@@ -175,7 +175,7 @@ def test_import_paths_inside_the_tree_move_and_environments_stay(repository, tmp
 
 @pytest.mark.parametrize("levels", [0, 1])
 def test_an_environment_around_the_tree_does_not_make_its_sources_installed(repository, tmp_path, monkeypatch, levels):
-    """A repository below the interpreter's prefix (/usr/src), or one that is an environment itself."""
+    """A repository may be below the interpreter's prefix (/usr/src), or be a virtual environment itself."""
     monkeypatch.setattr(sys, "prefix", str([repository, *repository.parents][levels]))
     revision = check_out("main", repository, tmp_path / "other", in_ci=False)
     packages = repository / "lib" / "site-packages"

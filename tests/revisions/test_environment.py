@@ -1,4 +1,4 @@
-"""Side by side with another virtual environment's packages: real environments, this one's engines linked into them."""
+"""Side by side with the packages of another virtual environment: real ones, into which this one's are linked."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def repository(project):
 
 @pytest.fixture
 def environment(tmp_path):
-    """An environment with nothing in it."""
+    """An environment without packages."""
     folder = tmp_path / "other"
     venv.create(folder, symlinks=True)
     return folder
@@ -35,13 +35,13 @@ def site_packages(environment):
 
 
 def link_packages(environment):
-    """Give an environment this one's packages."""
+    """Give an environment the packages of this one."""
     here = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     (site_packages(environment) / "linked.pth").write_text("\n".join(here) + "\n")
 
 
-def test_the_same_packages_are_the_same(repository, environment):
-    """Without a revision it is HEAD; every worker of the other side is a process of that environment."""
+def test_the_same_packages_are_reported_as_the_same(repository, environment):
+    """The revision is HEAD by default, and every worker of the other side runs in that environment."""
     link_packages(environment)
     outcome = repository.measure(*FORM, *LIGHT, "--formfunc-against-env", str(environment), "--benchmark-json=out.json")
     assert outcome.code == 0, outcome.text
@@ -54,7 +54,7 @@ def test_the_same_packages_are_the_same(repository, environment):
 
 @pytest.mark.alone
 def test_versions_that_differ_are_named(repository, environment):
-    """A package's metadata says another version: the sentence names it, and equal kernels are no proof any more."""
+    """The message names a package whose version differs; equal kernels then do not require more evidence."""
     link_packages(environment)
     metadata = site_packages(environment) / "openvino-2001.1.0.dist-info" / "METADATA"
     metadata.parent.mkdir()
@@ -71,14 +71,14 @@ def test_versions_that_differ_are_named(repository, environment):
 
 
 def test_an_environment_without_an_engine_is_refused(repository, environment):
-    """Before anything is measured, with what to install."""
+    """The message comes before anything is measured, and says what to install."""
     outcome = repository.measure(*FORM, "--formfunc-against-env", str(environment))
     assert outcome.code == 4, outcome.text
     assert f"backend 'native' cannot be used in {environment}: torch" in outcome.text
     assert "pip install" in outcome.text
 
 
-def test_a_folder_that_is_no_environment_is_refused(repository, tmp_path):
+def test_a_folder_that_is_not_an_environment_is_refused(repository, tmp_path):
     outcome = repository.measure(*FORM, "--formfunc-against-env", str(tmp_path / "nowhere"))
     assert outcome.code == 4, outcome.text
     assert "there is no virtual environment: make one with python -m venv" in outcome.text

@@ -1,6 +1,6 @@
 """Side by side with another revision, as a user does it: real git, real engines, small networks.
 
-What is said and what is left behind is checked here; how well it judges is `bench/test_gate_quality.py`.
+These tests check messages and what is left behind; `bench/test_gate_quality.py` checks how well it judges.
 """
 
 import re
@@ -17,20 +17,20 @@ from support.project import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
 import pytest_formfunc
 
 PACKAGE = Path(pytest_formfunc.__file__).parent
-BEFORE_THE_ROOMS = "6cacabd90f37"  # the last commit before modules moved into rooms
+BEFORE_THE_FOLDERS = "6cacabd90f37"  # the last commit before modules moved into the present folders
 pytestmark = pytest.mark.engine
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
 
 
 def left_behind(project):
-    """Return what a run left in the repository: worktrees beside the user's, and changes of files."""
+    """Return what a run left behind in the repository: additional worktrees, and changed files."""
     trees = git(project.folder, "worktree", "list").splitlines()[1:]
     return trees + git(project.folder, "status", "--porcelain").splitlines()
 
 
 @pytest.mark.alone
 def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository):
-    """The other revision's model is that of its code: its kernels and operators differ, and the sentence says how."""
+    """The other revision's model is made by its code; the sentence says how kernels and operators differ."""
     repository.write("src/mynets/net.py", NET.format(out=8).replace("nn.ReLU()", "nn.ReLU(), nn.Conv2d(16, 16, 1)"))
     outcome = repository.measure("--formfunc-against", "v1", "-s", "--benchmark-json=out.json", *LIGHT)
     assert outcome.code == 0, outcome.text
@@ -51,7 +51,7 @@ def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository)
 
 @pytest.mark.alone
 def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
-    """Names of layers are no difference."""
+    """Names of layers do not matter."""
     renamed = NET.format(out=8).replace("self.body", "self.trunk")
     repository.write("src/mynets/net.py", renamed)
     outcome = repository.measure("--formfunc-against", "v1", "-s", *LIGHT)
@@ -61,8 +61,8 @@ def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
 
 
 @pytest.mark.alone
-def test_a_factory_is_compared_and_its_loss_is_red(repository):
-    """A planted loss on this side only: a failed test with one sentence, and no traceback."""
+def test_a_factory_is_compared_and_its_loss_fails(repository):
+    """A planted loss on this side fails the test with one sentence, without a traceback."""
     factory = ["--formfunc-model", "mynets.net:build"]
     repository.write("test_forms.py", MATRIX)
     outcome = repository.measure(
@@ -81,7 +81,7 @@ def test_a_factory_is_compared_and_its_loss_is_red(repository):
 
 @pytest.mark.alone
 def test_what_only_one_revision_has_is_new_or_missing(repository):
-    """Listed, green; red when strict."""
+    """Both are listed, and fail only when strict."""
     repository.write("test_net.py", OWN_TEST.replace("test_net(", "test_renamed("))
     outcome = repository.measure("--formfunc-against", "v1", *LIGHT)
     assert outcome.code == 0, outcome.text
@@ -94,7 +94,7 @@ def test_what_only_one_revision_has_is_new_or_missing(repository):
 
 
 def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(repository):
-    """Its last test being one of the matrix does not make its own model a new one."""
+    """A test of the matrix at the end does not make the file's own model ``new``."""
     repository.write("test_net.py", OWN_TEST.replace("print", "0 and print") + MATRIX)
     outcome = repository.measure(
         "test_net.py", "--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-model", "mynets.net:build"
@@ -104,7 +104,7 @@ def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(repository):
 
 
 def test_a_factory_that_the_other_revision_lacks_is_new(repository):
-    """A module or a function that came since."""
+    """Its module or function was added since."""
     repository.write("test_forms.py", MATRIX)
     repository.write("src/mynets/late.py", NET.format(out=8))
     outcome = repository.measure("--formfunc-model", "mynets.late:build", "test_forms.py", "--formfunc-against", "v1")
@@ -113,8 +113,8 @@ def test_a_factory_that_the_other_revision_lacks_is_new(repository):
 
 
 @pytest.mark.parametrize("kind", ["factory", "own test"])
-def test_a_revision_whose_code_does_not_import_is_said_in_one_sentence(repository, kind):
-    """Not comparable, with what it raised; red when strict."""
+def test_a_revision_whose_code_does_not_import_is_reported_in_one_sentence(repository, kind):
+    """The case is not comparable, with the error as the reason, and fails when strict."""
     repository.write("src/mynets/net.py", "raise RuntimeError('half a commit')\n")
     git(repository.folder, "commit", "-qam", "broken")
     repository.write("src/mynets/net.py", NET.format(out=8))
@@ -136,8 +136,8 @@ def test_a_revision_whose_code_does_not_import_is_said_in_one_sentence(repositor
         ("v1..main", "this repository has no such revision"),
     ],
 )
-def test_a_revision_that_is_none_is_wrong_usage(repository, against, sentence):
-    """Exit 4, before anything is measured."""
+def test_a_revision_that_does_not_exist_is_wrong_usage(repository, against, sentence):
+    """The exit code is 4, before anything is measured."""
     outcome = repository.measure("--formfunc-against", against)
     assert outcome.code == 4, outcome.text
     assert sentence in outcome.text
@@ -145,14 +145,14 @@ def test_a_revision_that_is_none_is_wrong_usage(repository, against, sentence):
 
 
 def test_outside_of_a_repository_it_is_wrong_usage(bench):
-    """One sentence."""
+    """The message is one sentence."""
     outcome = bench.measure("--formfunc-patterns", "pointwise", "--formfunc-against", "main")
     assert outcome.code == 4, outcome.text
     assert "--formfunc-against needs a git repository" in outcome.text
 
 
 def test_two_comparisons_at_once_are_wrong_usage(repository):
-    """Side by side, or with a saved run."""
+    """A run is compared either side by side or with a saved run."""
     repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
     assert repository.measure("--benchmark-autosave").code == 0
     outcome = repository.measure("--formfunc-against", "v1", "--benchmark-compare")
@@ -163,8 +163,8 @@ def test_two_comparisons_at_once_are_wrong_usage(repository):
 UNFUSED = ("return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())")
 
 
-def test_the_graph_gate_is_red_without_timing_and_silent_for_a_renamed_layer(repository):
-    """Deterministic: an operator that does not fuse is named; names of layers are nothing."""
+def test_the_graph_gate_fails_without_timing_and_ignores_a_renamed_layer(repository):
+    """It names an operator that is not fused; names of layers do not matter."""
     repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
     repository.write("src/mynets/net.py", NET.format(out=8).replace(*UNFUSED))
     red = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "-rf", "-vv")
@@ -182,8 +182,8 @@ def test_the_graph_gate_is_red_without_timing_and_silent_for_a_renamed_layer(rep
 @pytest.mark.parametrize(
     ("fail_on", "code"), [("loss", 0), ("inconclusive", 1), ("no-gain", 1), ("gain", 0), ("loss,no-gain", 1)]
 )
-def test_what_fails_is_a_setting(repository, fail_on, code):
-    """A graph that only timing can judge is inconclusive: shown, and red where asked."""
+def test_a_setting_determines_what_fails(repository, fail_on, code):
+    """A graph that only timing can judge is inconclusive, which is shown and fails only if the user asks for that."""
     repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
     repository.write("src/mynets/net.py", NET.format(out=8).replace("Conv2d(16, 8", "Conv2d(16, 9"))
     outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-fail-on", fail_on)
@@ -191,8 +191,8 @@ def test_what_fails_is_a_setting(repository, fail_on, code):
     assert outcome.code == code
 
 
-def test_strict_is_red_where_less_was_judged_than_asked(repository):
-    """Skipped or deselected tests, and a run in which nothing is timed."""
+def test_strict_fails_if_less_was_judged_than_asked(repository):
+    """This holds for skipped and deselected tests, and for a run in which nothing is timed."""
     second = OWN_TEST.replace("print", "0 and print").replace(
         "    torch.manual_seed(0)", "    import pytest; pytest.skip()"
     )
@@ -216,8 +216,8 @@ def test_strict_is_red_where_less_was_judged_than_asked(repository):
 
 
 @pytest.mark.alone
-def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
-    """An absolute budget is the user's own, judged by the interval."""
+def test_a_latency_that_is_certainly_above_its_ceiling_fails(repository):
+    """The ceiling of the marker is compared with the interval."""
     slow = OWN_TEST.replace("def test_net", "import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us')\ndef test_net")
     repository.write("test_net.py", slow)
     outcome = repository.measure("-rf", "-vv")
@@ -226,8 +226,8 @@ def test_a_ceiling_of_latency_that_is_surely_broken_fails(repository):
 
 
 @pytest.mark.alone
-def test_nothing_stays_after_ctrl_c(repository):
-    """The checkout and the workers go with the run, however it ends."""
+def test_nothing_is_left_behind_after_ctrl_c(repository):
+    """The checkout is removed and the workers end with the run, however it ends."""
     repository.write("test_forms.py", MATRIX)
     process = subprocess.Popen(
         [
@@ -250,7 +250,7 @@ def test_nothing_stays_after_ctrl_c(repository):
 
 @pytest.fixture
 def own_repository(tmp_path, project):
-    """A repository of this package's sources, whose project measures the matrix with them."""
+    """A repository of this package's sources, whose tests measure the matrix with them."""
     repository = tmp_path / "plugin"
     shutil.copytree(PACKAGE, repository / "pytest_formfunc", ignore=shutil.ignore_patterns("__pycache__"))
     (repository / "test_forms.py").write_text(MATRIX)
@@ -263,11 +263,11 @@ def own_repository(tmp_path, project):
 
 
 def test_the_bundled_patterns_of_another_revision_are_its_own(own_repository):
-    """In this plugin's own repository the other revision's forms are built by its code, the harness stays ours."""
+    """In this plugin's own repository only the forms come from the other revision; all other code is this one's."""
     repository = own_repository.folder
     shared = repository / "pytest_formfunc" / "forms" / "block.py"
     text = shared.read_text()
-    # The other revision's harness would not even import: only its forms are asked for.
+    # The other revision's own run.py fails to import: only its forms are used.
     (repository / "pytest_formfunc" / "run.py").write_text("raise RuntimeError('the other harness')\n")
     shared.write_text(text.replace("partial(nn.ReLU, inplace=True)", "partial(nn.Hardswish, inplace=True)"))
     assert shared.read_text() != text
@@ -284,18 +284,18 @@ def test_the_bundled_patterns_of_another_revision_are_its_own(own_repository):
     assert "relu_ 0 ->" in record["verdict"]["reason"]
 
 
-def test_forms_of_a_revision_from_before_the_rooms_run_under_this_harness(own_repository):
-    """What `forms/` imports keeps its name and place, so an old revision's patterns and networks are still built."""
+def test_forms_of_a_revision_from_before_the_present_folders_still_run(own_repository):
+    """The modules that `forms/` imports keep their names, so patterns and networks of an old revision can be built."""
     found = subprocess.run(
-        ["git", "archive", BEFORE_THE_ROOMS, "pytest_formfunc"], cwd=PACKAGE.parent, capture_output=True, check=False
+        ["git", "archive", BEFORE_THE_FOLDERS, "pytest_formfunc"], cwd=PACKAGE.parent, capture_output=True, check=False
     )
     if found.returncode:
-        pytest.skip(f"this clone's history does not reach back to {BEFORE_THE_ROOMS}")
+        pytest.skip(f"this clone's history does not reach back to {BEFORE_THE_FOLDERS}")
     repository = own_repository.folder
     shutil.rmtree(repository / "pytest_formfunc")
     subprocess.run(["tar", "-x"], cwd=repository, input=found.stdout, check=True)
     git(repository, "add", "-A")
-    git(repository, "commit", "-qm", "before the rooms")
+    git(repository, "commit", "-qm", "before the folders")
     git(repository, "checkout", "-q", "HEAD~1", "--", "pytest_formfunc")
     outcome = own_repository.measure(
         "--formfunc-patterns", "plain,attention,depthwise_separable", "--formfunc-architectures", "squeezenet1_1",
