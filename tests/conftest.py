@@ -6,7 +6,7 @@ import os
 
 import pytest
 from support import engines
-from support.project import MATRIX, NET, OWN_TEST, Project, git
+from support.project import MATRIX, Project, make_repository
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -53,13 +53,4 @@ def bench(project):
 @pytest.fixture
 def repository(project):
     """A user's repository with a network, a test of it, and one commit, tagged v1."""
-    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
-    project.write(".gitignore", "__pycache__\n")
-    project.write("src/mynets/__init__.py", "")
-    project.write("src/mynets/net.py", NET.format(out=8))
-    project.write("test_net.py", OWN_TEST)
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", "-A")
-    git(project.folder, "commit", "-qm", "one")
-    git(project.folder, "tag", "v1")
-    return project
+    return make_repository(project)
