@@ -6,6 +6,7 @@ What is said and what is left behind is checked here; how well it judges is `ben
 import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
