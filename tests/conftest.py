@@ -32,8 +32,11 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope="session")
 def artifact_cache(tmp_path_factory):
-    """One folder of converted models for all tests: what it holds is keyed by content."""
-    return tmp_path_factory.mktemp("artifacts")
+    """One folder of converted models for all tests of a run, beside each other or not: it is keyed by content."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

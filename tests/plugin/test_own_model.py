@@ -79,7 +79,9 @@ def faulty(tmp_path_factory, artifact_cache):
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", FAULTS)
     project.outcome = project.measure("--formfunc-timeout", "10s", "--benchmark-json=out.json", "--junitxml=junit.xml")
-    project.said = {name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()}
+    project.said = {
+        name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
+    }
     return project
 
 
