@@ -6,7 +6,7 @@ import os
 
 import pytest
 from support import engines
-from support.project import MATRIX, NET, OWN_TEST, Project, git
+from support.project import MATRIX, Project, make_repository
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,8 +32,11 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope="session")
 def artifact_cache(tmp_path_factory):
-    """One folder of converted models for all tests: what it holds is keyed by content."""
-    return tmp_path_factory.mktemp("artifacts")
+    """One folder of converted models for all tests of a run, beside each other or not: it is keyed by content."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -53,13 +56,4 @@ def bench(project):
 @pytest.fixture
 def repository(project):
     """A user's repository with a network, a test of it, and one commit, tagged v1."""
-    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
-    project.write(".gitignore", "__pycache__\n")
-    project.write("src/mynets/__init__.py", "")
-    project.write("src/mynets/net.py", NET.format(out=8))
-    project.write("test_net.py", OWN_TEST)
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", "-A")
-    git(project.folder, "commit", "-qm", "one")
-    git(project.folder, "tag", "v1")
-    return project
+    return make_repository(project)

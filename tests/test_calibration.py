@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from support.project import MATRIX
 
 from pytest_formfunc.calibration import (
     CALLS,
@@ -112,34 +113,29 @@ def test_other(formfunc):
 """
 
 
+@pytest.mark.engine("nncf")
 def test_ranges_are_taken_from_the_samples_that_are_given(project):
     """With samples given to the fixture, inputs 1000 times larger than drawn ones keep parity; the option works too."""
-    pytest.importorskip("nncf")
     project.write("pytest.ini", "[pytest]\npythonpath = .\n")
     project.write("nets.py", NETS)
     project.write("test_nets.py", TEST)
-    project.write(
-        "test_forms.py",
-        "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n",
-    )
-    backends = ("--formfunc-backends", "openvino-int8", "--formfunc-budget", "200ms", "--benchmark-json", "out.json")
-    outcome = project.measure("test_nets.py", *backends)
-    assert "2 failed, 1 passed" in outcome.text, outcome.text
-    assert "calibration contains no calls" in outcome.text
+    project.write("test_forms.py", MATRIX)
+    rng = np.random.default_rng(0)
+    np.save(project.folder / "samples.npy", rng.standard_normal((9, 3, 4, 4)))
+    outcome = project.measure(
+        "--formfunc-model", "nets:build", "--formfunc-input", "1x3x4x4", "--formfunc-calibration", "samples.npy",
+        "--formfunc-backends", "openvino-int8", "--formfunc-budget", "200ms", "--benchmark-json", "out.json",
+    )  # fmt: skip
+    assert "2 failed, 3 passed" in outcome.text, outcome.text
+    assert "calibration has no calls in it" in outcome.text
     assert "must have the shapes, types and names of the example input" in outcome.text
-    (accuracy,) = [one["accuracy"] for one in project.records("out.json").values() if "accuracy" in one]
+    found = {case: one["accuracy"] for (case, _), one in project.records("out.json").items() if "accuracy" in one}
+    assert set(found) == {"test_nets.py::test_net", "nets:build-1x3x4x4"}
+    accuracy = found["test_nets.py::test_net"]
     assert accuracy["calibration_from"] == accuracy["inputs_from"] == "given"
     assert (accuracy["calibration_inputs"], accuracy["inputs"]) == (6, 3)
     assert accuracy["sqnr_db"] > 20
-    rng = np.random.default_rng(0)
-    np.save(project.folder / "samples.npy", rng.standard_normal((9, 3, 4, 4)))
-    by_name = ("test_forms.py", "--formfunc-model", "nets:build", "--formfunc-input", "1x3x4x4")
-    outcome = project.pytest(
-        *by_name, "--formfunc-calibration", "samples.npy", *backends, "--formfunc-threads", "1",
-        f"--formfunc-cache-dir={project.cache}", "--formfunc-precision", "20%",
-    )  # fmt: skip
-    records = project.records("out.json").values()
-    (accuracy,) = [one["accuracy"] for one in records if "accuracy" in one] or pytest.fail(outcome.text)
+    accuracy = found["nets:build-1x3x4x4"]
     assert (accuracy["calibration_from"], accuracy["calibration_inputs"]) == ("given", 6)
 
 

@@ -45,7 +45,6 @@ def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
         assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.alone
 def test_a_retaining_allocator_avoids_page_faults(tmp_path, monkeypatch):
     """Where glibc has to map every large tensor anew, native has page faults in each call and this engine has not.
 

@@ -1,14 +1,16 @@
 """If less was judged than was asked for, this is reported, and fails with --formfunc-strict; real engines."""
 
 import json
+import shutil
 
 import pytest
-from support.project import MATRIX, NET, OWN_TEST, git
+from support.project import MATRIX, NET, OWN_TEST, Project, git, make_repository
 
 from pytest_formfunc.backends import backend_entry
 
 pytestmark = pytest.mark.engine
-LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
+FORM = ("test_forms.py", "--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8")
+BROAD = ("--formfunc-threshold", "99%")  # so that no busy moment of the machine is a change
 QUIET_TEST = OWN_TEST.replace("print", "0 and print")
 GRAPH = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
 
@@ -26,85 +28,65 @@ def test_a_comparison_without_any_test_that_measures_is_refused_when_strict(repo
 def test_native_alone_compares_nothing(repository):
     """A comparison was asked for, but no accelerated backend is selected."""
     repository.write("test_forms.py", MATRIX)
-    forms = ["--formfunc-backends", "native", "--formfunc-model", "mynets.net:build", "test_forms.py"]
-    outcome = repository.measure(*GRAPH, *forms, "--formfunc-strict", "-rf", "-vv")
+    outcome = repository.measure(*GRAPH, *FORM, "--formfunc-backends", "native", "--formfunc-strict", "-rf", "-vv")
     assert outcome.code == 1, outcome.text
     assert "no test of an accelerated backend" in " ".join(outcome.text.split())
 
 
-@pytest.mark.alone
-def test_a_second_look_at_one_backend_keeps_the_verdict_of_the_other(repository):
-    """Both have a verdict at the end, whichever of them needed more launches."""
-    if backend_entry("openvino-bf16").engine_class()(1).why_unavailable():
-        pytest.skip("openvino-bf16 needs a CPU with bf16")
-    repository.write("test_net.py", QUIET_TEST)
-    outcome = repository.measure(
-        "--formfunc-backends", "openvino,openvino-bf16", "--formfunc-against", "v1", "--formfunc-threshold", "0.1%",
-        "--formfunc-escalation", "3s", "--benchmark-json=out.json",
+@pytest.fixture(scope="module")
+def looked_again(tmp_path_factory, artifact_cache):
+    """A run side by side with further looks, saved; on two backends where the processor has both."""
+    project = make_repository(Project(tmp_path_factory.mktemp("looked_again"), artifact_cache))
+    project.write("test_forms.py", MATRIX)
+    project.backends = ["openvino"]
+    if not backend_entry("openvino-bf16").engine_class()(1).why_unavailable():
+        project.backends.append("openvino-bf16")
+    project.outcome = project.measure(
+        *FORM, "--formfunc-backends", ",".join(project.backends), "--formfunc-against", "v1", "--formfunc-threshold",
+        "0.1%", "--formfunc-escalation", "2s", "--benchmark-json=out.json", "--benchmark-save=one",
     )  # fmt: skip
-    records = [one for one in repository.records("out.json").values() if not one["native"]]
+    project.accelerated = {
+        record["backend"]: record for record in project.records("out.json").values() if not record["native"]
+    }
+    return project
+
+
+def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(looked_again):
+    """Both have a verdict at the end, whoever needed more launches."""
+    if len(looked_again.backends) < 2:
+        pytest.skip("openvino-bf16 needs a CPU with bf16")
+    records = looked_again.accelerated.values()
     assert len(records) == 2
     assert max(one["verdict"]["looks"] for one in records) > 1
-    assert "not judged" not in outcome.text
+    assert "not judged" not in looked_again.outcome.text
 
 
-@pytest.mark.alone
-def test_a_run_side_by_side_can_be_saved_and_compared_with(repository):
-    """Further looks measure only accelerated participants; launches without native are not saved as samples."""
-    repository.write("test_net.py", QUIET_TEST)
-    saved = repository.measure("--formfunc-against", "v1", "--formfunc-threshold", "0.1%", "--formfunc-escalation", "3s",
-                               "--benchmark-json=out.json", "--benchmark-save=one")  # fmt: skip
-    (record,) = repository.records("out.json").values()
+def test_a_run_side_by_side_can_be_saved_and_compared_with(looked_again):
+    """Further looks measure the accelerated side only: what is saved is of the rounds that native has too."""
+    record = looked_again.accelerated["openvino"]
     assert record["verdict"]["looks"] > 1
-    assert len(record["samples"]) == len(record["native_samples"]) < len(record["against"]["samples"]), saved.text
+    assert len(record["samples"]) == len(record["native_samples"]) < len(record["against"]["samples"])
     assert len(record["against"]["own_samples"]) == len(record["against"]["samples"])
-    compared = repository.measure("--benchmark-compare", "--formfunc-threshold", "50%")
+    compared = looked_again.measure(*FORM, "--benchmark-compare", *BROAD)
     assert compared.code == 0, compared.text
+    assert "compared with" in compared.text
     assert "Traceback" not in compared.text
 
 
-def test_a_run_that_timed_nothing_is_not_a_baseline_for_one_that_does(repository):
-    """The message says that it made only one call, and it does not count in the history."""
-    repository.write("test_net.py", QUIET_TEST)
-    assert repository.measure(*GRAPH, "--benchmark-save=one").code == 0
-    compared = repository.measure("--benchmark-compare", "-rf", "-vv", "--formfunc-strict")
+def test_a_run_that_timed_nothing_is_no_baseline_for_one_that_does(repository):
+    """Its single call is said to be one, and it teaches nothing of how speedups move."""
+    repository.write("test_forms.py", MATRIX)
+    assert repository.measure(*GRAPH, *FORM, "--benchmark-save=one").code == 0
+    compared = repository.measure(*FORM, "--benchmark-compare", "-rf", "-vv", "--formfunc-strict")
     assert compared.code == 1, compared.text
     assert "called it only once" in " ".join(compared.text.split())
-
-
-def test_a_rule_that_was_not_judged_fails_when_strict(repository):
-    """With a gate on graphs nothing is timed, so a floor of the speedup cannot be checked."""
-    marked = QUIET_TEST.replace(
-        "def test_net", "import pytest\n\n\n@pytest.mark.formfunc(min_speedup=1.1)\ndef test_net"
-    )
-    repository.write("test_net.py", marked)
-    assert repository.measure(*GRAPH).code == 0
-    strict = repository.measure(*GRAPH, "--formfunc-strict", "-rf", "-vv")
-    assert strict.code == 1
-    assert "its min_speedup was not judged" in " ".join(strict.text.split())
-
-
-def test_other_tests_of_the_other_revision_do_not_run(repository):
-    """They may be slow or do harm: only tests that measure are run, up to where they would measure."""
-    repository.write(
-        "test_other.py",
-        "import pathlib\n\n\ndef test_other():\n    pathlib.Path('/dev/shm').stat(); raise SystemExit(3)\n",
-    )
-    (repository.folder / "test_net.py").unlink()
-    git(repository.folder, "add", "-A")
-    git(repository.folder, "commit", "-qm", "no test that measures, and one that ends pytest")
-    repository.write("test_other.py", "def test_other():\n    pass\n")
-    repository.write("test_net.py", QUIET_TEST)
-    outcome = repository.measure("--formfunc-against", "HEAD", "--formfunc-gate", "graph")
-    assert outcome.code == 0, outcome.text
-    assert "1 new" in outcome.text
 
 
 def test_a_deleted_test_is_missing_when_strict(repository):
     """The other revision measured a model that no test here measures any more."""
     (repository.folder / "test_net.py").unlink()
     repository.write("test_forms.py", MATRIX)
-    outcome = repository.measure(*GRAPH, "--formfunc-model", "mynets.net:build", "--formfunc-strict", "-rf", "-vv")
+    outcome = repository.measure(*GRAPH, *FORM[1:], "--formfunc-strict", "-rf", "-vv")
     assert outcome.code == 1, outcome.text
     assert "test_net.py::test_net is missing" in " ".join(outcome.text.split())
 
@@ -123,38 +105,25 @@ def test_single_tests_that_are_named_are_compared_and_no_others_are_missing(repo
 def test_the_users_own_options_reach_the_other_revisions_tests(repository):
     """A model built from them is the same on both sides."""
     repository.write(
-        "conftest.py", "def pytest_addoption(parser):\n    parser.addoption('--out', type=int, default=8)\n"
+        "conftest.py",
+        "def pytest_addoption(parser):\n    parser.addoption('--out', type=int, default=8)\n"
+        "    parser.addoption('--times', type=int, default=1)\n",
     )
     own = QUIET_TEST.replace("def test_net(formfunc)", "def test_net(formfunc, request)").replace(
-        "formfunc(Net()", "formfunc(Net(request.config.getoption('--out'))"
-    )
+        "formfunc(Net()", "option = request.config.getoption\n    formfunc(Net(option('--times') * option('--out'))"
+    ).replace("result = option", "option")  # fmt: skip
     repository.write("test_net.py", own)
     sized = NET.replace("def __init__(self)", "def __init__(self, out=8)").replace("{out}", "out")
     repository.write("src/mynets/net.py", sized)
     git(repository.folder, "add", "-A")
     git(repository.folder, "commit", "-qm", "sized")
-    for options in (["--out", "24"], ["--out=24"]):
-        outcome = repository.measure(*options, "--formfunc-against", "HEAD", "--formfunc-gate", "graph")
+    against_head = ("--formfunc-against", "HEAD", "--formfunc-gate", "graph")
+    # A word that is a folder's name too is no path, and an option that ends a run early does not end the other one.
+    odd = ("-k", "src or net", "-qx", "--cache-clear", "-p", "cacheprovider")
+    for given, by_variable in ((("--out", "12", "--times=2", *odd), ""), ((), "--out=12 --times 2 --junitxml=a.xml")):
+        outcome = repository.measure(*given, *against_head, env={"PYTEST_ADDOPTS": by_variable})
         assert outcome.code == 0, outcome.text
         assert "1 unchanged" in outcome.text
-    # A word that is also the name of a folder is not a path, and an option that ends a run early is not passed on.
-    named_so = repository.measure(
-        "-k",
-        "src or net",
-        "-qx",
-        "--cache-clear",
-        "-p",
-        "cacheprovider",
-        "--formfunc-against",
-        "HEAD",
-        "--formfunc-gate",
-        "graph",
-    )
-    assert "1 unchanged" in named_so.text, named_so.text
-    by_variable = repository.measure(
-        "--formfunc-against", "HEAD", "--formfunc-gate", "graph", env={"PYTEST_ADDOPTS": "--out=24 --junitxml=a.xml"}
-    )
-    assert "1 unchanged" in by_variable.text, by_variable.text
 
 
 def test_code_of_the_users_own_tree_is_never_compared_as_the_other_revisions(repository):
@@ -178,49 +147,64 @@ def test_code_of_the_users_own_tree_is_never_compared_as_the_other_revisions(rep
     assert "module helper was imported from the working tree (lib/helper.py)" in " ".join(outcome.text.split())
 
 
-@pytest.mark.alone
-def test_a_case_in_a_test_with_further_parameters_is_compared(bench):
-    """It is recorded under the case's id, so it is neither missing nor unjudged."""
-    bench.write(
-        "test_forms.py",
-        "import pytest\n\n\n@pytest.mark.parametrize('note', ['a'])\n"
-        "def test_form(formfunc, formfunc_case, formfunc_backend, note):\n    formfunc(formfunc_case)\n",
-    )
-    forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
-    assert bench.measure(*forms, "--benchmark-autosave").code == 0
-    outcome = bench.measure(*forms, "--benchmark-compare", "--formfunc-threshold", "50%")
+NOTED = """
+import pytest
+
+@pytest.mark.parametrize("note", ["a"])
+def test_form(formfunc, formfunc_case, formfunc_backend, note):
+    formfunc(formfunc_case)
+"""
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory, artifact_cache):
+    """A run of a test with parameters of its own, saved under the name main."""
+    project = Project(tmp_path_factory.mktemp("noted"), artifact_cache)
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_forms.py", NOTED)
+    outcome = project.measure(*FORM, "--benchmark-save=main")
     assert outcome.code == 0, outcome.text
+    return project
+
+
+@pytest.fixture
+def saved(noted, project):
+    """A project of the test's own with what was saved; the path of that."""
+    shutil.copytree(noted.folder, project.folder, dirs_exist_ok=True)
+    (path,) = project.saved()
+    return path
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_case_in_a_test_with_further_parameters_is_compared(project):
+    """It is booked under its own name: neither missing nor unjudged."""
+    outcome = project.measure(*FORM, "--benchmark-compare", *BROAD)
+    assert outcome.code == 0, outcome.text
+    assert "verdicts: 1 " in outcome.text
     assert "missing" not in outcome.text
     assert "not judged" not in outcome.text
-    bench.write(
+    project.write(
         "test_forms.py",
         "import pytest, torch\n\n\n@pytest.mark.parametrize('out', [2, 3])\ndef test_form(formfunc, formfunc_case, out):\n"
         "    formfunc(torch.nn.Linear(8, out), torch.randn(1, 8))\n",
     )
-    own = bench.measure(*forms)
+    own = project.measure(*FORM)
     assert own.code == 1
     assert own.text.count("leave formfunc_case out and parametrize what it is made from") >= 2
 
 
-@pytest.mark.alone
-def test_the_last_five_runs_of_a_name_are_pooled_whatever_else_was_saved(bench):
-    """Many other runs that were saved between them do not count."""
-    forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
-    assert bench.measure(*forms, "--benchmark-save=main").code == 0
-    (first,) = bench.saved()
+def test_the_last_five_runs_of_a_name_are_pooled_whatever_else_was_saved(project, saved):
+    """Many other runs between them do not push them out."""
     for number in range(2, 31):
         name = "main" if number in (2, 3) else "other"
-        (first.parent / f"{number:04}_{name}.json").write_text(first.read_text())
-    outcome = bench.measure(*forms, "--formfunc-baseline", "main", "--formfunc-threshold", "50%")
+        (saved.parent / f"{number:04}_{name}.json").write_text(saved.read_text())
+    outcome = project.measure(*FORM, "--formfunc-baseline", "main", *BROAD)
     assert outcome.code == 0, outcome.text
     assert "the mean of 3 saved runs named main" in outcome.text
 
 
-def test_a_damaged_record_is_one_sentence(bench):
-    """This holds for samples that are not latencies and for numbers of launches that do not match."""
-    forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
-    assert bench.measure(*forms, "--benchmark-save=main").code == 0
-    (saved,) = bench.saved()
+def test_a_damaged_record_is_one_sentence(project, saved):
+    """Samples that are no latencies, launches that do not match."""
     whole = saved.read_text()
 
     def damage(change):
@@ -229,7 +213,7 @@ def test_a_damaged_record_is_one_sentence(bench):
             if not entry["extra_info"]["formfunc"]["native"]:
                 change(entry["extra_info"]["formfunc"])
         saved.write_text(json.dumps(document))
-        return bench.measure(*forms, "--benchmark-compare")
+        return project.measure(*FORM, "--benchmark-compare")
 
     for change in (
         lambda record: record["samples"][0].__setitem__(0, float("nan")),

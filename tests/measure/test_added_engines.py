@@ -33,7 +33,7 @@ ADDED = Extensions(
 
 @pytest.fixture(scope="module")
 def server():
-    one = WorkerServer(timeout_s=60, threads=1)
+    one = WorkerServer(timeout_s=60, threads=1, preload=("torch.export._trace",))  # else each first export imports it
     yield one
     one.close()
 

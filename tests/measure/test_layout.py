@@ -7,8 +7,6 @@ import pytest
 from pytest_formfunc.measure import layout
 from pytest_formfunc.measure.layout import HeapShaker
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def shaker():

@@ -18,7 +18,7 @@ from pytest_formfunc.measure.schedule import Turn
 from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
-pytestmark = [pytest.mark.alone, pytest.mark.engine]
+pytestmark = pytest.mark.engine
 
 SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
 
@@ -49,6 +49,17 @@ def measuring(server, prepared, backend, slow_down=0.0):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def prepared(server, tmp_path_factory):
+    """The artifacts of `SOURCE` in a cache of their own."""
+    return prepare(server, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def cache(prepared):
+    return Path(prepared.folder).parent
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -63,9 +74,8 @@ def wait_until(condition, limit_s=10.0):
     return condition()
 
 
-def test_each_backend_takes_its_turns_in_its_own_process(server, tmp_path):
-    """A worker loads, reports how long that took, and times exactly the calls that were asked for."""
-    prepared = prepare(server, tmp_path)
+def test_each_backend_answers_rounds_from_its_own_process(server, prepared):
+    """A worker loads, says how long that took, and times exactly the calls asked for."""
     with (
         measuring(server, prepared, "native") as native,
         measuring(server, prepared, "openvino") as accelerated,
@@ -84,9 +94,8 @@ def test_each_backend_takes_its_turns_in_its_own_process(server, tmp_path):
             assert worker.ask(None) > 10e6
 
 
-def test_a_waiting_worker_uses_no_processor_time(server, tmp_path):
-    """While another worker measures, a worker blocks on a read and does not spin."""
-    prepared = prepare(server, tmp_path)
+def test_a_parked_worker_uses_no_processor_time(server, prepared):
+    """While another measures, a worker blocks on a read: it does not spin beside the measurement."""
     with measuring(server, prepared, "openvino") as worker:
         worker.receive()
         worker.ask(Turn(1, 5))
@@ -97,9 +106,8 @@ def test_a_waiting_worker_uses_no_processor_time(server, tmp_path):
         assert sum(later) - sum(ticks) <= 0.05 * os.sysconf("SC_CLK_TCK")
 
 
-def test_only_one_engine_has_threads_in_a_worker(server, tmp_path):
+def test_only_one_engine_has_threads_in_a_worker(server, prepared):
     """The server has no thread pool to inherit, and each worker starts only its engine's."""
-    prepared = prepare(server, tmp_path)
     assert len(os.listdir(f"/proc/{server.pids[0]}/task")) == 1
     with measuring(server, prepared, "native") as worker:
         worker.receive()
@@ -122,8 +130,9 @@ def test_the_warm_up_gives_the_time_of_a_warm_call(monkeypatch):
     assert next(calls_s, None) is None
 
 
-def test_a_planted_slow_down_is_real(server, tmp_path):
-    """The worker really works longer in each call: three times as long with 200%."""
+@pytest.mark.alone
+def test_a_planted_slow_down_is_real(server, prepared):
+    """The worker that was told to really works longer at each call: three times as long with 200%."""
 
     def work():
         started = time.perf_counter_ns()
@@ -142,7 +151,6 @@ def test_a_planted_slow_down_is_real(server, tmp_path):
         said.append(slowed_ns / worked_ns)
     assert 2.7 < sorted(ratios)[7] < 3.3
     assert 2.7 < sorted(said)[7] < 3.3
-    prepared = prepare(server, tmp_path)
     with measuring(server, prepared, "native") as fast, measuring(server, prepared, "native", slow_down=9.0) as slow:
         fast.receive()
         slow.receive()
@@ -172,10 +180,11 @@ def test_second_preparation_converts_nothing(server, tmp_path):
         PatternSource("plain", 1, 8, (1, 3, 16, 16), 0),
     ],
 )
-def test_whatever_the_artifact_depends_on_is_in_its_key(server, tmp_path, other):
-    """Another size, shape, seed or pattern has other artifacts."""
-    prepare(server, tmp_path)
-    assert find_prepared(other, {"native": "native", "openvino": "openvino"}, str(tmp_path), 1) is None
+def test_whatever_shapes_the_artifact_is_in_its_key(cache, other):
+    """Another size, shape, seed or pattern never finds this one's artifacts."""
+    engines = {"native": "native", "openvino": "openvino"}
+    assert find_prepared(SOURCE, engines, str(cache), 1) is not None
+    assert find_prepared(other, engines, str(cache), 1) is None
 
 
 def test_a_job_that_raises_is_one_sentence(server, tmp_path):
@@ -186,9 +195,8 @@ def test_a_job_that_raises_is_one_sentence(server, tmp_path):
     assert "Traceback" in caught.value.details
 
 
-def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
-    """So the out-of-memory killer can be distinguished from a worker that does not answer."""
-    prepared = prepare(server, tmp_path)
+def test_a_killed_worker_is_named_with_its_signal(server, prepared):
+    """The out-of-memory killer's work is told from a hang."""
     with measuring(server, prepared, "native") as worker:
         worker.receive()
         os.kill(worker.pid, signal.SIGKILL)
@@ -197,11 +205,10 @@ def test_a_killed_worker_is_named_with_its_signal(server, tmp_path):
             worker.ask(Turn(1, 1))
 
 
-def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
-    """This is a `WorkerTimeout`, and the process has ended."""
+def test_a_hanging_worker_is_killed_at_the_time_limit(prepared):
+    """It is a failure of its own kind, and the process is gone."""
     server = WorkerServer(timeout_s=60, threads=1)
     try:
-        prepared = prepare(server, tmp_path)
         with measuring(server, prepared, "native") as worker:
             worker.receive()
             os.kill(worker.pid, signal.SIGSTOP)
@@ -213,10 +220,9 @@ def test_a_hanging_worker_is_killed_at_the_time_limit(tmp_path):
         server.close()
 
 
-def test_closing_the_server_ends_every_worker(tmp_path):
-    """This holds for waiting and for stopped workers."""
+def test_closing_the_server_ends_every_worker(prepared):
+    """Parked and stopped workers alike."""
     server = WorkerServer(timeout_s=60, threads=1)
-    prepared = prepare(server, tmp_path)
     workers = [measuring(server, prepared, "native") for _ in range(2)]
     for worker in workers:
         worker.receive()
@@ -225,7 +231,7 @@ def test_closing_the_server_ends_every_worker(tmp_path):
     assert wait_until(lambda: not any(alive(worker.pid) for worker in workers))
 
 
-def test_no_worker_outlives_a_killed_parent(tmp_path):
+def test_no_worker_outlives_a_killed_parent(cache):
     """Not even a SIGKILL of the parent leaves a process behind."""
     script = textwrap.dedent(
         """
@@ -242,7 +248,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path):
         """
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
+        [sys.executable, "-c", script, str(Path(__file__).parent), str(cache)],
         stdout=subprocess.PIPE,
         text=True,
     )

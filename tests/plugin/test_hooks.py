@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from support.project import heed_ctrl_c, users_environment
+from support.processes import measuring, wait_until
 
 from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
@@ -99,51 +98,23 @@ def test_the_list_names_the_extra_of_a_missing_backend(project):
     assert 'not available: openvino is not installed (pip install "pytest-formfunc[openvino]")' in outcome.text
 
 
-def servers(cache):
-    """Return the command lines of measuring processes whose environment names this test's folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes()
-            where = os.readlink(process / "cwd")
-        except OSError:
-            continue
-        if b"pytest_formfunc.measure.server" in line and where == str(cache):
-            found.append(process.name)
-    return found
-
-
 @pytest.mark.engine
 def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
-    """After an interrupt in the second case the exit code is 2, the first case is saved and no process is left."""
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--formfunc-patterns", "pointwise,plain",
-        "--formfunc-depths", "1,2", "--formfunc-widths", "8", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "4s",
-        "--formfunc-precision", "0.01%", f"--formfunc-cache-dir={bench.cache}", "--benchmark-json", "out.json",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        command,
-        cwd=bench.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heed_ctrl_c,
-        env=users_environment(),
-    ) as process:
+    """Interrupted in the second case: pytest's exit code 2, the first case is saved, no process is left."""
+    with bench.start(
+        "-v", "--formfunc-patterns", "pointwise,plain", "--formfunc-depths", "1,2", "--formfunc-widths", "8",
+        "--formfunc-input", "1x3x32x32", "--formfunc-budget", "2s", "--formfunc-precision", "0.01%", "--benchmark-json",
+        "out.json",
+    ) as process:  # fmt: skip
         for line in process.stdout:
             if "d1-w8-1x3x32x32-openvino] PASSED" in line:
                 break
-        time.sleep(1.0)
-        assert servers(bench.folder)
+        assert wait_until(lambda: len(measuring(bench.folder)) >= 2)  # a server and a worker
         os.killpg(process.pid, signal.SIGINT)
         text = process.stdout.read()
         assert process.wait(60) == 2, text
     assert "KeyboardInterrupt" in text
-    end = time.monotonic() + 10
-    while servers(bench.folder) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not servers(bench.folder)
+    assert wait_until(lambda: not measuring(bench.folder), 10)
     assert ("pointwise-d1-w8-1x3x32x32", "openvino") in bench.records("out.json")
 
 

@@ -1,6 +1,7 @@
 """A user's own models on the real engines: by fixture, by name, with single axes of the matrix, and faulty ones."""
 
 import pytest
+from support.project import MATRIX, Project
 
 pytestmark = pytest.mark.engine
 
@@ -48,64 +49,112 @@ def test_model(formfunc, kind):
     assert result.speedup.low <= result.speedup.value <= result.speedup.high
     assert result.latency.median > 0
     assert result.parity.ok
+
+@pytest.mark.formfunc(min_speedup=999_999)
+def test_floor(formfunc):
+    formfunc(nn.Conv2d(32, 32, 3), torch.randn(1, 32, 64, 64))
+
+def test_twice(formfunc):
+    formfunc(nn.Linear(8, 8), torch.randn(4, 8))
+    formfunc(nn.Linear(8, 8), torch.randn(4, 8))
+
+def test_no_model(formfunc):
+    formfunc(3, torch.randn(4, 8))
+
+def test_no_input(formfunc):
+    formfunc(nn.Linear(8, 8))
+
+def test_no_tensor(formfunc):
+    formfunc(nn.Linear(8, 8), [1, 2])
+
+def test_no_fit(formfunc):
+    formfunc(nn.Linear(8, 8), torch.randn(4, 9))
 """
 
 
-@pytest.mark.alone
-def test_a_faulty_model_fails_its_own_test_and_no_other(project):
-    """Raising, NaN, constant, disagreeing, dying and hanging models give one sentence each; the good one is saved."""
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory, artifact_cache):
+    """One run of them all; ``said`` is each failed test's sentence."""
+    project = Project(tmp_path_factory.mktemp("faulty"), artifact_cache)
+    project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", FAULTS)
-    outcome = project.measure("--formfunc-timeout", "12s", "--benchmark-json", "out.json")
-    assert "6 failed, 1 passed" in outcome.text, outcome.text
-    assert outcome.code == 1
-    assert "Traceback" not in outcome.text
+    project.outcome = project.measure("--formfunc-timeout", "10s", "--benchmark-json=out.json", "--junitxml=junit.xml")
+    project.said = {
+        name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
+    }
+    return project
+
+
+def test_a_faulty_model_fails_its_own_test_and_no_other(faulty):
+    """Raising, NaN, constant, disagreeing, dying and hanging models give one sentence each; the good one is saved."""
+    assert faulty.outcome.code == 1
+    assert "12 failed, 1 passed" in faulty.outcome.text, faulty.outcome.text
+    assert "Traceback" not in faulty.outcome.text
     for kind, sentence in {
         "Raises": "the model raises ValueError: boom in forward",
         "ReturnsNaN": "native returns NaN or infinity (64 of 64 values)",
         "IgnoresInput": "native ignores its input",
         "Disagrees": "disagrees with native: SQNR",
         "Dies": "ended unexpectedly (exit code 3)",
-        "Hangs": "did not answer within 12s (--formfunc-timeout) and was killed",
+        "Hangs": "did not answer within 10s (--formfunc-timeout) and was killed",
     }.items():
-        said = [line for line in outcome.text.splitlines() if f"[{kind}]" in line and sentence in line]
-        assert said, f"{kind}: {outcome.text}"
-    assert set(project.records("out.json")) == {("test_nets.py::test_model[Good]", "openvino")}
+        assert sentence in faulty.said[f"test_model[{kind}]"]
+        assert "\n" not in faulty.said[f"test_model[{kind}]"]
+        assert f"-{kind}] - " in faulty.outcome.text  # beside its name in the summary
+    saved = {case for case, _ in faulty.records("out.json")}
+    assert saved == {"test_nets.py::test_model[Good]", "test_nets.py::test_floor", "test_nets.py::test_twice"}
 
 
-def test_a_users_model_by_name(project):
-    """--formfunc-model measures a user's factory instead of the patterns."""
-    project.write(
-        "nets.py",
-        "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))\n",
-    )
-    project.write(
-        "test_forms.py",
-        "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n",
-    )
-    outcome = project.measure("--formfunc-model", "nets:build", "--benchmark-json", "out.json")
-    assert outcome.code == 0, outcome.text
-    assert set(project.records("out.json")) == {("nets:build-1x3x32x32", name) for name in ("native", "openvino")}
+def test_a_speedup_surely_below_the_floor_fails(faulty):
+    """min_speedup is judged by the interval, which a busy machine makes wide, so the floor here is far above it."""
+    assert "below the min_speedup of 999999x" in faulty.said["test_floor"]
 
 
 @pytest.mark.parametrize(
-    ("target", "sentence"),
+    ("test", "sentence"),
     [
-        ("nowhere:build", "does not import"),
-        ("nets:other", "has no 'other'"),
-        ("nets:number", "must return a torch.nn.Module"),
+        ("test_twice", "was called twice in one test"),  # a test has one row in the table
+        ("test_no_model", "not int"),
+        ("test_no_input", "needs the model's example input"),
+        ("test_no_tensor", "needs the model's example input"),
+        ("test_no_fit", "the model raises RuntimeError"),
     ],
 )
-def test_a_factory_that_gives_no_model_fails_with_the_reason(project, target, sentence):
-    """The message names what was looked for."""
-    project.write("nets.py", "def number():\n    return 7\n")
-    project.write(
-        "test_forms.py",
-        "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n",
-    )
-    outcome = project.measure("--formfunc-model", target)
-    assert outcome.code == 1
-    assert sentence in outcome.text
+def test_wrong_use_of_the_fixture_is_one_sentence(faulty, test, sentence):
+    """This holds for a second call, for something other than a model, a missing input, and one that does not fit."""
+    assert sentence in faulty.said[test]
+    assert "\n" not in faulty.said[test]
+
+
+NETS = """
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+
+def number():
+    return 7
+"""
+
+
+def test_a_users_model_by_name(project):
+    """--formfunc-model measures a user's factories instead of the patterns; one that gives no model says why."""
+    project.write("nets.py", NETS)
+    project.write("test_forms.py", MATRIX)
+    faults = {
+        "nowhere:build": "does not import",
+        "nets:other": "has no 'other'",
+        "nets:number": "must return a torch.nn.Module",
+    }
+    models = ",".join(["nets:build", *faults])
+    outcome = project.measure("--formfunc-model", models, "--benchmark-json=out.json", "--junitxml=junit.xml")
+    assert outcome.code == 1, outcome.text
+    assert "6 failed, 2 passed" in outcome.text
     assert "Traceback" not in outcome.text
+    assert set(project.records("out.json")) == {("nets:build-1x3x32x32", name) for name in ("native", "openvino")}
+    said = project.failures()
+    for target, sentence in faults.items():
+        assert sentence in said[f"test_form[{target}-1x3x32x32-openvino]"]
 
 
 def test_each_axis_can_be_used_alone(project):
@@ -121,45 +170,3 @@ def test_each_axis_can_be_used_alone(project):
     outcome = project.pytest("--formfunc-patterns", "plain,fire", "--formfunc-depths", "2,4", "--formfunc-widths", "16")
     assert "10 passed" in outcome.text, outcome.text
     assert "formfunc ==" not in outcome.text
-
-
-def test_a_speedup_surely_below_the_floor_fails(project):
-    """min_speedup is judged by the interval, which a busy machine makes wide, so the floor here is far above it."""
-    project.write(
-        "test_nets.py",
-        "import pytest, torch\nfrom torch import nn\n\n@pytest.mark.formfunc(min_speedup=999_999)\n"
-        "def test_mine(formfunc):\n    formfunc(nn.Conv2d(32, 32, 3), torch.randn(1, 32, 64, 64))\n",
-    )
-    outcome = project.measure("--formfunc-budget", "4s")
-    assert outcome.code == 1, outcome.text
-    assert "below the min_speedup of 999999x" in outcome.text
-
-
-def test_a_second_call_in_one_test_is_refused(project):
-    """A test has one row in the table."""
-    project.write(
-        "test_nets.py",
-        "import torch\nfrom torch import nn\n\ndef test_mine(formfunc):\n    formfunc(nn.Linear(8, 8), torch.randn(4, 8))\n"
-        "    formfunc(nn.Linear(8, 8), torch.randn(4, 8))\n",
-    )
-    outcome = project.measure()
-    assert outcome.code == 1
-    assert "was called twice in one test" in outcome.text
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        ("formfunc(3, torch.randn(4, 8))", "not int"),
-        ("formfunc(nn.Linear(8, 8))", "needs the model's example input"),
-        ("formfunc(nn.Linear(8, 8), [1, 2])", "needs the model's example input"),
-        ("formfunc(nn.Linear(8, 8), torch.randn(4, 9))", "the model raises RuntimeError"),
-    ],
-)
-def test_wrong_arguments_of_the_fixture_are_one_sentence(project, call, sentence):
-    """This holds for something other than a model, a missing input, and one that does not fit."""
-    project.write("test_nets.py", f"import torch\nfrom torch import nn\n\ndef test_mine(formfunc):\n    {call}\n")
-    outcome = project.measure()
-    assert outcome.code == 1
-    assert sentence in outcome.text
-    assert "Traceback" not in outcome.text

@@ -7,12 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from support.project import MATRIX, NET, OWN_TEST, git, heed_ctrl_c
+from support.processes import measuring, wait_until
+from support.project import MATRIX, NET, Project, git, make_repository, own_test
 
 import pytest_formfunc
 
@@ -20,6 +19,28 @@ PACKAGE = Path(pytest_formfunc.__file__).parent
 BEFORE_THE_FOLDERS = "6cacabd90f37"  # the last commit before modules moved into the present folders
 pytestmark = pytest.mark.engine
 LIGHT = ("--formfunc-escalation", "1s", "--formfunc-threshold", "50%")
+GRAPH = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
+SAME = NET.format(out=8)
+RENAMED = SAME.replace("self.body", "self.trunk")
+CHANGED = SAME.replace("nn.ReLU()", "nn.ReLU(), nn.Conv2d(16, 16, 1)")
+UNFUSED = SAME.replace(
+    "return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())"
+)
+WIDER = SAME.replace("Conv2d(16, 8", "Conv2d(16, 9")
+BROKEN = "raise RuntimeError('half a commit')\n"
+# What a marker says that its test fails on; the first has none, and heeds the option.
+FAIL_ON = {"option": None, "loss": ["loss"], "inconclusive": ["inconclusive"], "no_gain": ["no-gain"],
+           "gain": ["gain"], "two": ["loss", "no-gain"]}  # fmt: skip
+OPTION = ["loss", "inconclusive"]
+STATUSES = {"renamed": "unchanged", "unfused": "regressed", "wider": "inconclusive", "broken": "not comparable",
+            "late": "new"}  # fmt: skip
+REDS = {"unchanged": {"no-gain"}, "regressed": {"loss", "no-gain"}, "inconclusive": {"inconclusive", "no-gain"}}
+
+
+FLOOR = """
+def test_floor(formfunc, formfunc_case):
+    formfunc(formfunc_case)
+"""
 
 
 def left_behind(project):
@@ -28,36 +49,208 @@ def left_behind(project):
     return trees + git(project.folder, "status", "--porcelain").splitlines()
 
 
-@pytest.mark.alone
-def test_a_users_own_test_is_compared_with_the_other_revisions_model(repository):
-    """The other revision's model is made by its code; the sentence says how kernels and operators differ."""
-    repository.write("src/mynets/net.py", NET.format(out=8).replace("nn.ReLU()", "nn.ReLU(), nn.Conv2d(16, 16, 1)"))
-    outcome = repository.measure("--formfunc-against", "v1", "-s", "--benchmark-json=out.json", *LIGHT)
-    assert outcome.code == 0, outcome.text
-    sentence = outcome.text[outcome.text.index("VERDICT") :].splitlines()[0]
+def write_networks(project, **networks):
+    for name, text in networks.items():
+        project.write(f"src/mynets/{name}.py", text)
+
+
+def matrix_tests(**fail_on):
+    """Return a file with a test of the matrix for each, with its marker."""
+    decorators = {name: f"@pytest.mark.formfunc(fail_on={kinds})" if kinds else "" for name, kinds in fail_on.items()}
+    tests = [decorator + MATRIX.replace("test_form", f"test_{name}") for name, decorator in decorators.items()]
+    return "import pytest\n\n" + "\n\n".join(tests)
+
+
+def factories(*names):
+    return ("--formfunc-model", ",".join(f"mynets.{name}:build" for name in names))
+
+
+def of(name):
+    return f"mynets.{name}:build-1x3x32x32"
+
+
+@pytest.fixture(scope="module")
+def by_graph(tmp_path_factory, artifact_cache):
+    """A repository in which much has changed, compared once by the graph alone, and once more, strict, in part."""
+    one = make_repository(Project(tmp_path_factory.mktemp("by_graph"), artifact_cache))
+    write_networks(one, renamed=SAME, unfused=SAME, wider=SAME, broken=BROKEN)
+    one.write("test_broken.py", own_test("broken"))
+    one.write("test_both.py", own_test("renamed", "both") + MATRIX)
+    one.write("test_gone.py", own_test("renamed", "gone"))
+    one.write("test_skipped.py", "import pytest\n" + own_test("renamed", "skipped", "@pytest.mark.skip"))
+    one.write("test_other.py", "import os\n\n\ndef test_other():\n    os._exit(3)\n")
+    git(one.folder, "add", "-A")
+    git(one.folder, "commit", "-qm", "all of it")
+    git(one.folder, "tag", "-f", "v1")
+    write_networks(one, net=UNFUSED, renamed=RENAMED, unfused=UNFUSED, wider=WIDER, broken=SAME, late=SAME)
+    one.write("test_added.py", own_test("renamed", "added"))
+    one.write("test_settings.py", matrix_tests(**FAIL_ON))
+    one.write("test_floor.py", f"import pytest\n\n@pytest.mark.formfunc(min_speedup=1.1){FLOOR}")
+    one.write("test_other.py", "def test_other():\n    pass\n")
+    (one.folder / "test_gone.py").unlink()
+    one.changed = left_behind(one)
+    args = (*GRAPH, "-rf", "-vv", "--junitxml=junit.xml")
+    one.lenient = one.measure(
+        *args, *factories(*STATUSES), "--formfunc-fail-on", ",".join(OPTION), "--benchmark-json=out.json"
+    )
+    one.lenient_failures = one.failures()
+    one.verdicts = {key: made["verdict"] for key, made in one.records("out.json").items() if made.get("verdict")}
+    one.strict = one.measure(
+        *args, *factories("renamed", "broken", "late"), "--formfunc-strict", "-k", "not test_net and not test_settings"
+    )
+    one.strict_failures = one.failures()
+    for name in ("junit.xml", "out.json"):
+        (one.folder / name).unlink()
+    return one
+
+
+def test_the_graph_gate_is_red_without_timing_and_ignores_a_renamed_layer(by_graph):
+    """It is deterministic: it names an operator that does not fuse, and names of layers do not matter."""
+    sentence = by_graph.lenient_failures["test_net[openvino]"]
+    assert "test_net.py::test_net on openvino executes a worse graph than v1" in sentence
+    assert "kernels executed" in sentence
+    assert "sort 0 -> 1" in sentence
+    for case in (of("renamed"), "test_both.py::test_both"):
+        assert by_graph.verdicts[case, "openvino"]["status"] == "unchanged"
+    assert by_graph.lenient.code == by_graph.strict.code == 1
+    assert "Traceback" not in by_graph.lenient.text + by_graph.strict.text
+
+
+def reds(marker, names=STATUSES):
+    """Return the failures of one test of the matrix by the graph."""
+    return {
+        f"test_{marker}[mynets.{name}:build-1x3x32x32-openvino]"
+        for name in names
+        if REDS.get(STATUSES[name], set()) & set(FAIL_ON[marker] or OPTION)
+    }
+
+
+def test_what_fails_is_a_setting(by_graph):
+    """The marker decides before the option. A graph that only timing can judge is inconclusive, and red where asked."""
+    for name, status in STATUSES.items():
+        assert by_graph.verdicts[of(name), "openvino"]["status"] == status
+    for marker in FAIL_ON:
+        found = {name for name in by_graph.lenient_failures if name.startswith(f"test_{marker}[")}
+        assert found == reds(marker), marker
+    assert "inconclusive" in by_graph.lenient.text
+
+
+def test_what_only_one_revision_has_is_new_or_missing(by_graph):
+    """It is listed, and red when strict; other tests of the other revision, which may do harm, did not run."""
+    text = " ".join(by_graph.lenient.text.split())
+    for name in ("test_added.py::test_added", of("late")):  # a test and a module that came since
+        assert f"{name} on openvino" in text.partition(" new: ")[2]
+    assert " missing: test_gone.py::test_gone" in text
+    failures = by_graph.strict_failures
+    assert "is new, which --formfunc-strict does not pass" in failures["test_added[openvino]"]
+    assert "is new" in failures[f"test_form[{of('late')}-openvino]"]
+    assert "test_gone.py::test_gone is missing: v1" in failures["formfunc-missing[test_gone.py::test_gone]"]
+
+
+def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(by_graph):
+    """Its last test being one of the matrix does not make its own model a new one."""
+    for case in ("test_both.py::test_both", of("renamed")):
+        assert by_graph.verdicts[case, "openvino"]["status"] == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        (of("broken"), f"test_form[{of('broken')}-openvino]"),
+        ("test_broken.py::test_broken", "test_broken[openvino]"),
+    ],
+    ids=["factory", "own test"],
+)
+def test_a_revision_whose_code_does_not_import_is_said_in_one_sentence(by_graph, case, name):
+    """It is not comparable, with what it raised; red when strict."""
+    verdict = by_graph.verdicts[case, "openvino"]
+    assert verdict["status"] == "not comparable"
+    assert "RuntimeError: half a commit" in verdict["reason"]
+    assert name not in by_graph.lenient_failures
+    assert "RuntimeError: half a commit" in by_graph.strict_failures[name]
+
+
+def test_strict_is_red_where_less_was_judged_than_asked(by_graph, repository):
+    """This holds for skipped and deselected tests, for rules that need timing, and for a run in which nothing is timed."""
+    assert "not judged: test_skipped.py::test_skipped on openvino" in by_graph.lenient.text
+    sentence = by_graph.strict_failures["formfunc-all-judged"]
+    assert "the comparison with v1" in sentence
+    assert re.search(r"\D1 of \d+ have no verdict \(test_skipped.py::test_skipped on openvino\)", sentence)
+    assert re.search(r"\d+ measuring tests were deselected", sentence)
+    assert "its min_speedup was not judged" in by_graph.strict_failures[f"test_floor[{of('renamed')}-openvino]"]
+    repository.write("test_forms.py", MATRIX)
+    disabled = repository.measure(
+        "test_forms.py", "--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8",
+        "--formfunc-against", "v1", "--formfunc-strict", "--benchmark-disable",
+    )  # fmt: skip
+    assert disabled.code == 1
+    assert "1 of 1 have no verdict" in " ".join(disabled.text.split())
+
+
+def test_nothing_else_is_red_and_nothing_is_left_behind(by_graph):
+    """Exactly what the tests above name fails, and the user's tree is as it was."""
+    by_option = {name.replace("option", test) for name in reds("option") for test in ("form", "floor")}
+    assert set(by_graph.lenient_failures) == {
+        "test_net[openvino]", *by_option, *(name for marker in FAIL_ON for name in reds(marker))
+    }  # fmt: skip
+    strict = {f"test_{test}[{of(name)}-openvino]" for test in ("form", "floor") for name in ("broken", "late")}
+    assert set(by_graph.strict_failures) == {
+        *strict, "test_added[openvino]", "test_broken[openvino]", f"test_floor[{of('renamed')}-openvino]", "formfunc-all-judged",
+        "formfunc-missing[test_gone.py::test_gone]",
+    }  # fmt: skip
+    assert left_behind(by_graph) == by_graph.changed
+
+
+@pytest.fixture(scope="module")
+def by_time(tmp_path_factory, artifact_cache):
+    """A repository with a changed network, an unchanged one, a new one and a broken one, compared by time."""
+    one = make_repository(Project(tmp_path_factory.mktemp("by_time"), artifact_cache))
+    write_networks(one, renamed=SAME, broken=BROKEN)
+    one.write("test_renamed.py", own_test("renamed"))
+    git(one.folder, "add", "-A")
+    git(one.folder, "commit", "-qm", "three")
+    git(one.folder, "tag", "-f", "v1")
+    write_networks(one, net=CHANGED, renamed=RENAMED, broken=SAME, late=SAME)
+    one.write("test_forms.py", MATRIX)
+    one.changed = left_behind(one)
+    one.outcome = one.measure(
+        "--formfunc-against", "v1", *factories("broken", "late"), "-s", "--benchmark-json=out.json", *LIGHT
+    )
+    assert one.outcome.code == 0, one.outcome.text
+    one.found = one.records("out.json")
+    (one.folder / "out.json").unlink()
+    return one
+
+
+def test_a_users_own_test_is_compared_with_the_other_revisions_model(by_time):
+    """The other revision's model is that of its code: its kernels and operators differ, and the sentence says how."""
+    (sentence,) = [line for line in by_time.outcome.text.splitlines() if "VERDICT test_net.py" in line]
     assert "against v1 (" in sentence
     assert "operators changed: conv2d 2 -> 3" in sentence
     assert re.search(r"MACs 1\.\d+M -> 1\.\d+M", sentence)
-    assert "side by side: the working tree, with uncommitted changes against v1" in " ".join(outcome.text.split())
-    record = repository.records("out.json")["test_net.py::test_net", "openvino"]
+    text = " ".join(by_time.outcome.text.split())
+    assert "side by side: the working tree, with uncommitted changes against v1" in text
+    record = by_time.found["test_net.py::test_net", "openvino"]
     assert record["verdict"]["looks"] >= 1
     assert record["verdict"]["change"]["low"] < record["verdict"]["change"]["high"]
-    assert record["against"]["commit"] == git(repository.folder, "rev-parse", "v1")
+    assert record["against"]["commit"] == git(by_time.folder, "rev-parse", "v1")
     assert len(record["against"]["samples"]) >= len(record["against"]["native_samples"]) >= 2
     assert record["against"]["speedup"]["low"] < record["against"]["speedup"]["high"]
-    (repository.folder / "out.json").unlink()
-    assert left_behind(repository) == ["M src/mynets/net.py"]
+    assert left_behind(by_time) == by_time.changed
 
 
-@pytest.mark.alone
-def test_unchanged_code_runs_the_same_graph_and_says_so(repository):
-    """Names of layers do not matter."""
-    renamed = NET.format(out=8).replace("self.body", "self.trunk")
-    repository.write("src/mynets/net.py", renamed)
-    outcome = repository.measure("--formfunc-against", "v1", "-s", *LIGHT)
-    assert outcome.code == 0, outcome.text
-    assert "the engine executes the same kernels" in outcome.text
-    assert "operators changed" not in outcome.text
+def test_unchanged_code_runs_the_same_graph_and_says_so(by_time):
+    """Names of layers are no difference."""
+    (sentence,) = [line for line in by_time.outcome.text.splitlines() if "VERDICT test_renamed.py" in line]
+    assert "the engine executes the same kernels" in sentence
+    assert "operators changed" not in sentence
+
+
+def test_what_has_no_counterpart_is_listed_where_time_judges_too(by_time):
+    """New and broken ones are green, as by the graph."""
+    assert f"new: {of('late')} on openvino" in by_time.outcome.text
+    assert "1 not comparable" in by_time.outcome.text
+    assert "RuntimeError: half a commit" in " ".join(by_time.outcome.text.split())
 
 
 @pytest.mark.alone
@@ -77,56 +270,6 @@ def test_a_factory_is_compared_and_its_loss_fails(repository):
         " ".join(outcome.text.split()),
     )  # fmt: skip
     assert left_behind(repository) == ["?? test_forms.py"]
-
-
-@pytest.mark.alone
-def test_what_only_one_revision_has_is_new_or_missing(repository):
-    """Both are listed, and fail only when strict."""
-    repository.write("test_net.py", OWN_TEST.replace("test_net(", "test_renamed("))
-    outcome = repository.measure("--formfunc-against", "v1", *LIGHT)
-    assert outcome.code == 0, outcome.text
-    assert "new: test_net.py::test_renamed on openvino" in outcome.text
-    assert "missing: test_net.py::test_net" in outcome.text
-    strict = repository.measure("--formfunc-against", "v1", "--formfunc-strict", *LIGHT)
-    assert strict.code == 1
-    assert "2 failed" in strict.text
-    assert "test_net.py::test_net is missing: v1" in " ".join(strict.text.split())
-
-
-def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(repository):
-    """A test of the matrix at the end does not make the file's own model ``new``."""
-    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print") + MATRIX)
-    outcome = repository.measure(
-        "test_net.py", "--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-model", "mynets.net:build"
-    )
-    assert outcome.code == 0, outcome.text
-    assert "2 unchanged" in outcome.text
-
-
-def test_a_factory_that_the_other_revision_lacks_is_new(repository):
-    """Its module or function was added since."""
-    repository.write("test_forms.py", MATRIX)
-    repository.write("src/mynets/late.py", NET.format(out=8))
-    outcome = repository.measure("--formfunc-model", "mynets.late:build", "test_forms.py", "--formfunc-against", "v1")
-    assert outcome.code == 0, outcome.text
-    assert "new: mynets.late:build-1x3x32x32 on openvino" in outcome.text
-
-
-@pytest.mark.parametrize("kind", ["factory", "own test"])
-def test_a_revision_whose_code_does_not_import_is_reported_in_one_sentence(repository, kind):
-    """The case is not comparable, with the error as the reason, and fails when strict."""
-    repository.write("src/mynets/net.py", "raise RuntimeError('half a commit')\n")
-    git(repository.folder, "commit", "-qam", "broken")
-    repository.write("src/mynets/net.py", NET.format(out=8))
-    repository.write("test_forms.py", MATRIX)
-    args = ["test_net.py"] if kind == "own test" else ["test_forms.py", "--formfunc-model", "mynets.net:build"]
-    outcome = repository.measure(*args, "--formfunc-against", "HEAD", *LIGHT)
-    assert outcome.code == 0, outcome.text
-    assert "1 not comparable" in outcome.text
-    assert "RuntimeError: half a commit" in " ".join(outcome.text.split())
-    assert "Traceback" not in outcome.text
-    strict = repository.measure(*args, "--formfunc-against", "HEAD", "--formfunc-strict", *LIGHT)
-    assert strict.code == 1
 
 
 @pytest.mark.parametrize(
@@ -152,99 +295,39 @@ def test_outside_of_a_repository_it_is_wrong_usage(bench):
 
 
 def test_two_comparisons_at_once_are_wrong_usage(repository):
-    """A run is compared either side by side or with a saved run."""
-    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
-    assert repository.measure("--benchmark-autosave").code == 0
-    outcome = repository.measure("--formfunc-against", "v1", "--benchmark-compare")
+    """Side by side, or with a saved run."""
+    repository.write("test_forms.py", MATRIX)
+    forms = ("test_forms.py", "--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8")
+    assert repository.measure(*forms, "--benchmark-autosave").code == 0
+    outcome = repository.measure(*forms, "--formfunc-against", "v1", "--benchmark-compare")
     assert outcome.code == 4, outcome.text
     assert "choose one of them" in outcome.text
 
 
-UNFUSED = ("return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())")
-
-
-def test_the_graph_gate_fails_without_timing_and_ignores_a_renamed_layer(repository):
-    """It names an operator that is not fused; names of layers do not matter."""
-    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
-    repository.write("src/mynets/net.py", NET.format(out=8).replace(*UNFUSED))
-    red = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "-rf", "-vv")
-    assert red.code == 1, red.text
-    text = " ".join(red.text.split())
-    assert "test_net.py::test_net on openvino executes a worse graph than v1" in text
-    assert "kernels executed" in text
-    assert "sort 0 -> 1" in text
-    repository.write("src/mynets/net.py", NET.format(out=8).replace("self.body", "self.trunk"))
-    green = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-strict")
-    assert green.code == 0, green.text
-    assert "1 unchanged" in green.text
-
-
-@pytest.mark.parametrize(
-    ("fail_on", "code"), [("loss", 0), ("inconclusive", 1), ("no-gain", 1), ("gain", 0), ("loss,no-gain", 1)]
-)
-def test_a_setting_determines_what_fails(repository, fail_on, code):
-    """A graph that only timing can judge is inconclusive, which is shown and fails only if the user asks for that."""
-    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
-    repository.write("src/mynets/net.py", NET.format(out=8).replace("Conv2d(16, 8", "Conv2d(16, 9"))
-    outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate", "graph", "--formfunc-fail-on", fail_on)
-    assert "1 inconclusive" in outcome.text, outcome.text
-    assert outcome.code == code
-
-
-def test_strict_fails_if_less_was_judged_than_asked(repository):
-    """This holds for skipped and deselected tests, and for a run in which nothing is timed."""
-    second = OWN_TEST.replace("print", "0 and print").replace(
-        "    torch.manual_seed(0)", "    import pytest; pytest.skip()"
-    )
-    repository.write("test_more.py", second.replace("test_net(", "test_skipped("))
-    repository.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
-    graph = ("--formfunc-against", "v1", "--formfunc-gate", "graph")
-    lenient = repository.measure(*graph)
-    assert lenient.code == 0, lenient.text
-    assert "not judged: test_more.py::test_skipped on openvino" in lenient.text
-    strict = repository.measure(*graph, "--formfunc-strict", "-rf", "-vv")
-    assert strict.code == 1
-    text = " ".join(strict.text.split())
-    assert "the comparison with v1" in text
-    assert "1 of 2 have no verdict (test_more.py::test_skipped on openvino)" in text
-    deselected = repository.measure(*graph, "--formfunc-strict", "-k", "test_net", "test_net.py", "test_more.py")
-    assert "1 measuring tests were deselected" in " ".join(deselected.text.split())
-    assert deselected.code == 1
-    disabled = repository.measure("--formfunc-against", "v1", "--formfunc-strict", "--benchmark-disable", "test_net.py")
-    assert disabled.code == 1
-    assert "1 of 1 have no verdict" in " ".join(disabled.text.split())
-
-
-@pytest.mark.alone
-def test_a_latency_that_is_certainly_above_its_ceiling_fails(repository):
-    """The ceiling of the marker is compared with the interval."""
-    slow = OWN_TEST.replace("def test_net", "import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us')\ndef test_net")
-    repository.write("test_net.py", slow)
-    outcome = repository.measure("-rf", "-vv")
+def test_a_ceiling_of_latency_that_is_surely_broken_fails(bench):
+    """An absolute budget is the user's own, judged by the interval: three launches make it narrow on a busy machine too."""
+    bench.write("test_forms.py", f"import pytest\n\n\n@pytest.mark.formfunc(max_latency='1us'){MATRIX}")
+    outcome = bench.measure(
+        "--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8", "--formfunc-budget", "3s",
+        "-rf", "-vv",
+    )  # fmt: skip
     assert outcome.code == 1
     assert "above the max_latency of 0.001 ms" in " ".join(outcome.text.split())
 
 
-@pytest.mark.alone
-def test_nothing_is_left_behind_after_ctrl_c(repository):
-    """The checkout is removed and the workers end with the run, however it ends."""
+def test_nothing_stays_after_ctrl_c(repository):
+    """The checkout and the workers go with the run, however it ends."""
     repository.write("test_forms.py", MATRIX)
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_forms.py", "--formfunc-against", "v1",
-            "--formfunc-model", "mynets.net:build", "--formfunc-budget", "60s", "--formfunc-precision", "0.1%",
-            "--formfunc-input", "1x3x32x32", f"--formfunc-cache-dir={repository.cache}",
-        ],
-        cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_ctrl_c,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while len(git(repository.folder, "worktree", "list").splitlines()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert len(git(repository.folder, "worktree", "list").splitlines()) == 2
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    text, _ = process.communicate(timeout=60)
+    with repository.start(
+        "test_forms.py", "--formfunc-against", "v1", "--formfunc-model", "mynets.net:build", "--formfunc-budget", "60s",
+        "--formfunc-precision", "0.1%", "--formfunc-input", "1x3x32x32",
+    ) as process:  # fmt: skip
+        assert wait_until(lambda: len(measuring(repository.folder)) >= 3)  # a server and two workers, so it measures
+        assert len(git(repository.folder, "worktree", "list").splitlines()) == 2
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=60)
     assert process.returncode == 2, text
+    assert not measuring(repository.folder)
     assert left_behind(repository) == ["?? test_forms.py"]
 
 
@@ -276,7 +359,7 @@ def test_the_bundled_patterns_of_another_revision_are_its_own(own_repository):
     shared.write_text(text)
     outcome = own_repository.measure(
         "--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "16", "--formfunc-against",
-        "HEAD", "--benchmark-json=out.json", *LIGHT, env={"PYTHONPATH": str(repository)},
+        "HEAD", "--formfunc-gate", "graph", "--benchmark-json=out.json", env={"PYTHONPATH": str(repository)},
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
     record = own_repository.records("out.json")["plain-d1-w16-1x3x32x32", "openvino"]

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from support.engines import check_marked, needs_engine
 from support.warm_pytest import warm_pytest
 
 
-def heed_ctrl_c() -> None:
+def _heed_ctrl_c() -> None:
     """Undo an ignored SIGINT, which background processes of a shell inherit; to be called in a new child process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -70,6 +71,14 @@ class Project:
         warm = warm_pytest(*(HEAVY if needs_engine() else LIGHT))
         return Outcome(*warm.run(list(args), self.folder, environment, timeout))
 
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start pytest in a new interpreter and do not wait: for tests that send it a signal."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--formfunc-cache-dir={self.cache}", *args],
+            cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True, preexec_fn=_heed_ctrl_c,
+        )  # fmt: skip
+
     def measure(self, *args: str, **kwargs) -> Outcome:
         """Run with little effort: these tests check messages and records, not speed.
 
@@ -83,6 +92,15 @@ class Project:
 
     def saved(self) -> list[Path]:
         return sorted(self.folder.glob(".benchmarks/*/*.json"))
+
+    def failures(self, path: str = "junit.xml") -> dict[str, str]:
+        """Return each failed test's name and sentence, as a run wrote them with --junitxml."""
+        cases = ElementTree.parse(self.folder / path).getroot().iter("testcase")
+        return {
+            case.get("name"): one.get("message")
+            for case in cases
+            for one in (*case.iter("failure"), *case.iter("error"))
+        }
 
     def records(self, path: Path | str) -> dict[tuple[str, str], dict]:
         entries = json.loads((self.folder / path).read_text())["benchmarks"]
@@ -137,6 +155,26 @@ def test_net(formfunc):
     result = formfunc(Net(), torch.randn(1, 3, 32, 32))
     print("VERDICT", result.record.verdict.reason)
 """
+
+
+def own_test(network: str, name: str = "", decorator: str = "") -> str:
+    """Return a file with a user's test of one of the networks in ``mynets``; named like it where no name is given."""
+    text = OWN_TEST.replace("mynets.net", f"mynets.{network}")
+    return text.replace("def test_net(", f"{decorator}\ndef test_{name or network}(")
+
+
+def make_repository(project: Project) -> Project:
+    """Give a project a network, a test of it, and one commit, tagged v1."""
+    project.write("pytest.ini", "[pytest]\npythonpath = src\n")
+    project.write(".gitignore", "__pycache__\n")
+    project.write("src/mynets/__init__.py", "")
+    project.write("src/mynets/net.py", NET.format(out=8))
+    project.write("test_net.py", OWN_TEST)
+    git(project.folder, "init", "-q", "-b", "main")
+    git(project.folder, "add", "-A")
+    git(project.folder, "commit", "-qm", "one")
+    git(project.folder, "tag", "v1")
+    return project
 
 
 def git(folder, *args):
