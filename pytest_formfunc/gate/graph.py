@@ -53,6 +53,6 @@ def _widest_bits(graph: Graph) -> int:
 
 
 def _count_odd(graph: Graph) -> int:
-    """Count kernels whose precision is not the most frequent one: casts, and the kernels between them."""
+    """Count kernels whose precision is not the most frequent one, such as casts and the kernels that they surround."""
     counts: dict[str, int] = graph.get("precisions", {})
     return sum(counts.values()) - max(counts.values(), default=0)

@@ -208,8 +208,9 @@ def _measure(connection: Connection, job: Job) -> None:
         while (request := connection.recv()) is not None:
             if shaker is not None and request.shake:
                 shaker.shake()
-            turn = _run_round(timer, request.discard, request.calls, engine.inferences)
-            connection.send(replace(turn, disturbance=replace(turn.disturbance, spin_s=wait_until_parked())))
+            measured = _take_turn(timer, request.discard, request.calls, engine.inferences)
+            disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
+            connection.send(replace(measured, disturbance=disturbance))
         connection.send(peak_rss_bytes())
 
 
@@ -223,7 +224,7 @@ def _warm_up(timer: Callable[[], int]) -> float:
     return later[len(later) // 2] / 1e9
 
 
-def _run_round(timer: Callable[[], int], discard: int, calls: int, inferences: int) -> Round:
+def _take_turn(timer: Callable[[], int], discard: int, calls: int, inferences: int) -> Round:
     for _ in range(discard):
         timer()
     latencies_ns = [0] * calls

@@ -102,22 +102,22 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what cannot be measured or compared, before anything is measured; then begin the run."""
-    ours = session.config.stash[SESSION]
+    state = session.config.stash[SESSION]
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
     capturing = capture_folder() is not None  # another run needs the models and no measurements
-    if not capturing and (ours.problem or plans):
-        ours.refuse_late_hooks()
-    if ours.problem:
-        raise pytest.UsageError(ours.problem)
+    if not capturing and (state.problem or plans):
+        state.refuse_late_hooks()
+    if state.problem:
+        raise pytest.UsageError(state.problem)
     if session.config.option.collectonly or capturing:
         return
     if not plans:
-        ours.refuse_to_compare_nothing()
+        state.refuse_to_compare_nothing()
         return
     from pytest_formfunc.plugin import collection
 
-    run = collection.begin(ours, plans)
-    if ours.settings.strict:
+    run = collection.begin(state, plans)
+    if state.settings.strict:
         session.items += collection.strict_items(session, run)
 
 
