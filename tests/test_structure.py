@@ -1,6 +1,6 @@
-"""The structure: which room may import which, type-only imports and those inside functions included.
+"""The structure: which part may import which, type-only imports and those inside functions included.
 
-`python tests/test_structure.py [FOLDER]` prints the floors, rooms and arrows of a package's folder.
+`python tests/test_structure.py [FOLDER]` prints the levels, parts and arrows (imports between parts) of a package.
 """
 
 import ast
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "pytest_formfunc"
 
-# From the border down. A room (a folder or a file of the package) imports from the layers below its own. The order is
+# From the border down. A part (a folder or a file of the package) imports from the layers below its own. The order is
 # that of ARCHITECTURE.md.
 LAYERS = [
     {"plugin"},
@@ -29,10 +29,10 @@ LAYERS = [
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
 # What only makes the package's public names known, or starts it, belongs to no layer.
-NO_ROOM = {"__init__"}
+NO_PART = {"__init__"}
 
 
-def room_of(path, root=ROOT):
+def part_of(path, root=ROOT):
     return path.relative_to(root).with_suffix("").parts[0]
 
 
@@ -60,64 +60,64 @@ def _imported_modules(path):
 
 
 def arrows(root=ROOT):
-    """Return which rooms each room imports from, and by which files."""
+    """Return which parts each part imports from, and by which files."""
     found = defaultdict(lambda: defaultdict(set))
     for path in sorted(root.rglob("*.py")):
-        room = room_of(path, root)
-        if room in NO_ROOM:
+        part = part_of(path, root)
+        if part in NO_PART:
             continue
-        found[room]  # a room without arrows is one too
+        found[part]  # a part without imports counts too
         for module in imported_modules(path):
-            other = module.split(".")[1] if module.startswith("pytest_formfunc.") else room
-            if other != room and not other.startswith("__"):
-                found[room][other].add(str(path.relative_to(root)))
+            other = module.split(".")[1] if module.startswith("pytest_formfunc.") else part
+            if other != part and not other.startswith("__"):
+                found[part][other].add(str(path.relative_to(root)))
     return found
 
 
-def floors(found):
-    """Return each room's floor: 1 for what imports no other room, else one above the highest that it imports.
+def levels(found):
+    """Return each part's level: 1 if it imports no other part, else one above the highest that it imports.
 
-    Rooms that import each other in a circle share a floor.
+    Parts that import each other in a circle are given a level too.
     """
     height = dict.fromkeys(found, 1)
     for _ in found:
-        for room, others in found.items():
-            above = [height[other] + (room not in found[other]) for other in others]
-            height[room] = max([height[room], *above])
+        for part, others in found.items():
+            above = [height[other] + (part not in found[other]) for other in others]
+            height[part] = max([height[part], *above])
     return height
 
 
-def test_every_room_has_a_layer():
-    """A new room has to find its place, and a room that is gone leaves it."""
+def test_every_part_has_a_layer():
+    """A new part needs a layer, and a part that is removed leaves the list."""
     assert set(arrows()) == set().union(*LAYERS)
 
 
-@pytest.mark.parametrize("room", sorted(set().union(*LAYERS)))
-def test_arrows_point_down(room):
-    """No room imports from a layer above its own; within a layer the order of floors holds."""
+@pytest.mark.parametrize("part", sorted(set().union(*LAYERS)))
+def test_arrows_point_down(part):
+    """A part imports only from the layers below its own."""
     layer = {name: index for index, names in enumerate(LAYERS) for name in names}
-    for other, files in arrows()[room].items():
-        assert layer[other] > layer[room], f"{sorted(files)} import {other}, which is not below {room}"
+    for other, files in arrows()[part].items():
+        assert layer[other] > layer[part], f"{sorted(files)} import {other}, which is not below {part}"
 
 
 def test_the_map_has_these_layers():
-    """ARCHITECTURE.md lists the same rooms, layer by layer."""
+    """ARCHITECTURE.md lists the same parts, layer by layer."""
     rows = re.findall(r"^\| (\d) \| (.*?) \|", (ROOT.parent / "ARCHITECTURE.md").read_text(), re.MULTILINE)
-    rooms = [set(re.findall(r"`(\w+)(?:/|\.py)`", names)) for _, names in rows]
-    assert rooms == LAYERS
+    parts = [set(re.findall(r"`(\w+)(?:/|\.py)`", names)) for _, names in rows]
+    assert parts == LAYERS
     assert [int(number) for number, _ in rows] == [*range(len(LAYERS), 0, -1)]
 
 
-def test_the_floors_are_the_layers():
-    """The house has as many floors as the list above has layers: nine."""
-    assert max(floors(arrows()).values()) == len(LAYERS) == 9
+def test_the_levels_are_the_layers():
+    """There are as many levels as the list above has layers: nine."""
+    assert max(levels(arrows()).values()) == len(LAYERS) == 9
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_the_border_knows_pytest(path):
     """Whatever measures, judges and reports runs without pytest."""
     tops = {module.split(".")[0] for module in imported_modules(path)}
-    assert room_of(path) in MAY_IMPORT_PYTEST or not tops & {"pytest", "_pytest", "pytest_benchmark"}
+    assert part_of(path) in MAY_IMPORT_PYTEST or not tops & {"pytest", "_pytest", "pytest_benchmark"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
@@ -136,10 +136,10 @@ def test_the_lowest_layers_need_only_numpy(name):
             assert top in sys.stdlib_module_names or top in ("numpy", "pytest_formfunc"), f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("room", ["function", "gate", "report", "stats"])
-def test_what_judges_and_reports_starts_no_process(room):
+@pytest.mark.parametrize("part", ["function", "gate", "report", "stats"])
+def test_what_judges_and_reports_starts_no_process(part):
     """Processes are started by what measures and by what checks the other revision out."""
-    for path in sorted((ROOT / room).glob("*.py")):
+    for path in sorted((ROOT / part).glob("*.py")):
         started = {"subprocess", "multiprocessing", "pytest_formfunc.measure.workers", "pytest_formfunc.run"}
         assert not started & set(imported_modules(path)), path
 
@@ -159,10 +159,10 @@ def test_a_run_is_finished_when_it_is_constructed(path):
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT
     drawn = arrows(folder)
-    height = floors(drawn)
-    for floor in range(max(height.values()), 0, -1):
-        print(f"floor {floor:2}: {', '.join(sorted(room for room in height if height[room] == floor))}")
-    back = [(room, other) for room, others in drawn.items() for other in others if height[other] >= height[room]]
+    height = levels(drawn)
+    for level in range(max(height.values()), 0, -1):
+        print(f"level {level:2}: {', '.join(sorted(part for part in height if height[part] == level))}")
+    back = [(part, other) for part, others in drawn.items() for other in others if height[other] >= height[part]]
     print(
-        f"{max(height.values())} floors, {len(drawn)} rooms, {sum(map(len, drawn.values()))} arrows, {len(back)} back"
+        f"{max(height.values())} levels, {len(drawn)} parts, {sum(map(len, drawn.values()))} arrows, {len(back)} back"
     )

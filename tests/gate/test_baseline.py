@@ -10,7 +10,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import parse_baseline, read_baseline, read_with_history
 
 DATA = Path(__file__).parents[1] / "data"
-OLD = ["saved-by-the-first-version.json", "saved-before-the-rooms.json"]
+OLD = ["saved-by-commit-d1608b6.json", "saved-by-commit-6cacabd.json"]  # the first version, and a later one
 KEY = ("pointwise-d1-w8-1x3x32x32", "openvino")
 
 
