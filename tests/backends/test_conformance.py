@@ -28,10 +28,10 @@ def reasons(server):
 
 
 @pytest.fixture(scope="module")
-def outcomes(server, reasons, tmp_path_factory):
+def outcomes(server, reasons, tmp_path_factory, artifact_cache):
     """Return a function that gives a pattern's measurement, made once for all engines together."""
     scratch = tmp_path_factory.mktemp("conformance")
-    preparer = Preparer(server, scratch / "cache")
+    preparer = Preparer(server, artifact_cache)
     known = {}
 
     def outcome(pattern):

@@ -85,6 +85,7 @@ def test_throughput_counts_an_inference_for_each_request(network, tmp_path):
 
 
 @pytest.mark.alone
+@pytest.mark.engine("onnxruntime")
 def test_onnxruntime_sleeps_after_a_call(network, tmp_path):
     """Its threads would spin on the cores that the next backend needs."""
     engine = loaded("onnxruntime", network, tmp_path)
@@ -95,6 +96,7 @@ def test_onnxruntime_sleeps_after_a_call(network, tmp_path):
     assert min(waits) < 0.02
 
 
+@pytest.mark.engine("onnxruntime")
 def test_onnxruntime_reports_its_kernels(network, tmp_path):
     """The graph has the keys of OpenVINO's, and its layers have the names of the exported program."""
     graph = loaded("onnxruntime", network, tmp_path).graph()
@@ -104,6 +106,7 @@ def test_onnxruntime_reports_its_kernels(network, tmp_path):
     assert set(graph["layers"]) & {node.name for node in network.program.graph.nodes}
 
 
+@pytest.mark.engine("onnxruntime", "onnxscript")
 def test_onnxruntime_takes_an_onnx_file_with_weights_beside_it(network, tmp_path):
     made, copied = tmp_path / "made", tmp_path / "copied"
     made.mkdir()

