@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
 from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
+from pytest_formfunc.measure.workspace import Environment
 from pytest_formfunc.plugin.benchmark_bridge import compared_files
 from pytest_formfunc.plugin.plan import TestPlan, backends_by_case
 from pytest_formfunc.plugin.selection import select_there
@@ -23,7 +25,9 @@ from pytest_formfunc.plugin.sentence import Sentence
 from pytest_formfunc.plugin.session import Session, usage_errors
 from pytest_formfunc.report.files import check_report_path
 from pytest_formfunc.results import Comparison
-from pytest_formfunc.revisions.other_revision import OtherRevision, Request, open_other_revision
+from pytest_formfunc.revisions.checkout import Revision, check_out
+from pytest_formfunc.revisions.environment import open_environment
+from pytest_formfunc.revisions.other_revision import OtherRevision, Request, survey_other_revision
 from pytest_formfunc.run import Run, Work
 
 if TYPE_CHECKING:
@@ -49,18 +53,19 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         backends = backends_by_case(plans)
         known_cases = {name: case for name, case in session.cases.items() if name in backends}
         comparison, baseline = _find_baseline(config, settings, plans)
-        if not config.getoption("benchmark_skip", False):
-            _check_backends(session, plans)
-        other = None
-        if settings.against:
-            if baseline is not None:
-                raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
-            other = session.keep(_open_other(session, plans))
-            comparison = _compare_side_by_side(other, session, plans)
-        if settings.gate == "graph" and not comparison.title:
+        if settings.against and baseline is not None:
+            raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
+        if settings.gate == "graph" and not (settings.against or comparison.title):
             raise BadInput(
                 "--formfunc-gate graph judges a comparison: give --formfunc-against REV or --benchmark-compare"
             )
+        checked_out = _check_out(session) if settings.against else None  # it fails sooner than a process starts
+        if not config.getoption("benchmark_skip", False):
+            _check_backends(session, plans)
+        other = None
+        if checked_out is not None:
+            other = _survey(session, plans, *checked_out)
+            comparison = _compare_side_by_side(other, session, plans)
     comparison = replace(comparison, deselected=session.deselected, false_alarm=FAMILY_ALPHA)
     return session.start(Work(settings, backends, known_cases, comparison, baseline, other))
 
@@ -145,28 +150,39 @@ def _own_groups(session: Session, plans: Sequence[TestPlan]) -> list[str]:
     return [plan.group for plan in plans if plan.group not in session.cases]
 
 
-def _open_other(session: Session, plans: Sequence[TestPlan]) -> OtherRevision:
-    """Check the other revision out and find out what it has.
+def _check_out(session: Session) -> tuple[Revision, Environment | None]:
+    """Check the other revision out, and open the environment whose packages it gets.
 
     Raises:
         BadInput: there is no such revision or environment, or it cannot be used.
+    """
+    settings, environment = session.settings, None
+    if settings.against_env:
+        environment = open_environment(Path(settings.against_env), session.scratch / "harness")
+    root, into = session.config.rootpath, session.scratch / "other"
+    return session.keep(check_out(settings.against, root, into, in_ci=settings.in_ci)), environment
+
+
+def _survey(
+    session: Session, plans: Sequence[TestPlan], revision: Revision, environment: Environment | None
+) -> OtherRevision:
+    """Find out what the other revision has.
+
+    Raises:
+        BadInput: a backend cannot be used in the environment.
     """
     settings, config = session.settings, session.config
     own_modules = [*(model.module for model in settings.models if model.module), *current().modules]
     # Even if no test here measures a model of its own, one there may, and a strict run reports it as missing.
     wants_models = bool(_own_groups(session, plans)) or settings.strict
     request = Request(
-        revision=settings.against,
-        environment=settings.against_env,
-        root=config.rootpath,
-        in_ci=settings.in_ci,
         backends=sorted({backend for _, backend in _accelerated(plans)}),
         native=settings.native,
         cases=[session.cases[group] for group in dict.fromkeys(plan.group for plan in plans) if group in session.cases],
         own_modules=own_modules,
         select=functools.partial(select_there, config) if wants_models else None,
     )
-    return open_other_revision(request, session.workers, session.scratch)
+    return survey_other_revision(revision, environment, request, session.workers, session.scratch)
 
 
 def _compare_side_by_side(other: OtherRevision, session: Session, plans: Sequence[TestPlan]) -> Comparison:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.workers import WorkerServer
-    from pytest_formfunc.revisions.other_revision import OtherRevision
+    from pytest_formfunc.revisions.checkout import Revision
     from pytest_formfunc.run import Run, Work
     from pytest_formfunc.settings import Settings
 
@@ -49,7 +49,7 @@ class Session:
         self._early = config.pluginmanager.get_plugins()
         self._names_before: Extensions | None = None
         self._workers: WorkerServer | None = None
-        self._other: OtherRevision | None = None
+        self._revision: Revision | None = None
         self._scratch: Path | None = None
 
     @functools.cached_property
@@ -96,10 +96,10 @@ class Session:
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
         return self.run
 
-    def keep(self, other: OtherRevision) -> OtherRevision:
+    def keep(self, revision: Revision) -> Revision:
         """Keep the other revision, so that its checkout is removed when the session ends; return it."""
-        self._other = other
-        return other
+        self._revision = revision
+        return revision
 
     def refuse_late_hooks(self) -> None:
         """Refuse hooks that add names but were registered after options had been checked.
@@ -131,8 +131,8 @@ class Session:
         """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
         if self._workers is not None:
             self._workers.close()
-        if self._other is not None:
-            self._other.close()
+        if self._revision is not None:
+            self._revision.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 

@@ -22,19 +22,14 @@ from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import Environment, Workspace
 from pytest_formfunc.results import Absent
 from pytest_formfunc.revisions.capture import Captured, Selection, capture_models
-from pytest_formfunc.revisions.checkout import Revision, check_out
-from pytest_formfunc.revisions.environment import open_environment
+from pytest_formfunc.revisions.checkout import Revision
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to compare with, and what this run needs from it.
+    """What this run needs from the other revision.
 
     Attributes:
-        revision: the revision, as the user named it.
-        environment: folder of the virtual environment whose packages are used; empty for that of this process.
-        root: a folder in the user's repository.
-        in_ci: whether this is a build server, where a branch's name means the merge base.
         backends: names of the measured backends, without native.
         native: name of the engine that is measured as native.
         cases: the cases that can be built without running a test.
@@ -43,10 +38,6 @@ class Request:
             counterpart of a path there; None if this run needs no models from the other revision's tests.
     """
 
-    revision: str
-    environment: str
-    root: Path
-    in_ci: bool
     backends: Sequence[str]
     native: str
     cases: Sequence[Case]
@@ -78,10 +69,6 @@ class OtherRevision:
     def title(self) -> str:
         """Return the name of the other revision in sentences."""
         return _title(self.revision, self.workspace.environment)
-
-    def close(self) -> None:
-        """Remove the checkout; it may be called repeatedly."""
-        self.revision.close()
 
     def missing(self, patterns: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
         """Return the names of patterns and groups of tests that only the other revision has.
@@ -139,36 +126,32 @@ class OtherRevision:
             return Absent("not comparable", f"{error} (at {self.title})")
 
 
-def open_other_revision(request: Request, workers: WorkerServer, scratch: Path) -> OtherRevision:
-    """Check the other revision out and find out what it has.
+def survey_other_revision(
+    revision: Revision, environment: Environment | None, request: Request, workers: WorkerServer, scratch: Path
+) -> OtherRevision:
+    """Find out what a checked-out revision has.
 
     Args:
-        request: what to compare with.
+        revision: the checked-out revision.
+        environment: the environment whose packages are used; None for that of this process.
+        request: what this run needs from it.
         workers: starts the workers that run its code.
         scratch: a folder that exists as long as the run.
 
     Raises:
-        BadInput: there is no such revision or environment, or it cannot be used. The checkout is then removed.
+        BadInput: a backend cannot be used in the environment.
     """
-    environment = None
-    if request.environment:
-        environment = open_environment(Path(request.environment), scratch / "harness")
-    revision = check_out(request.revision, request.root, scratch / "other", in_ci=request.in_ci)
-    try:
-        workspace = revision.workspace(sys.path, Path.cwd(), request.own_modules, environment)
-        changes = _check_environment(workspace, request, workers) if environment is not None else ()
-        survey = _survey(workspace, request.cases, workers)
-        captured, single = Captured({}, {}, ""), False
-        if request.select is not None:
-            selection = request.select(revision.there)
-            single = selection.single
-            if selection.any:
-                folder = scratch / "captured"
-                folder.mkdir()
-                captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s)
-    except BaseException:
-        revision.close()
-        raise
+    workspace = revision.workspace(sys.path, Path.cwd(), request.own_modules, environment)
+    changes = _check_environment(workspace, request, workers) if environment is not None else ()
+    survey = _survey(workspace, request.cases, workers)
+    captured, single = Captured({}, {}, ""), False
+    if request.select is not None:
+        selection = request.select(revision.there)
+        single = selection.single
+        if selection.any:
+            folder = scratch / "captured"
+            folder.mkdir()
+            captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s)
     return OtherRevision(revision, workspace, changes, survey, captured, single)
 
 

@@ -19,11 +19,11 @@ def verdict(status):
         ("regressed", ("loss",), False, "the reason of regressed"),
         ("regressed", ("gain",), False, None),
         ("improved", ("loss",), False, None),
-        ("improved", ("gain",), False, "the reason of improved; it fails on a gain, for the baseline is stale"),
+        ("improved", ("gain",), False, "the reason of improved; it fails on a gain, because the baseline is stale"),
         ("unchanged", ("no-gain",), False, "the reason of unchanged; it fails without a gain"),
         ("improved", ("no-gain",), False, None),
         ("inconclusive", ("loss",), True, None),
-        ("inconclusive", ("inconclusive",), False, "the reason of inconclusive; it fails where it cannot be sure"),
+        ("inconclusive", ("inconclusive",), False, "the reason of inconclusive; it fails on an inconclusive verdict"),
         ("new", ("loss",), False, None),
         ("new", ("loss",), True, "residual-d8-w64 on openvino is new, which --formfunc-strict does not pass"),
         ("not comparable", ("loss",), True, "is not comparable, which --formfunc-strict does not pass"),
@@ -70,7 +70,7 @@ def test_a_rule_that_nothing_was_timed_for_is_red_when_strict(rule, name):
     for strict in (False, True):
         found = why_failed(record(0.0025), None, Rules(("loss",), strict=strict, **{rule: 1.0}), timed=False)
         assert (found is not None) == strict
-    assert f"its {name} was not judged, for nothing was timed" in found
+    assert f"its {name} was not judged because nothing was timed" in found
 
 
 def test_a_lost_speedup_comes_before_a_floor():
