@@ -86,7 +86,7 @@ class Project:
         """
         check_marked()
         return self.pytest(
-            "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s", "--formfunc-precision", "20%",
+            "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms", "--formfunc-precision", "20%",
             f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
         )  # fmt: skip
 
