@@ -10,6 +10,7 @@ from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.workers import WorkerServer
 
+pytestmark = pytest.mark.engine
 PATTERNS = ("plain", "channel_shuffle", "attention")
 COMPILED = {"inductor", "inductor-cuda"}  # ten seconds of a C++ compiler for each pattern: one is enough here
 
