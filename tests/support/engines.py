@@ -1,7 +1,7 @@
 """Which tests need an engine: they bear the marker ``engine``, and where it is missing they are skipped with the reason.
 
-A test module that imports one, itself or by what it imports, has the marker by that; a test whose child process measures
-must bear it, or `check_marked` says so.
+A test module that imports one, itself or by what it imports, or that starts workers, has the marker by that; a test
+whose child process measures must bear it, or `check_marked` says so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ FOLDERS = (Path(__file__).parents[2], Path(__file__).parents[1])  # where pytest
 LIBRARIES = frozenset(
     ("torch", "openvino", "onnxruntime", "onnx", "nncf", "timm", "torchvision", "pytorchcv", "transformers")
 )
+WORKERS = "pytest_formfunc.measure.workers"
 ALWAYS = ("torch", "openvino")  # what the marker stands for; its arguments are what a test needs beside
 
 running: pytest.Item | None = None  # the test that runs, fixtures and all
@@ -25,12 +26,18 @@ running: pytest.Item | None = None  # the test that runs, fixtures and all
 
 @functools.cache
 def imported(path: Path) -> frozenset[str]:
-    """Return which of the libraries a file imports as it is loaded, itself or by the files of ours that it imports."""
+    """Return which of the libraries a file imports as it is loaded, itself or by the files of ours that it imports.
+
+    A test that imports what starts workers has them import the engines.
+    """
     seen, waiting, found = {path}, [path], set()
     while waiting:
-        for name in _imports(waiting.pop()):
+        file = waiting.pop()
+        for name in _imports(file):
             found |= LIBRARIES & {name.partition(".")[0]}
-            files = {file for file in _files_of(name) if file not in seen}
+            if name == WORKERS and file.is_relative_to(FOLDERS[1]):
+                found |= set(ALWAYS)
+            files = {one for one in _files_of(name) if one not in seen}
             seen |= files
             waiting += files
     return frozenset(found)
