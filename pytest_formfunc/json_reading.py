@@ -1,7 +1,7 @@
 """Read values from JSON that was parsed before: the type of each is checked, and numbers must be finite.
 
-All functions raise KeyError, TypeError or ValueError with the name of the invalid value, which the caller turns into a
-sentence.
+All functions raise KeyError, TypeError, ValueError or OverflowError with the name of the invalid value.
+The caller turns that into a sentence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def read_text(data: Mapping[str, Any], name: str) -> str:
 
 def read_whole(data: Mapping[str, Any], name: str) -> int:
     """Return the whole number with a name."""
-    return int(_checked(data, name, (int,), "a whole number"))
+    value = data[name]
+    if isinstance(value, float) and value.is_integer():  # as some programs write whole numbers
+        value = int(value)
+    return int(_checked({name: value}, name, (int,), "a whole number"))
 
 
 def read_flag(data: Mapping[str, Any], name: str) -> bool:

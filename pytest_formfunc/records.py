@@ -193,6 +193,11 @@ class Record:
         return f"{self.case} on {self.backend}"
 
     @property
+    def native_run_delay_fraction(self) -> float | None:
+        """Return the fraction of time for which native's threads waited for a core; None if it was not saved."""
+        return self.noise.native_run_delay_fraction
+
+    @property
     def once(self) -> bool:
         """Return whether each participant made only one call, so that nothing was timed."""
         return self.stopped == "once"
@@ -217,13 +222,13 @@ class Record:
             raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
         try:
             return _read_record(data)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that the JSON contract describes; every number in it is finite, or null."""
         out: dict[str, Any] = {
-            **self.facts,  # first, so that the names of the contract have precedence
+            **{name: value for name, value in self.facts.items() if name not in _NAMES},
             "schema": SCHEMA,
             "case": self.case,
             "form": self.form,
@@ -291,6 +296,8 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 # Names that are not fields: `to_json` computes their values.
 _DERIVED = ("schema", "launches", "rounds", "samples_low", "native_samples_low", "throughput_per_s")
+# All names of the contract, which an engine's facts cannot take.
+_NAMES = {field.name for field in fields(Record)} | set(_DERIVED)
 
 
 def _read_record(data: Mapping[str, Any]) -> Record:
@@ -301,7 +308,6 @@ def _read_record(data: Mapping[str, Any]) -> Record:
         native_samples = Samples(read_latencies(data["native_samples"]), read_latencies(data["native_samples_low"]))
         if len(native_samples.median) != len(samples.median):
             raise ValueError("native has another number of launches")
-    known = {field.name for field in fields(Record)} | set(_DERIVED)
     return Record(
         case=read_text(data, "case"),
         backend=read_text(data, "backend"),
@@ -327,7 +333,7 @@ def _read_record(data: Mapping[str, Any]) -> Record:
         native_engine=read_text(data, "native_engine") if "native_engine" in data else NATIVE_ENGINE,
         inferences=read_whole(data, "inferences") if "inferences" in data else 1,
         settings=read_object(data, "settings") if "settings" in data else {},
-        facts={name: value for name, value in data.items() if name not in known},
+        facts={name: value for name, value in data.items() if name not in _NAMES},
         speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
         native_samples=native_samples,
         parity=_read_parity(data["parity"]) if "parity" in data else None,
@@ -351,17 +357,19 @@ def _read_parity(data: Any) -> Parity:
 
 
 def _read_verdict(data: Any) -> Verdict:
-    return read_dataclass(
-        Verdict, data, change=_read_estimate(data["change"]) if data.get("change") is not None else None
-    )
+    given = data.get("change") if isinstance(data, dict) else None
+    return read_dataclass(Verdict, data, change=_read_estimate(given) if given is not None else None)
 
 
 def _read_counterpart(data: Any) -> Counterpart:
+    """Read the other side's samples; early versions saved no more than these."""
     return read_dataclass(
         Counterpart,
         data,
         speedup=_read_estimate(data["speedup"]),
-        **{name: read_latencies(data[name]) for name in ("samples", "own_samples", "native_samples")},
+        samples=read_latencies(data["samples"]),
+        own_samples=read_latencies(data["own_samples"]) if "own_samples" in data else (),
+        native_samples=read_latencies(data["native_samples"]) if "native_samples" in data else (),
     )
 
 

@@ -17,7 +17,7 @@ class Entry(Protocol):
 
     @property
     def target(self) -> str:
-        """Return ``module:ClassName``; the module is relative to the table's package, absolute for an added entry."""
+        """Return ``module:ClassName``; of bundled forms the module is relative to their package."""
 
 
 E = TypeVar("E", bound=Entry)

@@ -62,7 +62,7 @@ class Comparison:
         note: a line for the report, which describes the comparison or says why there is none.
         baseline_name: file of the saved run; empty if the run is not compared with one.
         missing: what the baseline or the other revision has and this run does not measure: case and backend, or a name.
-        comparisons: number of accelerated tests that have a counterpart.
+        comparisons: number of accelerated tests to compare: all, or those that a saved run has.
         asked: case and backend of every accelerated test of this run.
         deselected: number of tests that measure and that the user left out.
         false_alarm: probability of any false alarm in a run of unchanged code.

@@ -93,6 +93,7 @@ class Run:
             settings.cache_dir,
             settings.native,
             {name: (case, work.backends[name]) for name, case in work.known_cases.items()},
+            len(work.backends),
             work.other,
             self.results.spent,
             self._say,
@@ -105,20 +106,17 @@ class Run:
         )
         self._measured: dict[str, _Measured | MeasurementError] = {}
 
-    def backends_of(self, case_id: str) -> tuple[str, ...]:
-        """Return the names of the backends that a planned case is measured on, native first."""
-        return self._work.backends.get(case_id, (NATIVE,))
-
-    def measure(self, case: Case, backends: Sequence[str], *, once: bool = False) -> None:
+    def measure(self, case: Case, group: str, *, once: bool = False) -> None:
         """Measure a case's backends together, unless this was done before; failures become results, not exceptions.
 
         Args:
             case: the case to measure.
-            backends: names of its backends, native first.
+            group: the group of the tests that measure it, whose backends take part.
             once: whether to make only one call of each backend, to check parity.
         """
         if case.id in self._measured:
             return
+        backends = self._work.backends.get(group, (NATIVE,))
         try:
             here, there = self._sides.prepare(case, backends)
             self._measured[case.id] = self._measure(case, backends, here, there, once=once)
@@ -138,7 +136,8 @@ class Run:
             threshold: the loss of speedup that counts, as a fraction.
 
         Returns:
-            The verdict, which the record gets too, or None if no comparison was asked for or nothing was timed.
+            The verdict, which the record gets too, or None if no comparison was asked for, if nothing was timed that
+            should be judged by time, or if the case failed.
         """
         key, records = (case.id, backend), self.results.records
         if self._judge is None or backend == NATIVE or key not in records:
@@ -175,8 +174,8 @@ class Run:
             launcher(self._workers, sides, case.seed, slow_down),
             self._scratch,
             progress=self._progress_of(case),
+            refused=refused,
         )
-        measurer.result.failures |= refused
         began = time.monotonic()
         budget_s = settings.budget_s * max(2, len(participants)) / 2
         measurer.measure(Effort(settings.precision, budget_s, once=once or settings.gate == "graph"))

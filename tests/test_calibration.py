@@ -121,7 +121,7 @@ def test_ranges_are_taken_from_the_samples_that_are_given(project):
     project.write("test_nets.py", TEST)
     project.write("test_forms.py", MATRIX)
     rng = np.random.default_rng(0)
-    np.save(project.folder / "samples.npy", rng.standard_normal((9, 3, 4, 4)))
+    np.save(project.folder / "samples.npy", rng.standard_normal((12, 3, 4, 4)))
     outcome = project.measure(
         "--formfunc-model", "nets:build", "--formfunc-input", "1x3x4x4", "--formfunc-calibration", "samples.npy",
         "--formfunc-backends", "openvino-int8", "--formfunc-budget", "200ms", "--benchmark-json", "out.json",
@@ -136,6 +136,13 @@ def test_ranges_are_taken_from_the_samples_that_are_given(project):
     assert (accuracy["calibration_inputs"], accuracy["inputs"]) == (6, 3)
     assert accuracy["sqnr_db"] > 20
     accuracy = found["nets:build-1x3x4x4"]
+    assert (accuracy["calibration_from"], accuracy["calibration_inputs"]) == ("given", 9)
+    alone = project.measure(
+        "test_nets.py::test_net", "--formfunc-backends", "openvino-int8", "--formfunc-budget", "200ms", "--benchmark-json",
+        "alone.json",
+    )  # fmt: skip
+    assert alone.code == 0, alone.text
+    (accuracy,) = [one["accuracy"] for one in project.records("alone.json").values() if "accuracy" in one]
     assert (accuracy["calibration_from"], accuracy["calibration_inputs"]) == ("given", 6)
 
 

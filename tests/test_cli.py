@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from support.project import MATRIX, NET, Project, calm, git, users_environment
+from support.project import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
 from support.records import record
 
 from pytest_formfunc.gate.completeness import why_runs_differ
@@ -135,7 +135,7 @@ def test_bisect_finds_the_commit_that_lost_the_graph(project):
     project.write("pytest.ini", "[pytest]\npythonpath = src\n")
     project.write(".gitignore", "__pycache__\n.formfunc_cache\n")
     project.write("src/mynets/__init__.py", "")
-    project.write("test_forms.py", MATRIX)
+    project.write("test_net.py", OWN_TEST.replace("print", "0 and print"))
     git(project.folder, "init", "-q", "-b", "main")
     good = NET.format(out=8)
     bad = good.replace(
@@ -148,8 +148,7 @@ def test_bisect_finds_the_commit_that_lost_the_graph(project):
         git(project.folder, "commit", "-qm", "x")
         commits.append(git(project.folder, "rev-parse", "HEAD"))
     done = command(
-        project.folder, "bisect", commits[0], "HEAD", "--", "--formfunc-model=mynets.net:build", "--formfunc-gate=graph",
-        "--formfunc-input=1x3x32x32",
+        project.folder, "bisect", commits[0], "HEAD", "--", "test_net.py", "--formfunc-gate=graph",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]

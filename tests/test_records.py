@@ -63,6 +63,10 @@ def test_numbers_that_are_not_finite_are_null():
         ({"noise": {"run_delay_fraction": "0"}}, "damaged"),
         ({"cost": {"macs": 1.5}}, "damaged"),
         ({"verdict": {"status": 1}}, "damaged"),
+        ({"verdict": None}, "verdict is not an object"),
+        ({"verdict": "regressed"}, "verdict is not an object"),
+        ({"against": []}, "damaged"),
+        ({"compile_s": 10**400}, "damaged"),
         ({"graph": {"kernels": 3}}, "damaged"),
     ],
 )
@@ -70,3 +74,24 @@ def test_a_damaged_record_is_refused_with_a_clause(change, clause):
     """Whatever is wrong in it, the clause names it."""
     with pytest.raises(BadInput, match=clause):
         Record.from_json({**record(0.0025).to_json(), **change})
+
+
+def test_facts_of_an_engine_cannot_take_names_of_the_contract():
+    """Neither those that are written nor those that are absent here."""
+    made = record(0.0025, facts={"verdict": "mine", "native": 3, "accuracy": {"lost_db": 3.0}})
+    out = made.to_json()
+    assert "verdict" not in out
+    assert out["native"] is False
+    assert Record.from_json(out).facts == {"accuracy": {"lost_db": 3.0}}
+
+
+def test_a_record_from_before_own_samples_were_saved_is_read():
+    """Early versions saved less of the other side."""
+    out = json.loads(json.dumps(full_record().to_json()))
+    del out["against"]["own_samples"]
+    assert Record.from_json(out).against.own_samples == ()
+
+
+def test_whole_numbers_may_be_written_as_floats():
+    """Some programs that copy JSON do so."""
+    assert Record.from_json({**record(0.0025).to_json(), "threads": 2.0}).threads == 2

@@ -53,7 +53,7 @@ class SideBySideJudge:
         assert here is not None
         if here.input_shapes != there.input_shapes:
             reason = f"its input was {there.input_shapes} there and is {here.input_shapes} here"
-            return Judgement(_not_comparable(evidence.title, threshold, reason))
+            return Judgement(_not_comparable(evidence.title, threshold, reason), self._counterpart(evidence))
         digest = here.program["digest"]
         same_program = bool(digest) and digest == there.program["digest"] and not self._other.version_changes
         verdict = self._look(evidence, (here, there), threshold, same_program)

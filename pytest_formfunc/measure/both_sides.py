@@ -42,6 +42,7 @@ class BothSides:
         cache: Path,
         native: str,
         known: Mapping[str, tuple[Case, Sequence[str]]],
+        planned: int,
         other: OtherForms | None,
         spent: Spent,
         say: Callable[[str], None],
@@ -53,6 +54,7 @@ class BothSides:
             cache: folder of all artifacts.
             native: the engine that is measured as native.
             known: cases that need no test to be built, with their backends, by id.
+            planned: number of all cases, for the progress text.
             other: the other side's forms; None where nothing is compared side by side.
             spent: where time and artifacts are counted.
             say: shows a short progress text.
@@ -61,6 +63,7 @@ class BothSides:
         self._here = Preparer(workers, OWN, cache, native, sides)
         self._there = Preparer(workers, other.workspace, cache, native, sides) if other is not None else None
         self._known = known
+        self._planned = planned
         self._other = other
         self._spent = spent
         self._say = say
@@ -75,10 +78,10 @@ class BothSides:
         """
         if case.id not in self._sides_here:
             began = time.monotonic()
-            waiting = {**self._known, case.id: (case, backends)}
-            for number, (one, of_it) in enumerate(waiting.values(), 1):
+            for one, of_it in {**self._known, case.id: (case, backends)}.values():
                 if one.id not in self._sides_here:
-                    self._say(f"preparing {number} of {len(waiting)}: {one.id}")
+                    number = len(self._sides_here) + 1
+                    self._say(f"preparing {number} of {max(self._planned, number)}: {one.id}")
                     self._prepare_case(one, of_it)
             self._here.stop()
             if self._there is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,7 @@ class CaseMeasurer:
         scratch: Path,
         clock: Callable[[], float] = time.monotonic,
         progress: Progress | None = None,
+        refused: Mapping[Participant, str] | None = None,
     ) -> None:
         """Take the participants in their order.
 
@@ -111,8 +112,9 @@ class CaseMeasurer:
             clock: returns the time in seconds.
             progress: called before each round with the measurement so far, the numbers of the launch and of the round,
                 and the number of rounds.
+            refused: why participants that do not take part could not be prepared.
         """
-        self.result = Measurement()
+        self.result = Measurement(failures=dict(refused or {}))
         self._participants = list(participants)
         self._launch_worker = launch
         self._scratch = scratch
@@ -168,8 +170,8 @@ class CaseMeasurer:
         return self.result
 
     def _widest(self) -> float:
-        accelerated = [one for one in self.result.series if not one.is_native and one.native in self.result.series]
-        if not accelerated:
+        accelerated = [one for one in self.result.series if not one.is_native]
+        if not accelerated or not any(one.here and one.is_native for one in self.result.series):
             return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
         return max(self.result.speedup(one).half_width for one in accelerated)
 

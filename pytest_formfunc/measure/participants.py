@@ -20,7 +20,7 @@ class Participant:
     """A backend on one side.
 
     >>> str(Participant("openvino")), str(Participant("openvino").counterpart)
-    ('openvino', 'openvino (other revision)')
+    ('openvino', 'openvino (other side)')
     """
 
     backend: str
@@ -28,7 +28,7 @@ class Participant:
 
     def __str__(self) -> str:
         """Return the name that sentences use."""
-        return self.backend if self.here else f"{self.backend} (other revision)"
+        return self.backend if self.here else f"{self.backend} (other side)"
 
     @property
     def here(self) -> bool:

@@ -129,14 +129,6 @@ class WorkerServer:
         self._preload = preload
         self._processes: dict[Environment | None, ServerProcess] = {}
 
-    def start(self) -> None:
-        """Start this environment's server now.
-
-        Raises:
-            WorkerDied: it ended while starting.
-        """
-        self._process_of(None).start()
-
     @property
     def pids(self) -> list[int]:
         """Return the process ids of the running servers."""

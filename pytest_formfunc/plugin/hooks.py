@@ -51,8 +51,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     from pytest_formfunc.report.listing import render_listing
 
     session = config.stash.get(SESSION, None) or Session(config)
-    _ = session.settings  # reading them also adds the names of other packages
     try:
+        _ = session.settings  # reading them also adds the names of other packages
         reasons = session.probe([entry.name for entry in all_backends()])
         for line in render_listing(reasons, describe_host(distributions())):
             print(line)
@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         parametrize_matrix(metafunc, session)
     except (FormfuncError, pytest.UsageError) as error:
-        session.problem = session.problem or str(error)  # reported as wrong usage when collection ends
+        session.note_problem(str(error))  # reported as wrong usage when collection ends
 
 
 @pytest.hookimpl(trylast=True)
@@ -97,7 +97,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count the tests that measure and that the user left out."""
     for item in items:
         if PLAN in item.stash or "formfunc" in getattr(item, "fixturenames", ()):
-            item.config.stash[SESSION].deselected += 1
+            item.config.stash[SESSION].note_deselected()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -18,7 +18,8 @@ def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
         BadInput: a pattern cannot take a width.
         pytest.UsageError: a marker is invalid.
     """
-    marker, settings = read_markers(metafunc.definition), session.settings
+    settings = session.settings  # first: it makes the names known that others add, and a marker may use them
+    marker = read_markers(metafunc.definition)
     if marker.architectures is not None:
         settings = settings.for_architectures(marker.architectures)
     own = {
@@ -28,9 +29,9 @@ def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
     }
     wanted = set(metafunc.fixturenames) - own
     if "formfunc_case" in wanted:
-        cases = {case.id: case for case in settings.cases()}
-        session.cases.update(cases)
-        metafunc.parametrize("formfunc_case", list(cases), indirect=True)
+        cases = settings.cases()
+        session.add_cases(cases)
+        metafunc.parametrize("formfunc_case", list(dict.fromkeys(case.id for case in cases)), indirect=True)
     else:
         for axis in ("pattern", "depth", "width"):
             if f"formfunc_{axis}" in wanted:

@@ -61,7 +61,7 @@ class Formfunc:
         run, settings = session.run, session.settings
         assert run is not None  # it began when collection ended
         case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, inputs, calibration)
-        run.measure(case, run.backends_of(plan.group), once=self._benchmark is not None and not self._benchmark.enabled)
+        run.measure(case, plan.group, once=self._benchmark is not None and not self._benchmark.enabled)
         key, results = (case.id, plan.backend), run.results
         threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
         verdict = None if key in results.failures else run.judge(case, plan.backend, threshold)

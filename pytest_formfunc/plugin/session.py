@@ -6,7 +6,7 @@ import functools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,18 @@ class Session:
 
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
         return self.run
+
+    def note_problem(self, sentence: str) -> None:
+        """Note invalid input that was found while tests were collected; the first one counts."""
+        self.problem = self.problem or sentence
+
+    def note_deselected(self) -> None:
+        """Count a test that measures and that the user left out."""
+        self.deselected += 1
+
+    def add_cases(self, cases: Iterable[Case]) -> None:
+        """Make cases of the matrix known by their ids."""
+        self.cases.update((case.id, case) for case in cases)
 
     def keep(self, revision: Revision) -> Revision:
         """Keep the other revision, so that its checkout is removed when the session ends; return it."""

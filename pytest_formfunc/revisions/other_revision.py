@@ -1,4 +1,4 @@
-"""Check out the other revision of a comparison, find out what it has, and locate its form of each case."""
+"""Find out what the other revision of a comparison has, and locate its form of each case."""
 
 from __future__ import annotations
 

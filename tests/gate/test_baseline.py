@@ -53,6 +53,7 @@ def test_the_command_shows_and_compares_old_runs(capsys):
     assert main(["show", first]) == 0
     assert "pointwise-d1-w8-1x3x32x32 on openvino" in capsys.readouterr().out
     assert main(["history", first, later]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[3] == "2"  # two runs, measured independently
     assert main(["compare", later, later]) == 0
     assert "1 unchanged" in capsys.readouterr().out
 

@@ -43,7 +43,7 @@ def looked_again(tmp_path_factory, artifact_cache):
         project.backends.append("openvino-bf16")
     project.outcome = project.measure(
         *FORM, "--formfunc-backends", ",".join(project.backends), "--formfunc-against", "v1", "--formfunc-threshold",
-        "0.1%", "--formfunc-escalation", "2s", "--benchmark-json=out.json", "--benchmark-save=one",
+        "0.1%", "--formfunc-escalation", "2s", "--benchmark-json=out.json", "--benchmark-save=one", fresh=True,
     )  # fmt: skip
     project.accelerated = {
         record["backend"]: record for record in project.records("out.json").values() if not record["native"]
@@ -74,10 +74,10 @@ def test_a_run_side_by_side_can_be_saved_and_compared_with(looked_again):
 
 
 def test_a_run_that_timed_nothing_is_no_baseline_for_one_that_does(repository):
-    """Its single call is said to be one, and it teaches nothing of how speedups move."""
-    repository.write("test_forms.py", MATRIX)
-    assert repository.measure(*GRAPH, *FORM, "--benchmark-save=one").code == 0
-    compared = repository.measure(*FORM, "--benchmark-compare", "-rf", "-vv", "--formfunc-strict")
+    """The sentence says that it made a single call, and it does not count in the history of how speedups move."""
+    repository.write("test_net.py", QUIET_TEST)
+    assert repository.measure(*GRAPH, "--benchmark-save=one").code == 0
+    compared = repository.measure("--benchmark-compare", "-rf", "-vv", "--formfunc-strict")
     assert compared.code == 1, compared.text
     assert "called it only once" in " ".join(compared.text.split())
 
@@ -86,9 +86,24 @@ def test_a_deleted_test_is_missing_when_strict(repository):
     """The other revision measured a model that no test here measures any more."""
     (repository.folder / "test_net.py").unlink()
     repository.write("test_forms.py", MATRIX)
-    outcome = repository.measure(*GRAPH, *FORM[1:], "--formfunc-strict", "-rf", "-vv")
+    outcome = repository.measure(
+        *FORM[1:], "--formfunc-against", "v1", "--formfunc-escalation", "1s", *BROAD, "--formfunc-strict", "-rf", "-vv"
+    )
     assert outcome.code == 1, outcome.text
     assert "test_net.py::test_net is missing" in " ".join(outcome.text.split())
+
+
+def test_a_revision_without_a_test_that_measures_has_nothing_to_compare_with(repository):
+    """Its other tests are not run, and the test that came since is new."""
+    (repository.folder / "test_net.py").unlink()
+    repository.write("test_other.py", "import os\n\n\ndef test_other():\n    os._exit(3)\n")
+    git(repository.folder, "add", "-A")
+    git(repository.folder, "commit", "-qm", "no test that measures, and one that ends pytest")
+    repository.write("test_other.py", "def test_other():\n    pass\n")
+    repository.write("test_net.py", QUIET_TEST)
+    outcome = repository.measure("--formfunc-against", "HEAD", "--formfunc-gate", "graph")
+    assert outcome.code == 0, outcome.text
+    assert "1 new" in outcome.text
 
 
 def test_single_tests_that_are_named_are_compared_and_no_others_are_missing(repository):

@@ -9,7 +9,9 @@ import pytest
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import SideBySideJudge
 from pytest_formfunc.measure.participants import Participant
+from pytest_formfunc.measure.protocol import Disturbance, Round
 from pytest_formfunc.measure.schedule import steady_rounds
+from pytest_formfunc.measure.series import Measurement, Series
 
 LOAD_S, ROUND_S = 0.34, 0.04
 HERE = Participant("openvino")
@@ -155,3 +157,38 @@ def test_on_a_noisy_host_a_loss_of_five_percent_is_mostly_found():
         run.begin()
         found += judge_of(run, comparisons=4).verdict(0.03).status == "regressed"
     assert found >= 90
+
+
+def test_the_counterpart_has_the_launches_that_were_shared(monkeypatch):
+    """Further launches are of the accelerated pair only; native's samples are of the launches that all four had."""
+    monkeypatch.undo()  # what the fixture above replaced
+    quiet = Disturbance(0.0, 0, 0, 0.0, 1.0)
+
+    def series(participant, seconds, numbers):
+        return Series(participant, [[Round((seconds,), quiet)] for _ in numbers], [*numbers])
+
+    measurement = Measurement({
+        HERE.native: series(HERE.native, 4.0, (0, 1)), THERE.native: series(THERE.native, 6.0, (0, 1)),
+        HERE: series(HERE, 1.0, (0, 1, 2, 3)), THERE: series(THERE, 2.0, (0, 1, 3)),
+    })  # fmt: skip
+    evidence = Evidence(("case", "openvino"), lambda: None, measurement, PREPARED, PREPARED)
+    judge = SideBySideJudge(OTHER, 1, 20.0)
+    found = judge._counterpart(evidence)
+    assert (found.revision, found.commit) == ("main", "0" * 40)
+    assert found.samples == ((2.0,),) * 3
+    assert found.own_samples == ((1.0,),) * 3
+    assert found.native_samples == ((6.0,),) * 2
+    assert found.speedup.value == pytest.approx(3.0)
+    del measurement.series[THERE]
+    assert judge._counterpart(evidence) is None
+
+
+def test_unlike_inputs_are_not_comparable_and_both_sides_are_kept(monkeypatch):
+    """They were measured, only not on the same input."""
+    monkeypatch.setattr(SideBySideJudge, "_counterpart", lambda *args: "kept")
+    other_shape = SimpleNamespace(input_shapes=[(1, 4)], program=PREPARED.program)
+    evidence = Evidence(("case", "openvino"), lambda: None, None, PREPARED, other_shape)
+    judgement = SideBySideJudge(OTHER, 1, 20.0).judge(evidence, 0.03)
+    assert judgement.verdict.status == "not comparable"
+    assert "its input was [(1, 4)] there and is [(1, 3)] here" in judgement.verdict.reason
+    assert judgement.counterpart == "kept"

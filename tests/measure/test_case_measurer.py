@@ -249,8 +249,24 @@ def test_further_launches_of_some_participants_leave_the_others_alone(tmp_path):
 
 def test_a_fault_of_the_other_revision_leaves_this_one_measured(tmp_path):
     """If native fails there, the accelerated backend there is removed as well, and nothing else."""
-    lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002), die=[("native (other revision)", "load")])
+    lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002), die=[("native (other side)", "load")])
     result = lab.measurer(*EVERYONE).measure(Effort(0.03, 60))
     assert set(result.series) == {NATIVE, OPENVINO}
     assert set(result.failures) == {NATIVE.counterpart, OPENVINO.counterpart}
     assert "no speedup without native" in result.failures[OPENVINO.counterpart]
+
+
+def test_without_this_sides_native_the_other_side_is_not_measured_on(tmp_path):
+    """No speedup can come of it: the least launches are made, and no more."""
+    lab = Lab(tmp_path, dict.fromkeys(map(str, EVERYONE), 0.002), die=[("native", "load")])
+    result = lab.measurer(*EVERYONE).measure(Effort(0.0, 60))
+    assert set(result.series) == {NATIVE.counterpart, OPENVINO.counterpart}
+    assert len(result.series[OPENVINO.counterpart].launches) == 3
+
+
+def test_what_could_not_be_prepared_is_a_failure_from_the_start(tmp_path):
+    """It takes no part and is reported."""
+    lab = Lab(tmp_path, {"native": 0.008})
+    result = lab.measurer(NATIVE, refused={OPENVINO: "it has no kernel"}).measure(Effort(0.03, 60))
+    assert result.failures == {OPENVINO: "it has no kernel"}
+    assert set(result.series) == {NATIVE}

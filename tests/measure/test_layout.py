@@ -18,6 +18,7 @@ def shaker():
         one._libc.free(block)
 
 
+@pytest.mark.alone  # what other tests left in the heap of this process decides where holes are
 def test_filling_takes_holes_and_stops_at_the_top(shaker):
     """Holes that were made on purpose are filled, and the last block is the first without a hole."""
     size = 100_000

@@ -94,6 +94,7 @@ def test_each_backend_answers_rounds_from_its_own_process(server, prepared):
             assert worker.ask(None) > 10e6
 
 
+@pytest.mark.alone
 def test_a_parked_worker_uses_no_processor_time(server, prepared):
     """While another measures, a worker blocks on a read: it does not spin beside the measurement."""
     with measuring(server, prepared, "openvino") as worker:
@@ -237,12 +238,12 @@ def test_no_worker_outlives_a_killed_parent(cache):
         """
         import sys, time
         sys.path.insert(0, sys.argv[1])
-        from test_workers import SOURCE, WorkerServer, measuring, prepare
+        from test_workers import SOURCE, Turn, WorkerServer, measuring, prepare
         server = WorkerServer(timeout_s=60, threads=1)
         prepared = prepare(server, sys.argv[2])
         worker = measuring(server, prepared, "native")
         worker.receive()
-        worker.send((1, 10**9))  # busy for hours
+        worker.send(Turn(10**9, 1))  # busy for hours
         print(server.pids[0], worker.pid, flush=True)
         time.sleep(600)
         """

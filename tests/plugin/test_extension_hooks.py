@@ -41,6 +41,18 @@ def test_what_a_conftest_adds_is_measured_like_bundled_forms(extended):
     assert records["tiny-1x3x32x32", "last"]["cost"]["params"] == 314
 
 
+def test_a_marker_may_name_what_a_conftest_adds(extended):
+    """Without any option of ours too: names are added before a marker is checked."""
+    extended.write(
+        "test_mine.py",
+        "import pytest\n\n\n@pytest.mark.formfunc(backends=['last'], architectures=['tiny'])\n"
+        "def test_mine(formfunc, formfunc_case):\n    formfunc(formfunc_case)\n",
+    )
+    outcome = extended.pytest("test_mine.py", "--collect-only", "-q")
+    assert outcome.code == 0, outcome.text
+    assert "test_mine[tiny-last]" in outcome.text
+
+
 @pytest.mark.engine
 def test_the_list_and_near_matches_know_what_was_added(extended):
     """--formfunc-list names it and its origin, and a typing error gets it as a suggestion."""

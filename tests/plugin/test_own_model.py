@@ -78,7 +78,9 @@ def faulty(tmp_path_factory, artifact_cache):
     project = Project(tmp_path_factory.mktemp("faulty"), artifact_cache)
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", FAULTS)
-    project.outcome = project.measure("--formfunc-timeout", "10s", "--benchmark-json=out.json", "--junitxml=junit.xml")
+    project.outcome = project.measure(
+        "--formfunc-timeout", "30s", "--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True
+    )
     project.said = {
         name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
     }
@@ -96,11 +98,11 @@ def test_a_faulty_model_fails_its_own_test_and_no_other(faulty):
         "IgnoresInput": "native ignores its input",
         "Disagrees": "disagrees with native: SQNR",
         "Dies": "ended unexpectedly (exit code 3)",
-        "Hangs": "did not answer within 10s (--formfunc-timeout) and was killed",
+        "Hangs": "did not answer within 30s (--formfunc-timeout) and was killed",
     }.items():
         assert sentence in faulty.said[f"test_model[{kind}]"]
         assert "\n" not in faulty.said[f"test_model[{kind}]"]
-        assert f"-{kind}] - " in faulty.outcome.text  # beside its name in the summary
+        assert f"-{kind}] - Failed: test_nets.py::test_model[" in faulty.outcome.text  # beside its name in the summary
     saved = {case for case, _ in faulty.records("out.json")}
     assert saved == {"test_nets.py::test_model[Good]", "test_nets.py::test_floor", "test_nets.py::test_twice"}
 

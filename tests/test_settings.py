@@ -1,0 +1,47 @@
+"""Settings from raw texts; tests/plugin/test_options.py has what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_formfunc.option_specs import FAIL_ON, OPTIONS
+from pytest_formfunc.settings import read_settings
+
+DEFAULTS = {spec.key: spec.default for spec in OPTIONS}
+
+
+def settings(**raw):
+    return read_settings({**DEFAULTS, **raw}, root=Path("/root-of-project"), in_ci=False)
+
+
+@pytest.mark.parametrize("kinds", [[kind] for kind in FAIL_ON] + [["loss", "no-gain"]])
+def test_every_kind_of_verdict_can_be_what_fails(kinds):
+    """The option takes each of them, and several."""
+    assert settings(fail_on=",".join(kinds)).fail_on == tuple(kinds)
+
+
+def test_defaults_are_the_documented_ones():
+    """Sixteen patterns at depths 2 and 8, on OpenVINO, and units converted."""
+    default = settings()
+    assert (len(default.patterns), default.depths, default.widths) == (16, (2, 8), (64,))
+    assert (default.backends, default.native, default.best) == (("openvino",), "native", False)
+    assert (default.threshold, default.precision, default.budget_s, default.escalation_s) == (0.1, 0.03, 7.0, 45.0)
+    assert len(default.cases()) == 32
+
+
+def test_relative_folders_are_in_the_projects_root():
+    """Wherever pytest was started."""
+    assert settings().cache_dir == Path("/root-of-project/.formfunc_cache")
+
+
+def test_another_environment_is_compared_with_the_last_commit():
+    """Unless a revision is named too."""
+    assert settings(against_env="venv").against == "HEAD"
+    assert settings(against_env="venv", against="v1").against == "v1"
+
+
+def test_architectures_of_a_marker_are_narrowed_by_the_option():
+    """The option chooses among them; without it all are measured."""
+    both = ("squeezenet1_1", "darts")
+    assert settings().for_architectures(both).architectures == both
+    assert settings(architectures="darts,vgg16").for_architectures(both).architectures == ("darts",)
