@@ -69,24 +69,25 @@ def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> T
     reach = t_quantile(1 - level, count - 2) * math.sqrt(float(rest @ rest) / (count - 2) / spread)
     generator = np.random.default_rng(_SEED)
     drawn = generator.integers(0, count, size=(DRAWS, count))
-    correlations = [one for rows in drawn if (one := _spearman(log_x[rows], log_y[rows])) is not None]
-    low, high = np.quantile(correlations, [(1 - level) / 2, (1 + level) / 2])
+    correlations = _spearman(log_x[drawn], log_y[drawn])
+    low, high = np.nanquantile(correlations, [(1 - level) / 2, (1 + level) / 2])
+    correlation = float(np.nan_to_num(_spearman(log_x, log_y)))
     return Trend(
         Estimate(slope, slope - reach, slope + reach, level, count),
-        Estimate(_spearman(log_x, log_y) or 0.0, float(low), float(high), level, count),
+        Estimate(correlation, float(low), float(high), level, count),
     )
 
 
-def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
-    """Return the correlation of the ranks, or None where one side does not vary."""
+def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the correlation of the ranks along the last axis; NaN where one side does not vary."""
     first, second = _ranks(x), _ranks(y)
-    first, second = first - first.mean(), second - second.mean()
-    size = math.sqrt(float(first @ first) * float(second @ second))
-    return float(first @ second) / size if size else None
+    first = first - first.mean(axis=-1, keepdims=True)
+    second = second - second.mean(axis=-1, keepdims=True)
+    size = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
+    return np.asarray((first * second).sum(axis=-1) / np.where(size > 0, size, np.nan))
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the ranks; equal values share the mean of their ranks."""
-    below = (values[:, None] > values).sum(axis=1)
-    alike = (values[:, None] == values).sum(axis=1)
-    return np.asarray(below + (alike + 1) / 2, dtype=float)
+    """Return the ranks along the last axis; equal values share the mean of their ranks."""
+    one, others = values[..., :, None], values[..., None, :]
+    return np.asarray((one > others).sum(axis=-1) + ((one == others).sum(axis=-1) + 1) / 2, dtype=float)
