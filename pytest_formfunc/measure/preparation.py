@@ -84,8 +84,7 @@ class Preparer:
             if self._worker is None:
                 self._worker = self._workers.worker(self._workers.job("prepare", self._workspace, **request), what)
             else:
-                self._worker.what = what
-                self._worker.send(request)
+                self._worker.send(request, what)
             each_converts = max(1, len(engines) - 1)
             prepared: Prepared = self._worker.receive(self._workers.timeout_s * each_converts)
         except JobFailed:

@@ -51,12 +51,17 @@ class Worker:
     ) -> None:
         self.stop()
 
-    def send(self, message: object) -> None:
+    def send(self, message: object, what: str = "") -> None:
         """Send a message.
+
+        Args:
+            message: can be pickled.
+            what: begins the error messages from now on, if the message changes what the worker does.
 
         Raises:
             WorkerDied: the process has ended.
         """
+        self.what = what or self.what
         try:
             self._connection.send(message)
         except OSError:
