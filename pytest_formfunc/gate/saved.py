@@ -117,7 +117,9 @@ def _both_latencies(now: Record, then: Record) -> str:
         moves[backend] = math.log(after / before)
         parts.append(f"{backend} {format_ms(before)} -> {format_ms(after)} ms")
     accelerated, native = moves[now.backend], moves["native"]
-    if abs(accelerated) >= abs(native):
+    if accelerated == native == 0:
+        who = "neither latency moved"
+    elif abs(accelerated) >= abs(native):
         who = f"{now.backend} got {'slower' if accelerated > 0 else 'faster'}"
     else:
         who = f"native got {'slower' if native > 0 else 'faster'}"

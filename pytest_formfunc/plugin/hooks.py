@@ -175,8 +175,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for line in render_report(results):
         terminalreporter.write_line(line.text, **line.markup)
     if session.settings.report:
-        path = write_report(results, config.invocation_params.dir / session.settings.report)
-        terminalreporter.write_line(f"report written to {path}")
+        path = config.invocation_params.dir / session.settings.report
+        try:
+            terminalreporter.write_line(f"report written to {write_report(results, path)}")
+        except OSError as error:  # a full disk, say; the verdicts stand
+            terminalreporter.write_line(f"report not written to {path}: {error.strerror}", red=True)
 
 
 @pytest.hookimpl(trylast=True)

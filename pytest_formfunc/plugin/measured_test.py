@@ -115,7 +115,8 @@ class Formfunc:
             case = user_case(folder, plan.group, model, inputs, self._item.module)
             return with_calibration(case, folder, calibration)
         except BadInput as error:
-            _fail(f"{self._item.nodeid}: {error}")
+            problem = f"{self._item.nodeid}: {error}"
+        _fail(problem)  # outside of the except clause, or pytest would print both errors
 
 
 def _rules_of(plan: TestPlan, settings: Settings) -> Rules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from importlib import import_module
 
 from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, table_rows
 from pytest_formfunc.results import Results
@@ -16,27 +17,38 @@ _STYLE = (
 )
 
 
+# Sections in their order: modules of this folder, and functions that turn results into HTML, or into an empty text if
+# there is nothing to show. A new section is one file and one line here.
+SECTIONS = ("html:speedups", "html:engines", "html:machine")
+
+
 def render_html(results: Results) -> str:
     """Render the page."""
-    body = "".join(section(results) for section in SECTIONS)
+    body = ""
+    for section in SECTIONS:
+        module, _, function = section.partition(":")
+        body += getattr(import_module(f"{__package__}.{module}"), function)(results)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>formfunc</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>Speedup by form</h1>\n{body}</body></html>\n"
     )
 
 
-def _speedups(results: Results) -> str:
+def speedups(results: Results) -> str:
+    """Render the table of speedups."""
     return _table([HEADER], table_rows(results))
 
 
-def _engines(results: Results) -> str:
+def engines(results: Results) -> str:
+    """Render the table of forms by engines; nothing where there was one engine."""
     rows = engine_rows(results)
     if not rows:
         return ""
     return f"<h2>By engine</h2>\n<p>{ENGINES_TITLE}</p>\n{_table(rows[:1], rows[1:], 'engines')}"
 
 
-def _machine(results: Results) -> str:
+def machine(results: Results) -> str:
+    """Render what was measured on."""
     return f"<p>{html.escape(machine_line(results))}</p>\n"
 
 
@@ -48,7 +60,3 @@ def _rows(rows: Sequence[Sequence[str]], cell: str) -> str:
     return "".join(
         "<tr>" + "".join(f"<{cell}>{html.escape(text)}</{cell}>" for text in row) + "</tr>\n" for row in rows
     )
-
-
-# A section is a function of the results: one file, where it is long, and one line here.
-SECTIONS = (_speedups, _engines, _machine)

@@ -55,7 +55,9 @@ def test_the_command_shows_and_compares_old_runs(capsys):
     assert main(["history", first, later]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[3] == "2"  # two runs, measured independently
     assert main(["compare", later, later]) == 0
-    assert "1 unchanged" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "1 unchanged" in text
+    assert "neither latency moved" in text
 
 
 def test_the_history_is_what_was_saved_before_in_the_same_folder(tmp_path):

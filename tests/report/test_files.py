@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from support.project import MATRIX
 from support.records import record
 
 from pytest_formfunc.errors import BadInput
@@ -14,6 +15,16 @@ from pytest_formfunc.records import Record, Verdict
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.results import Results
 
+FULL_DISK = """
+import errno, pathlib
+
+
+def full(path, *args, **kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+pathlib.Path.write_text = full
+"""
 NATIVE = record(0.01, backend="native", native=True, speedup=None, native_samples=None)
 
 
@@ -51,6 +62,18 @@ def test_names_are_text_in_html(tmp_path):
     text = write_report(results(named), tmp_path / "out.html").read_text()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.engine
+def test_a_disk_that_is_full_is_one_line(project):
+    """After everything was measured, the results on the screen stand."""
+    project.write("conftest.py", FULL_DISK)
+    project.write("test_forms.py", MATRIX)
+    outcome = project.measure("--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8",
+                              "--formfunc-report", "out.md", "--benchmark-disable")  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    assert "out.md: No space left on device" in " ".join(outcome.text.split())
+    assert "Traceback" not in outcome.text
 
 
 def test_nothing_measured_is_said(tmp_path):
