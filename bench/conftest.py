@@ -17,15 +17,16 @@ def pytest_configure(config):
     config.stash[RECORDS] = []
 
 
+@pytest.hookimpl(optionalhook=True)  # the plugin may be switched off
 def pytest_formfunc_record(config, record):
     config.stash[RECORDS].append(record)
 
 
-# Before the plugin's own summary runs in its trylast, this one waits for it: the claims come after the report.
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True)  # so that the claims come after every other summary, the plugin's report included
 def pytest_terminal_summary(terminalreporter, config):
-    yield
+    outcome = yield
     from study import claims
 
     for line in claims(config.stash[RECORDS]):
         terminalreporter.write_line(line)
+    return outcome

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from support import engines
-from support.project import MATRIX, Project, make_repository
+from support.project import Project, make_bench, make_repository
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -49,8 +49,7 @@ def project(tmp_path, artifact_cache):
 @pytest.fixture
 def bench(project):
     """A project whose one file measures the matrix."""
-    project.write("test_forms.py", MATRIX)
-    return project
+    return make_bench(project)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from support.project import MATRIX, NET, OWN_TEST, Project, calm, git, users_environment
+from support.project import NET, OWN_TEST, Project, calm, git, make_bench, users_environment
 from support.records import record
 
 from pytest_formfunc.gate.completeness import why_runs_differ
@@ -23,9 +23,7 @@ def command(folder, *args):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, artifact_cache):
     """A saved run of one form with reduced scatter, and runs derived from it, one of them slower by a factor of 30."""
-    project = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
-    project.write("pytest.ini", "[pytest]\n")
-    project.write("test_forms.py", MATRIX)
+    project = make_bench(Project(tmp_path_factory.mktemp("saved"), artifact_cache))
     forms = ["--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8"]
     outcome = project.measure(*forms, "--benchmark-json=one.json")
     assert outcome.code == 0, outcome.text

@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from support.project import Project, calm, make_bench
 
 pytestmark = pytest.mark.engine
 
@@ -15,11 +16,7 @@ CASE = "pointwise-d1-w8-1x3x32x32"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory, artifact_cache):
     """A saved run, for all tests that compare with it."""
-    from support.project import MATRIX, Project
-
-    one = Project(tmp_path_factory.mktemp("saved"), artifact_cache)
-    one.write("pytest.ini", "[pytest]\n")
-    one.write("test_forms.py", MATRIX)
+    one = make_bench(Project(tmp_path_factory.mktemp("saved"), artifact_cache))
     args = ["--formfunc-patterns", "pointwise,attention", "--formfunc-depths", "1", "--formfunc-widths", "32"]
     outcome = one.measure(
         *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html", fresh=True
@@ -32,11 +29,7 @@ def saved(tmp_path_factory, artifact_cache):
 
 def again(saved, tmp_path, *args, change=lambda document: None, **kwargs):
     """Run again in a new folder with the saved baseline, whose scatter is reduced and which ``change`` alters."""
-    from support.project import MATRIX, Project, calm
-
-    one = Project(tmp_path, saved.cache)
-    one.write("pytest.ini", "[pytest]\n")
-    one.write("test_forms.py", MATRIX)
+    one = make_bench(Project(tmp_path, saved.cache))
     source = saved.saved()[0]
     document = calm(json.loads(source.read_text()))
     change(document)

@@ -163,6 +163,13 @@ def own_test(network: str, name: str = "", decorator: str = "") -> str:
     return text.replace("def test_net(", f"{decorator}\ndef test_{name or network}(")
 
 
+def make_bench(project: Project) -> Project:
+    """Make a project whose one file measures the matrix."""
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_forms.py", MATRIX)
+    return project
+
+
 def make_repository(project: Project) -> Project:
     """Give a project a network, a test of it, and one commit, tagged v1."""
     project.write("pytest.ini", "[pytest]\npythonpath = src\n")
