@@ -26,6 +26,12 @@ from pytest_formfunc.stats import Estimate
 
 SCHEMA = 1
 NATIVE_ENGINE = "native"  # the engine that is measured as native by default
+# How a run measured: runs of unlike methods are not compared.
+METHOD = "servers in turn, memory kept beside default"
+METHOD_DEFAULT = "servers in turn, default memory only"  # where processes cannot be made to keep their memory
+METHOD_DRAWN = "one server, heap layouts drawn"  # of runs that do not name their method
+
+MET, MISSED, NOT_SHOWN = "met", "missed", "not shown"  # outcomes of a limit
 
 Key = tuple[str, str]  # case id, backend
 
@@ -70,6 +76,9 @@ class Noise:
         steal_fraction: time that the hypervisor took / wall time, over all cores.
         native_run_delay_fraction: the ``run_delay_fraction`` of native, whose turns alternated with these; None in runs
             that an early version saved.
+        contended: whether other work on the machine disturbed so much of it that no speedup is claimed.
+        cause: a clause that says what disturbed it; empty if it is not contended.
+        discarded_rounds: number of rounds that were disturbed and measured again.
     """
 
     run_delay_fraction: float
@@ -77,6 +86,41 @@ class Noise:
     involuntary_switches: int
     steal_fraction: float
     native_run_delay_fraction: float | None = None
+    contended: bool = False
+    cause: str = ""
+    discarded_rounds: int = 0
+
+
+@dataclass(frozen=True)
+class ProcessRange:
+    """What single processes by default get: the lowest and the highest speedup over servers.
+
+    Attributes:
+        low: the lowest.
+        high: the highest.
+        servers: number of servers; more of them have a wider range.
+    """
+
+    low: float
+    high: float
+    servers: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A floor of the speedup or a ceiling of the latency, and whether the interval that is printed shows that it holds.
+
+    Attributes:
+        name: ``min_speedup`` or ``max_latency``.
+        limit: the limit; seconds for a latency.
+        outcome: ``met``, ``missed`` or ``not shown``.
+        reason: one sentence.
+    """
+
+    name: str
+    limit: float
+    outcome: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -143,6 +187,12 @@ class Record:
         inferences: batches that one call computes; latencies are for one batch.
         settings: the settings of the engine that differ from its defaults.
         facts: what the engine reports about its artifact, such as ``{"accuracy": {...}}``.
+        speedup: over native, both with memory managed as by default; None for native, and where none is claimed.
+        speedup_memory_kept: the same with memory kept on both sides; None also where it was not measured.
+        typical_s: latency in seconds: the geometric mean over servers, of the rounds that the ranked speedup counts.
+        kept_samples: the accelerated rounds with memory kept, where the engine runs twice for that.
+        native_kept_samples: native's rounds with memory kept.
+        servers: the server that each launch of the samples was forked from.
     """
 
     case: str
@@ -170,12 +220,43 @@ class Record:
     inferences: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    method: str = METHOD_DRAWN
     speedup: Estimate | None = None
+    speedup_memory_kept: Estimate | None = None
+    process_range: ProcessRange | None = None
+    typical_s: Estimate | None = None
     native_samples: Samples | None = None
+    kept_samples: Samples | None = None
+    native_kept_samples: Samples | None = None
+    servers: tuple[int, ...] = ()
+    limits: tuple[Limit, ...] = ()
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
     against: Counterpart | None = None
     verdict: Verdict | None = field(default=None, compare=False)
+
+    @property
+    def ranked_speedup(self) -> Estimate | None:
+        """Return the speedup that is ranked and judged: with memory kept, where that was measured."""
+        return self.speedup_memory_kept or self.speedup
+
+    @property
+    def ranked_samples(self) -> tuple[Samples, Samples] | None:
+        """Return the rounds of native and of the accelerated side that the ranked speedup comes from."""
+        if self.native_kept_samples is not None:
+            return self.native_kept_samples, self.kept_samples or self.samples
+        return None if self.native_samples is None else (self.native_samples, self.samples)
+
+    @property
+    def server_of_launch(self) -> tuple[int, ...]:
+        """Return the server of each launch; runs that did not save it had one server for each launch, as it were."""
+        return self.servers or tuple(range(self.launches))
+
+    @property
+    def native_typical_s(self) -> float | None:
+        """Return native's latency in seconds that the ranked speedup is over; None where none is claimed."""
+        speedup = self.ranked_speedup
+        return None if speedup is None or self.typical_s is None else speedup.value * self.typical_s.value
 
     @property
     def launches(self) -> int:
@@ -258,12 +339,20 @@ class Record:
             "inferences": self.inferences,
             "throughput_per_s": self.batch / self.latency_s.median,
             "settings": self.settings,
+            "method": self.method,
+            "servers": list(self.server_of_launch),
         }
-        if self.speedup is not None:
-            out["speedup"] = _estimate_json(self.speedup)
-        if self.native_samples is not None:
-            out["native_samples"] = [list(launch) for launch in self.native_samples.median]
-            out["native_samples_low"] = [list(launch) for launch in self.native_samples.low]
+        for name in _ESTIMATES:
+            if (estimate := getattr(self, name)) is not None:
+                out[name] = _estimate_json(estimate)
+        for name in _SAMPLES:
+            if (samples := getattr(self, name)) is not None:
+                out[name] = [list(launch) for launch in samples.median]
+                out[f"{name}_low"] = [list(launch) for launch in samples.low]
+        if self.process_range is not None:
+            out["process_range"] = asdict(self.process_range)
+        if self.limits:
+            out["limits"] = [asdict(limit) for limit in self.limits]
         if self.parity is not None:
             out["parity"] = _finite(asdict(self.parity))
         if self.graph is not None:
@@ -294,8 +383,12 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_ESTIMATES = ("speedup", "speedup_memory_kept", "typical_s")
+_SAMPLES = ("native_samples", "kept_samples", "native_kept_samples")
 # Names that are not fields: `to_json` computes their values.
-_DERIVED = ("schema", "launches", "rounds", "samples_low", "native_samples_low", "throughput_per_s")
+_DERIVED = (
+    "schema", "launches", "rounds", "samples_low", "throughput_per_s", *(f"{name}_low" for name in _SAMPLES),
+)  # fmt: skip
 # All names of the contract, which an engine's facts cannot take.
 _NAMES = {field.name for field in fields(Record)} | set(_DERIVED)
 
@@ -303,11 +396,16 @@ _NAMES = {field.name for field in fields(Record)} | set(_DERIVED)
 def _read_record(data: Mapping[str, Any]) -> Record:
     """Read an object that `Record.to_json` of this version or an earlier one wrote."""
     samples = Samples(read_latencies(data["samples"]), read_latencies(data["samples_low"]))
-    native_samples = None
-    if "native_samples" in data:
-        native_samples = Samples(read_latencies(data["native_samples"]), read_latencies(data["native_samples_low"]))
-        if len(native_samples.median) != len(samples.median):
-            raise ValueError("native has another number of launches")
+    others = {
+        name: Samples(read_latencies(data[name]), read_latencies(data[f"{name}_low"]))
+        for name in _SAMPLES
+        if name in data
+    }
+    if any(len(one.median) != len(samples.median) for one in others.values()):
+        raise ValueError("native has another number of launches")
+    servers = tuple(read_whole({"servers": one}, "servers") for one in data.get("servers", ()))
+    if servers and len(servers) != len(samples.median):
+        raise ValueError("there are more or fewer servers than launches")
     return Record(
         case=read_text(data, "case"),
         backend=read_text(data, "backend"),
@@ -334,8 +432,16 @@ def _read_record(data: Mapping[str, Any]) -> Record:
         inferences=read_whole(data, "inferences") if "inferences" in data else 1,
         settings=read_object(data, "settings") if "settings" in data else {},
         facts={name: value for name, value in data.items() if name not in _NAMES},
+        method=read_text(data, "method") if "method" in data else METHOD_DRAWN,
+        servers=servers,
+        process_range=read_dataclass(ProcessRange, data["process_range"]) if "process_range" in data else None,
+        limits=tuple(read_dataclass(Limit, one) for one in data.get("limits", ())),
         speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
-        native_samples=native_samples,
+        speedup_memory_kept=_read_estimate(data["speedup_memory_kept"]) if "speedup_memory_kept" in data else None,
+        typical_s=_read_estimate(data["typical_s"]) if "typical_s" in data else None,
+        native_samples=others.get("native_samples"),
+        kept_samples=others.get("kept_samples"),
+        native_kept_samples=others.get("native_kept_samples"),
         parity=_read_parity(data["parity"]) if "parity" in data else None,
         graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
         against=_read_counterpart(data["against"]) if "against" in data else None,

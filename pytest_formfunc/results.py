@@ -21,6 +21,7 @@ class Spent:
         reused: number of artifacts that were there already.
         stops: number of cases by the reason why no more launches were made.
         second_looks: number of requests for further launches.
+        discarded_rounds: number of rounds that were disturbed and measured again.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
     """
 
@@ -32,6 +33,7 @@ class Spent:
     reused: int = 0
     stops: dict[str, int] = field(default_factory=dict)
     second_looks: int = 0
+    discarded_rounds: int = 0
     worker_peak_bytes: int = 0
 
     @property
@@ -93,6 +95,7 @@ class Results:
         spent: what the run spent.
         comparison: what the run is compared with.
         best: whether the fastest engine of each case was asked for.
+        memory_note: why processes cannot be made to keep their memory here; empty if they can.
     """
 
     records: dict[Key, Record] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Results:
     spent: Spent = field(default_factory=Spent)
     comparison: Comparison = field(default_factory=Comparison)
     best: bool = False
+    memory_note: str = ""
 
     @property
     def unjudged(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pytest_formfunc.allocator import why_not_kept
 from pytest_formfunc.backends import NATIVE, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError
@@ -16,15 +17,22 @@ from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host
 from pytest_formfunc.measure.assemble import assemble_record
 from pytest_formfunc.measure.both_sides import BothSides
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
+from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide, launcher
-from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.measure.rounds import Conditions
+from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
+from pytest_formfunc.measure.together import GROUP, Reserve, measure_together
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.records import Verdict
+from pytest_formfunc.records import Key, Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Absent, Comparison, Results, Spent
 from pytest_formfunc.revisions.other_revision import OtherRevision
 from pytest_formfunc.settings import Settings
+
+_LAUNCH_S = 0.5  # about the seconds of a launch of a small case, to begin no more servers than are needed
 
 
 @dataclass(frozen=True)
@@ -105,9 +113,16 @@ class Run:
             settings.escalation_s,
         )
         self._measured: dict[str, _Measured | MeasurementError] = {}
+        self._settled: set[Key] = set()
+        self._reserve = Reserve()
+        self._groups = _groups_of([*work.known_cases])
+        self._not_kept = why_not_kept()
+        self.results.memory_note = self._not_kept or ""
 
     def measure(self, case: Case, group: str, *, once: bool = False) -> None:
         """Measure a case's backends together, unless this was done before; failures become results, not exceptions.
+
+        A case that was known when the run began is measured in turn with others that were known as well.
 
         Args:
             case: the case to measure.
@@ -116,16 +131,38 @@ class Run:
         """
         if case.id in self._measured:
             return
-        backends = self._work.backends.get(group, (NATIVE,))
+        once = once or self._settings.gate == "graph"
+        known = self._work.known_cases
+        cases = {case.id: (case, group)} | {name: (known[name], name) for name in self._groups.get(case.id, ())}
         try:
-            here, there = self._sides.prepare(case, backends)
-            self._measured[case.id] = self._measure(case, backends, here, there, once=once)
-        except MeasurementError as error:
-            self._measured[case.id] = error
-            for name in backends:
-                self.results.failures[case.id, name] = str(error)
+            self._workers.begin(self._servers_to_begin(once=once))
+            ready = [found for one, of_it in cases.values() if (found := self._prepare(one, of_it, once=once))]
+            self._workers.wait()
+            began, starting_s = time.monotonic(), self._workers.starting_s
+            effort = self._settings.precision
+            measure_together(
+                [
+                    (measured.measurer, Effort(effort, self._settings.budget_s * max(2, tested) / 2, once=once))
+                    for _, measured, tested in ready
+                ],
+                self._reserve,
+            )
+            started_s = self._workers.starting_s - starting_s
+            self.results.spent.measuring_s += time.monotonic() - began - started_s
+            self.results.spent.starting_s += started_s
+            for one, measured, _ in ready:
+                self._collect(one, measured)
+                result = measured.measurer.result
+                self.results.spent.loading_s += result.load_s
+                self.results.spent.discarded_rounds += result.discarded
+                self.results.spent.stops[result.stopped] = self.results.spent.stops.get(result.stopped, 0) + 1
         finally:
             self._say("")
+
+    def _servers_to_begin(self, *, once: bool) -> int:
+        """Return how many servers a case surely needs; the others start when they are first needed."""
+        affordable = int(self._settings.budget_s / _LAUNCH_S)
+        return 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         """Compare a record with the other revision or the baseline, with further launches while this is inconclusive.
@@ -139,7 +176,14 @@ class Run:
             The verdict, which the record gets too, or None if no comparison was asked for, if nothing was timed that
             should be judged by time, or if the case failed.
         """
-        key, records = (case.id, backend), self.results.records
+        key = (case.id, backend)
+        try:
+            return self._judge_record(case, key, threshold)
+        finally:
+            self._settled.add(key)
+
+    def _judge_record(self, case: Case, key: Key, threshold: float) -> Verdict | None:
+        backend, records = key[1], self.results.records
         if self._judge is None or backend == NATIVE or key not in records:
             return None
         if records[key].once and self._settings.gate == "time":
@@ -150,42 +194,32 @@ class Run:
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
         return judgement.verdict
 
-    def _measure(
-        self,
-        case: Case,
-        backends: Sequence[str],
-        here: PreparedSide,
-        there: PreparedSide | Absent | None,
-        *,
-        once: bool,
-    ) -> _Measured:
-        """Measure all participants that could be prepared, until the effort is spent."""
+    def _prepare(self, case: Case, group: str, *, once: bool) -> tuple[Case, _Measured, int] | None:
+        """Prepare a case and return what measures it, with the number of its participants; None if this fails."""
+        settings, backends = self._settings, self._work.backends.get(group, (NATIVE,))
+        try:
+            here, there = self._sides.prepare(case, backends)
+        except MeasurementError as error:
+            self._measured[case.id] = error
+            for name in backends:
+                self.results.failures[case.id, name] = str(error)
+            return None
         sides = {Side.HERE: here}
-        refused = {Participant(name): reason for name, reason in here.prepared.refused.items()}
-        participants = [Participant(name) for name in backends if Participant(name) not in refused]
         if isinstance(there, PreparedSide):
             sides[Side.THERE] = there
-            refused |= {Participant(name, Side.THERE): reason for name, reason in there.prepared.refused.items()}
-            participants += [one.counterpart for one in participants if one.counterpart not in refused]
-        settings, spent = self._settings, self.results.spent
-        slow_down = {Participant(name): fraction for name, fraction in settings.slow_down.items()}
+        prepared = {side: one.prepared for side, one in sides.items()}
+        lineup = line_up(backends, prepared, keep=not once and self._not_kept is None)
         measurer = CaseMeasurer(
-            participants,
-            launcher(self._workers, sides, case.seed, slow_down),
+            lineup.participants,
+            launcher(self._workers, sides, case.seed, settings.slow_down),
             self._scratch,
+            Conditions(threads=settings.threads, servers=self._workers.size),
+            kept=lineup.kept,
             progress=self._progress_of(case),
-            refused=refused,
+            refused=lineup.refused,
         )
-        began = time.monotonic()
-        budget_s = settings.budget_s * max(2, len(participants)) / 2
-        measurer.measure(Effort(settings.precision, budget_s, once=once or settings.gate == "graph"))
-        spent.measuring_s += time.monotonic() - began
-        spent.loading_s += measurer.result.load_s
-        measured = _Measured(measurer, here, there)
-        self._collect(case, measured)
-        stopped = measurer.result.stopped
-        spent.stops[stopped] = spent.stops.get(stopped, 0) + 1
-        return measured
+        measured = self._measured[case.id] = _Measured(measurer, here, there)
+        return case, measured, lineup.tested
 
     def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
@@ -206,12 +240,14 @@ class Run:
         """Turn what was measured on this side into records and failures."""
         results, measurement = self.results, measured.measurer.result
         for participant, reason in measurement.failures.items():
-            if participant.here:  # a failure on the other side is part of the verdict
+            # A failure on the other side is part of the verdict, and one with memory kept is no test's.
+            if participant.here and not participant.keeps and (case.id, participant.backend) not in self._settled:
                 results.failures[case.id, participant.backend] = reason
                 results.records.pop((case.id, participant.backend), None)
         host = describe_host(distributions())
         for participant, series in measurement.series.items():
-            if not participant.here:
+            # A figure that a test has reported does not change later.
+            if not participant.here or participant.keeps or (case.id, participant.backend) in self._settled:
                 continue
             record = assemble_record(
                 case, participant, measurement, measured.here.prepared, host, self._settings.threads
@@ -244,6 +280,12 @@ class Run:
     def _say(self, text: str) -> None:
         if self._show is not None:
             self._show(text)
+
+
+def _groups_of(names: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return for each case those that it is measured in turn with, itself included."""
+    chunks = [names[start : start + GROUP] for start in range(0, len(names), GROUP)]
+    return {name: chunk for chunk in chunks for name in chunk}
 
 
 def _other_side(other: OtherRevision) -> OtherSide:

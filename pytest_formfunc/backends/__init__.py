@@ -25,6 +25,7 @@ NATIVE = "native"
 # than 10 dB. Eight bits lose more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the
 # error is a third of the signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
 MIN_SQNR_DB = {"f32": 60.0, "bf16": 20.0, "int8": 10.0}
+LIBC, OWN, KEPT = "libc", "own", "kept"
 _DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # it becomes part of file names and test ids
 
 
@@ -44,6 +45,8 @@ class BackendEntry:
         devices: whether a device can be named, as in ``openvino@GPU``.
         device: the device that was named; empty where none was.
         min_sqnr_db: lowest SQNR in dB at which its outputs pass; by default that of its precision.
+        memory: how it gets memory for activations: ``libc`` (from the C library, call by call), ``own`` (it keeps what
+            it has, whatever the C library does) or ``kept`` (it makes the C library keep what is freed).
     """
 
     name: str
@@ -56,6 +59,7 @@ class BackendEntry:
     devices: bool = False
     device: str = ""
     min_sqnr_db: float | None = None
+    memory: str = LIBC
 
     @property
     def tolerance_db(self) -> float:
@@ -150,6 +154,7 @@ BACKENDS = (
         extra="torch",
         precision="f32",
         summary="PyTorch eager, an allocator that keeps its memory",
+        memory=KEPT,
     ),
     BackendEntry(
         name="openvino",
@@ -159,6 +164,7 @@ BACKENDS = (
         extra="openvino",
         precision="f32",
         summary="OpenVINO, float32; openvino@GPU and other devices by name",
+        memory=OWN,
         devices=True,
     ),
     BackendEntry(
@@ -169,6 +175,7 @@ BACKENDS = (
         extra="openvino",
         precision="bf16",
         summary="OpenVINO, bfloat16 where the CPU has it",
+        memory=OWN,
     ),
     BackendEntry(
         name="openvino-int8",
@@ -178,6 +185,7 @@ BACKENDS = (
         extra="nncf",
         precision="int8",
         summary="OpenVINO, quantised by NNCF after training",
+        memory=OWN,
         devices=True,
     ),
     BackendEntry(
@@ -188,6 +196,7 @@ BACKENDS = (
         extra="openvino",
         precision="f32",
         summary="OpenVINO, float32, many requests at once; time per inference",
+        memory=OWN,
         devices=True,
     ),
     BackendEntry(
@@ -198,6 +207,7 @@ BACKENDS = (
         extra="onnxruntime",
         precision="f32",
         summary="ONNX Runtime, float32",
+        memory=OWN,
     ),
     BackendEntry(
         name="inductor",
@@ -225,6 +235,7 @@ BACKENDS = (
         extra="torch",
         precision="f32",
         summary="PyTorch eager on an NVIDIA GPU",
+        memory=OWN,
     ),
     BackendEntry(
         name="cudagraphs",
@@ -234,6 +245,7 @@ BACKENDS = (
         extra="torch",
         precision="f32",
         summary="PyTorch eager as a CUDA graph",
+        memory=OWN,
     ),
     BackendEntry(
         name="inductor-cuda",
@@ -243,6 +255,7 @@ BACKENDS = (
         extra="torch",
         precision="f32",
         summary="torch.compile's compiler for an NVIDIA GPU",
+        memory=OWN,
     ),
     BackendEntry(
         name="onnxruntime-cuda",
@@ -252,6 +265,7 @@ BACKENDS = (
         extra="onnxruntime-cuda",
         precision="f32",
         summary="ONNX Runtime on an NVIDIA GPU",
+        memory=OWN,
     ),
     BackendEntry(
         name="tensorrt",
@@ -261,6 +275,7 @@ BACKENDS = (
         extra="tensorrt",
         precision="f32",
         summary="TensorRT, float32",
+        memory=OWN,
     ),
 )
 

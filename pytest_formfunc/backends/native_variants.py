@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc.allocator import KEPT_SETTINGS, keep_freed_memory, why_not_kept
 from pytest_formfunc.backends.native import NativeEngine
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
-
-# Parameters of glibc's mallopt(3), from <malloc.h>.
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_MAX = -4
-_NEVER = -1  # as M_TRIM_THRESHOLD: the top of the heap is never returned to the system
 
 
 class NativeNhwcEngine(NativeEngine):
@@ -43,25 +38,17 @@ class NativeNhwcEngine(NativeEngine):
 
 
 class NativeRetainEngine(NativeEngine):
-    """An allocator that keeps freed memory: large tensors come from the heap, and the heap never shrinks.
-
-    By default glibc maps each tensor above a threshold anew and unmaps it when it is freed, so that every call faults
-    its pages in again. glibc's MALLOC_ variables change that for a process from its start; here it is changed in this
-    worker only, while it runs. Memory that is freed when the heap layout is drawn anew stays in the heap as well: a new
-    layout changes which addresses are used, but needs no new pages.
-    """
+    """An allocator that keeps freed memory: large tensors come from the heap, and the heap never shrinks."""
 
     def why_unavailable(self) -> str | None:
-        """Return a clause that says so where the C library is not glibc, else None."""
-        return None if hasattr(ctypes.CDLL(None), "mallopt") else "the C library has no mallopt (it is not glibc)"
+        """Return a clause that says so where the allocator is not glibc's, else None."""
+        return why_not_kept()
 
     def load(self, source: Source, artifact: Path) -> None:
         """Change the allocator, then build the module."""
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
+        keep_freed_memory()
         super().load(source, artifact)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
-        return {"M_MMAP_MAX": 0, "M_TRIM_THRESHOLD": _NEVER}
+        return dict(KEPT_SETTINGS)

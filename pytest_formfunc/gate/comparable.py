@@ -29,8 +29,17 @@ def why_not_comparable(now: Record, then: Record) -> str | None:
     return None
 
 
-def why_not_timed(then: Record) -> str | None:
-    """Return a clause that says why a saved record has no speedup to compare with, or None."""
+def why_not_timed(then: Record, now: Record | None = None) -> str | None:
+    """Return a clause that says why a saved record has no speedup to compare with, or None.
+
+    Args:
+        then: the saved record.
+        now: the record to compare with it, if there is one; it must have been measured by the same method.
+    """
+    if now is not None and now.method != then.method:
+        return f"the baseline was measured by another method ({then.method}; now {now.method}): save a new one"
+    if then.noise.contended:
+        return f"the baseline claims no speedup for it, because {then.noise.cause}"
     if then.native_samples is None or then.speedup is None:
         return "the baseline has no speedup for it"
     if then.launches < 2:

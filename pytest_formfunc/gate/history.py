@@ -35,7 +35,7 @@ def learn_noise(logs: Sequence[float], within: float) -> RunNoise:
 
     Args:
         logs: the log speedup of each run.
-        within: the typical variance of a run's log speedup, by the bootstrap within the run.
+        within: the typical variance of a run's log speedup, by the scatter of its servers.
     """
     steps = [(later - earlier) ** 2 / 2 for earlier, later in pairwise(logs)]
     prior = within + PRIOR_SD**2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import MoreLaunches
+from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.records import Counterpart, Key, Record, Verdict
 from pytest_formfunc.results import Absent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.stats import Estimate
-from pytest_formfunc.stats.bootstrap import Launches, paired_log_ratios
 from pytest_formfunc.stats.launches import LaunchMeans, launch_means
+from pytest_formfunc.stats.pairs import Launches, paired_log_ratios
 from pytest_formfunc.stats.student import t_quantile
 
-_MIN_LAUNCHES = 3
+_MIN_SERVERS = 3
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,17 @@ class PairedRounds:
 
     Attributes:
         accelerated: this revision's and the other's, from all launches that both took part in.
+        servers: the server that each of these launches was forked from.
         all_four: native and accelerated here, native and accelerated there, from the launches that all four took part
             in.
+        servers_of_four: the server that each of those launches was forked from.
         same_native: whether native runs the same program on both sides, so that its ratio is 1 by construction.
     """
 
     accelerated: tuple[Launches, Launches]
+    servers: Sequence[int]
     all_four: tuple[Launches, Launches, Launches, Launches]
+    servers_of_four: Sequence[int]
     same_native: bool
 
 
@@ -39,25 +44,23 @@ class Change:
 
     Attributes:
         judged: the log change of each launch, which the verdict is based on.
-        double: the ratio of the two measured speedups, from all four series; for the report.
         accelerated: accelerated latency there / here.
         native: native latency there / here.
     """
 
     judged: LaunchMeans
-    double: Estimate
     accelerated: Estimate
     native: Estimate
 
     @property
     def estimate(self) -> Estimate:
-        """Return the judged change with its 95% interval (Student's t over launches)."""
+        """Return the judged change with its 95% interval (Student's t over servers)."""
         return self.judged.interval()
 
     @property
     def enough(self) -> bool:
-        """Return whether there are enough launches: an interval with one degree of freedom is only a guess."""
-        return len(self.judged.logs) >= _MIN_LAUNCHES
+        """Return whether there are enough servers: an interval with one degree of freedom is only a guess."""
+        return self.judged.different_servers >= _MIN_SERVERS
 
     def interval(self, alpha: float) -> Estimate:
         """Return the change with its interval of coverage 1 - ``alpha``."""
@@ -65,7 +68,7 @@ class Change:
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
         """Return the smallest loss, as a fraction, that so many launches detect with probability ``power``."""
-        if len(self.judged.logs) < 2:
+        if self.judged.different_servers < 2:
             return 1.0
         mean = self.judged.mean()
         return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
@@ -88,11 +91,12 @@ def measure_change(rounds: PairedRounds) -> Change:
     ]
     here, there = rounds.accelerated
     accelerated = paired_log_ratios(there, here)
+    native = paired_log_ratios(native_there, native_here)
+    of_accelerated = launch_means(accelerated, rounds.servers)
     return Change(
-        judged=launch_means(accelerated if rounds.same_native else double),
-        double=launch_means(double).interval(),
-        accelerated=launch_means(accelerated).interval(),
-        native=launch_means(paired_log_ratios(native_there, native_here)).interval(),
+        judged=of_accelerated if rounds.same_native else launch_means(double, rounds.servers_of_four),
+        accelerated=of_accelerated.interval(),
+        native=launch_means(native, rounds.servers_of_four).interval(),
     )
 
 

@@ -20,14 +20,20 @@ def history_of(runs: Sequence[Baseline]) -> Iterator[HistoryRow]:
     Args:
         runs: the saved runs, oldest first.
     """
-    keys = dict.fromkeys(key for run in runs for key, record in run.records.items() if record.speedup is not None)
+    keys = dict.fromkeys(
+        key for run in runs for key, record in run.records.items() if record.ranked_speedup is not None
+    )
     for key in keys:
         saved = [run.records[key] for run in runs if key in run.records]
         timed = [record for record in saved if why_not_timed(record) is None]
         if not timed:
             continue
-        latest = [record for record in timed if record.fingerprint == timed[-1].fingerprint]
-        logs = [math.log(record.speedup.value) for record in latest if record.speedup]
+        latest = [
+            record
+            for record in timed
+            if (record.fingerprint, record.method) == (timed[-1].fingerprint, timed[-1].method)
+        ]
+        logs = [math.log(record.ranked_speedup.value) for record in latest if record.ranked_speedup]
         steps = [(after - before) ** 2 / 2 for before, after in pairwise(logs)]
         change = measure_change(pair_of(latest[-1]), [pair_of(latest[-1])], [pair_of(record) for record in latest])
         yield HistoryRow(

@@ -12,13 +12,14 @@ from pytest_formfunc.gate.explain import graph_change, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
 from pytest_formfunc.host import version_changes
-from pytest_formfunc.measure.case_measurer import MoreLaunches
-from pytest_formfunc.records import Record, Verdict
-from pytest_formfunc.stats import median_round
+from pytest_formfunc.measure.effort import MoreLaunches
+from pytest_formfunc.records import Key, Record, Samples, Verdict
+from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive it gets this many more launches, first and second time.
 SECOND_LOOKS = (6, 14)
+QUIET = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
 
 
 class SavedJudge:
@@ -34,9 +35,15 @@ class SavedJudge:
         verdict = self._look(evidence, threshold)
         return None if verdict is None else Judgement(verdict)
 
+    def _newest_claim(self, key: Key) -> Record | None:
+        """Return the newest saved record that claims a speedup, or the newest one if none does."""
+        newest = self._baseline.records.get(key)
+        claims = [record for record in self._baseline.pool.get(key, ()) if not record.noise.contended]
+        return claims[-1] if claims else newest
+
     def _look(self, evidence: Evidence, threshold: float) -> Verdict | None:
         key = evidence.key
-        then = self._baseline.records.get(key)
+        then = self._newest_claim(key)
         if then is None:
             return Verdict("new", threshold, None, f"{evidence.title} is new: the baseline lacks it")
         looks = self._family.next_looks()
@@ -46,9 +53,15 @@ class SavedJudge:
             if record is None:
                 return None
             now = record
-            reason = why_not_comparable(now, then) or why_not_timed(then)
+            reason = why_not_comparable(now, then) or why_not_timed(then, now)
             if reason is not None:
                 return Verdict("not comparable", threshold, None, reason)
+            if now.noise.contended and launches:
+                evidence.look_again(MoreLaunches(launches, patient=True))
+                continue
+            if now.noise.contended:
+                reason = f"{evidence.title} cannot be compared now, because {now.noise.cause}: {QUIET}"
+                return Verdict("inconclusive", threshold, None, reason, looks=looks.taken or 1)
             pool = [record for record in self._baseline.pool[key] if _comparable(now, record)]
             history = [record for record in self._baseline.history[key] if _comparable(now, record)]
             change = measure_change(pair_of(now), [*map(pair_of, pool)], [*map(pair_of, history)])
@@ -62,7 +75,7 @@ class SavedJudge:
                 status = "inconclusive"
             if status != "inconclusive" or not launches:
                 break
-            evidence.look_again(MoreLaunches(launches))
+            evidence.look_again(MoreLaunches(launches, patient=True))
         self._family.settle(looks, status in ("regressed", "improved"))
         smallest = change.smallest_seen(2 * alpha)
         sentence = _describe_verdict(now, then, change, threshold, status, smallest)
@@ -74,17 +87,23 @@ class SavedJudge:
 
 
 def _comparable(now: Record, then: Record) -> bool:
-    return why_not_comparable(now, then) is None and why_not_timed(then) is None
+    return why_not_comparable(now, then) is None and why_not_timed(then, now) is None
+
+
+def _samples(record: Record) -> tuple[Samples, Samples]:
+    found = record.ranked_samples
+    assert found is not None
+    return found
 
 
 def _describe_verdict(now: Record, then: Record, change: Change, threshold: float, status: str, smallest: float) -> str:
     """Return the sentence of a verdict."""
-    assert now.speedup is not None
-    assert then.speedup is not None
+    assert now.ranked_speedup is not None
+    assert then.ranked_speedup is not None
     verb = VERBS[status]
     text = (
-        f"{now.case} on {now.backend} {verb}: {format_estimate(then.speedup)} then, "
-        f"{format_estimate(now.speedup)} now, a change of {format_estimate(change.estimate)} "
+        f"{now.case} on {now.backend} {verb}: {format_estimate(then.ranked_speedup)} then, "
+        f"{format_estimate(now.ranked_speedup)} now, a change of {format_estimate(change.estimate)} "
         f"(threshold {format_percent(threshold)}); {_both_latencies(now, then)}"
     )
     if smallest > threshold and status in ("unchanged", "inconclusive"):
@@ -104,16 +123,15 @@ def _describe_verdict(now: Record, then: Record, change: Change, threshold: floa
 
 
 def _both_latencies(now: Record, then: Record) -> str:
-    """Say whether native or the accelerated latency changed more, with the median round of each in milliseconds."""
-    assert now.native_samples is not None
-    assert then.native_samples is not None
+    """Say whether native or the accelerated latency changed more, with the typical round of each in milliseconds."""
+    (native_now, own_now), (native_then, own_then) = _samples(now), _samples(then)
     moves = {}
     parts = []
     for backend, new, old in (
-        (now.backend, now.samples, then.samples),
-        ("native", now.native_samples, then.native_samples),
+        (now.backend, own_now, own_then),
+        ("native", native_now, native_then),
     ):
-        before, after = median_round(old.median), median_round(new.median)
+        before, after = typical_round(old.median), typical_round(new.median)
         moves[backend] = math.log(after / before)
         parts.append(f"{backend} {format_ms(before)} -> {format_ms(after)} ms")
     accelerated, native = moves[now.backend], moves["native"]

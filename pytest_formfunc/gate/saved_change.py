@@ -5,18 +5,47 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
-
-import numpy as np
+from statistics import NormalDist, fmean
 
 from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.gate.history import PRIOR_RUNS, RunNoise, learn_noise
 from pytest_formfunc.records import Record, Samples
 from pytest_formfunc.stats import Estimate
-from pytest_formfunc.stats.bootstrap import log_ratio, log_ratio_draws
-from pytest_formfunc.stats.student import log_interval, t_quantile
+from pytest_formfunc.stats.pairs import launch_logs
+from pytest_formfunc.stats.servers import KEPT_SD, mean_over_servers
+from pytest_formfunc.stats.student import Mean, log_interval, t_quantile
 
-Pair = tuple[Samples, Samples]  # native, accelerated
+
+@dataclass(frozen=True)
+class Pair:
+    """The rounds of a ranked speedup.
+
+    Attributes:
+        native: native's.
+        accelerated: those of the accelerated side, from the same rounds.
+        servers: the server that each launch was forked from.
+    """
+
+    native: Samples
+    accelerated: Samples
+    servers: tuple[int, ...]
+
+    @property
+    def different_servers(self) -> int:
+        """Return the number of servers."""
+        return len(set(self.servers))
+
+    @property
+    def logs(self) -> list[float]:
+        """Return the log speedup of each launch."""
+        return launch_logs(self.native.median, self.accelerated.median)
+
+    @property
+    def mean(self) -> Mean:
+        """Return the log speedup over servers; it has no error if there is only one."""
+        if self.different_servers < 2:
+            return Mean(fmean(self.logs), 0.0, 1.0)
+        return mean_over_servers(self.logs, self.servers, KEPT_SD)
 
 
 @dataclass(frozen=True)
@@ -28,19 +57,19 @@ class Change:
         variance: variance of ``log``.
         df: degrees of freedom of ``variance``.
         noise: how much the case varies from run to run.
-        launches: number of launches of this run or of the newest saved run, whichever has fewer.
+        servers: number of servers of this run or of the newest saved run, whichever has fewer.
     """
 
     log: float
     variance: float
     df: float
     noise: RunNoise
-    launches: int
+    servers: int
 
     @property
     def enough(self) -> bool:
-        """Return whether both runs have enough launches to show how launches differ."""
-        return self.launches >= 2
+        """Return whether both runs have enough servers to show how servers differ."""
+        return self.servers >= 2
 
     @property
     def estimate(self) -> Estimate:
@@ -50,7 +79,7 @@ class Change:
     def interval(self, alpha: float) -> Estimate:
         """Return the change with its interval of coverage 1 - ``alpha``."""
         reach = t_quantile(alpha, self.df) * math.sqrt(self.variance)
-        return log_interval(self.log, reach, 1 - alpha, self.launches)
+        return log_interval(self.log, reach, 1 - alpha, self.servers)
 
     def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
         """Return the smallest loss, as a fraction, that this comparison detects with probability ``power``."""
@@ -62,51 +91,41 @@ def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()
     """Estimate speedup in this run / speedup in the saved runs.
 
     The variance of the log change is the variance of this run plus that of the mean of the saved runs. The variance of
-    a run has two parts. The first is what its launches show (by the bootstrap: launches, then rounds); more launches
-    make it smaller. The second is the variation from run to run beyond that, which only the prior and the history
-    can show. If the history varies less than the launches of its runs suggest, the first part is scaled down to it.
+    a run has two parts. The first is what its servers show; more of them make it smaller. The second is the variation
+    from run to run beyond that, which only the prior and the history can show. If the history varies less than the
+    servers of its runs suggest, the first part is scaled down to it.
 
     Args:
         now: native and accelerated samples of this run.
         then: the same for the saved runs that it is compared with, the newest last.
         history: the same for all saved runs of this case on this machine, oldest first.
     """
-    logs = [log_ratio(over.median, under.median) for over, under in then]
-    saved = [_within(*pair) for pair in then]
+    new, olds = now.mean, [pair.mean for pair in then]
+    saved = [old.standard_error**2 for old in olds]
     typical = sum(saved) / len(saved)
-    noise = learn_noise([log_ratio(over.median, under.median) for over, under in history], typical)
+    noise = learn_noise([pair.mean.value for pair in history], typical)
     between = max(noise.variance - typical, 0.0)
     believed = min(1.0, noise.variance / typical) if typical else 1.0
     parts = [
         # A difference of successive runs is worth two thirds of an independent run (von Neumann et al.; `learn_noise`).
         (between * (1 + 1 / len(then)), PRIOR_RUNS + noise.steps * 2 / 3),
-        (believed * _within(*now), max(_launches(now) - 1, 1)),
-        *(
-            (believed * within / len(then) ** 2, max(_launches(pair) - 1, 1))
-            for within, pair in zip(saved, then, strict=True)
-        ),
+        (believed * new.standard_error**2, new.df),
+        *((believed * old.standard_error**2 / len(then) ** 2, old.df) for old in olds),
     ]
     variance = sum(part for part, _ in parts)
     # Welch and Satterthwaite (Biometrics Bulletin 2, 1946): each part counts by its share of the variance.
     df = variance**2 / sum(part**2 / df for part, df in parts)
     return Change(
-        log=log_ratio(now[0].median, now[1].median) - sum(logs) / len(logs),
+        log=new.value - fmean(old.value for old in olds),
         variance=variance,
         df=df,
         noise=noise,
-        launches=min(_launches(now), _launches(then[-1])),
+        servers=min(now.different_servers, then[-1].different_servers),
     )
 
 
-def _within(over: Samples, under: Samples) -> float:
-    return float(np.var(log_ratio_draws(over.median, under.median)))
-
-
-def _launches(pair: Pair) -> int:
-    return len(pair[0].median)
-
-
 def pair_of(record: Record) -> Pair:
-    """Return the native and accelerated samples of a record."""
-    assert record.native_samples is not None
-    return record.native_samples, record.samples
+    """Return the rounds of a record's ranked speedup."""
+    samples = record.ranked_samples
+    assert samples is not None
+    return Pair(*samples, record.server_of_launch)

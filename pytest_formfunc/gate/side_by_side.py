@@ -8,12 +8,13 @@ from pytest_formfunc.gate.explain import graph_change, program_change, same_kern
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.gate.paired_change import Change, PairedRounds, measure_change, only_native_moved
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import MoreLaunches
+from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.records import Counterpart, Verdict
 from pytest_formfunc.results import Absent
-from pytest_formfunc.stats import Estimate, median_round
+from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive, each look has this many times the launches of the look before: 2, 4, 8 and 16
@@ -65,12 +66,14 @@ class SideBySideJudge:
         there, measurement = here.counterpart, evidence.measurement
         if measurement is None or any(one not in measurement.series for one in (here, there, there.native)):
             return None
-        own, samples = measurement.together(here, there)
-        native = measurement.together(there.native, there, here, here.native)[0]
+        native_there, accelerated_there = measurement.ranked_pair(there)
+        native_here, accelerated_here = measurement.ranked_pair(here)
+        own, samples = measurement.together(accelerated_here, accelerated_there)
+        native = measurement.together(native_there, accelerated_there, accelerated_here, native_here)[0]
         return Counterpart(
             self._other.revision,
             self._other.commit,
-            measurement.speedup(there),
+            measurement.ranked_speedup(there),
             tuple(map(tuple, samples)),
             tuple(map(tuple, own)),
             tuple(map(tuple, native)),
@@ -82,20 +85,17 @@ class SideBySideJudge:
         measurement = evidence.measurement
         here = Participant(evidence.key[1])
         there = here.counterpart
-        pair, everyone = (here, there), (here.native, here, there.native, there)
         looks = self._family.next_looks()
         most = wanted = 0
         while True:
             if measurement is None or here not in measurement.series:
                 return None
-            failed = [one for one in everyone if one not in measurement.series]
+            failed = [one for one in (here.native, here, there.native, there) if one not in measurement.series]
             if failed:
                 reason = measurement.failures.get(failed[0], "it was not measured")
                 return _not_comparable(evidence.title, threshold, f"at {self._other.title}: {reason}")
-            rounds_here, rounds_there = measurement.together(*pair)
-            native_here, accelerated_here, native_there, accelerated_there = measurement.together(*everyone)
-            all_four = (native_here, accelerated_here, native_there, accelerated_there)
-            change = measure_change(PairedRounds((rounds_here, rounds_there), all_four, same_program))
+            pair, everyone = _judged(measurement, here)
+            change = measure_change(_paired_rounds(measurement, pair, everyone, same_native=same_program))
             launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
             final = launches >= most or launches < wanted or self._pool_s <= 0  # all launches are made, or time ran out
@@ -135,10 +135,12 @@ class SideBySideJudge:
         verb = VERBS[status]
         if native_note:
             verb = "has less speedup only because native got faster, which is not a regression"
-        speedup_there, speedup_here = measurement.speedup(here.counterpart), measurement.speedup(here)
+        speedups = "its speedups are not known, because " + measurement.contended.value if measurement.contended else (
+            f"{format_estimate(measurement.ranked_speedup(here.counterpart))} there, "
+            f"{format_estimate(measurement.ranked_speedup(here))} here"
+        )  # fmt: skip
         text = (
-            f"{title} {verb} against {self._other.title}: {format_estimate(speedup_there)} there, "
-            f"{format_estimate(speedup_here)} here, a change of {format_estimate(change.estimate)} "
+            f"{title} {verb} against {self._other.title}: {speedups}, a change of {format_estimate(change.estimate)} "
             f"(threshold {format_percent(threshold)}); {_both_latencies(here, change, measurement)}"
         )
         prepared_here, prepared_there = prepared
@@ -150,18 +152,49 @@ class SideBySideJudge:
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 
+def _judged(
+    measurement: Measurement, here: Participant
+) -> tuple[tuple[Participant, Participant], tuple[Participant, ...]]:
+    """Return the accelerated participants of both sides, and all four with native: with memory kept, if both have it."""
+    (native_here, own), (native_there, other) = (measurement.ranked_pair(one) for one in (here, here.counterpart))
+    if (native_here.keeps, own.keeps) != (native_there.keeps, other.keeps):  # on one side it failed
+        native_here, own, native_there, other = here.native, here, here.counterpart.native, here.counterpart
+    return (own, other), (native_here, own, native_there, other)
+
+
+def _paired_rounds(
+    measurement: Measurement,
+    pair: tuple[Participant, Participant],
+    everyone: tuple[Participant, ...],
+    *,
+    same_native: bool,
+) -> PairedRounds:
+    rounds_here, rounds_there = measurement.together(*pair)
+    native_here, accelerated_here, native_there, accelerated_there = measurement.together(*everyone)
+    return PairedRounds(
+        accelerated=(rounds_here, rounds_there),
+        servers=measurement.servers_of(measurement.shared(*pair)),
+        all_four=(native_here, accelerated_here, native_there, accelerated_there),
+        servers_of_four=measurement.servers_of(measurement.shared(*everyone)),
+        same_native=same_native,
+    )
+
+
 def _not_comparable(title: str, threshold: float, reason: str) -> Verdict:
     return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
 
 
 def _both_latencies(here: Participant, change: Change, measurement: Measurement) -> str:
-    """Say how the accelerated and the native latency changed, with the median round of each in milliseconds."""
+    """Say how the accelerated and the native latency changed, with the typical round of each in milliseconds."""
+    (own, other), (native_here, _, native_there, _) = _judged(measurement, here)
     parts = []
-    for participant, ratio in ((here, change.accelerated), (here.native, change.native)):
-        (rounds_here,) = measurement.together(participant)
-        (rounds_there,) = measurement.together(participant.counterpart)
-        both = f"{format_ms(median_round(rounds_there))} -> {format_ms(median_round(rounds_here))} ms"
-        parts.append(f"{participant} {both}, {_moved(ratio)}")
+    for name, now, then, ratio in (
+        (here.backend, own, other, change.accelerated),
+        (here.native.backend, native_here, native_there, change.native),
+    ):
+        after, before = measurement.together(now, then)
+        both = f"{format_ms(typical_round(before))} -> {format_ms(typical_round(after))} ms"
+        parts.append(f"{name} {both}, {_moved(ratio)}")
     return ", ".join(parts)
 
 

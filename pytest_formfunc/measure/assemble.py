@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from statistics import median
 from typing import Any
 
@@ -14,8 +15,10 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance
 from pytest_formfunc.measure.series import Measurement, Series
-from pytest_formfunc.records import Latency, Noise, Record, Samples
-from pytest_formfunc.stats import Estimate, quantile
+from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Latency, Noise, ProcessRange, Record, Samples
+from pytest_formfunc.stats import Estimate, estimate_over_servers, quantile
+from pytest_formfunc.stats.pairs import launch_levels, launch_logs
+from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, LEVEL_SD, by_server
 
 
 def assemble_record(
@@ -31,12 +34,9 @@ def assemble_record(
     assert series.ready is not None
     calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
     backend, native = participant.backend, participant.is_native
-    shared = measurement.shared(participant, participant.native)  # further launches may leave native out
-    speedup = None
-    if not native:
-        once = measurement.stopped == "once"
-        estimate = measurement.speedup(participant)
-        speedup = Estimate(estimate.value, 0.0, float("inf"), n=1) if once else estimate
+    pair = None if native else measurement.with_memory_kept(participant)
+    everyone = {participant, participant.native, *(pair or ())}  # further launches may leave some of them out
+    launches = measurement.undisturbed(*everyone)
     return Record(
         case=case.id,
         form=case.form,
@@ -61,8 +61,8 @@ def assemble_record(
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
-        noise=_noise(series, len(calls), host["cores"], measurement.series[participant.native]),
-        samples=_samples(series, shared),
+        noise=_noise(measurement, participant, len(calls), host["cores"]),
+        samples=_samples(series, launches),
         host=host,
         fingerprint=fingerprint(host),
         stopped=measurement.stopped,
@@ -70,30 +70,70 @@ def assemble_record(
         inferences=series.ready.inferences,
         settings=series.ready.settings,
         facts=prepared.facts.get(backend, {}),
-        speedup=speedup,
-        native_samples=None if native else _samples(measurement.series[participant.native], shared),
+        method=METHOD if participant.native in measurement.kept else METHOD_DEFAULT,
+        native_samples=None if native else _samples(measurement.series[participant.native], launches),
+        kept_samples=_samples(measurement.series[pair[1]], launches) if pair and pair[1] != participant else None,
+        native_kept_samples=(
+            _samples(measurement.series[pair[0]], launches) if pair and pair[0] != participant.native else None
+        ),
+        servers=tuple(measurement.servers_of(launches)),
+        **_estimates(measurement, participant, launches),
         parity=series.parity,
         graph=series.ready.graph,
     )
 
 
-def _samples(series: Series, launches: set[int]) -> Samples:
+def _estimates(measurement: Measurement, participant: Participant, launches: Sequence[int]) -> dict[str, Any]:
+    """Return the estimates of a record by field; none of a contended measurement, nor where nothing was timed."""
+    if measurement.contended:
+        return {}
+    native, servers = participant.is_native, measurement.servers_of(launches)
+    over, under = measurement.ranked_pair(participant)
+    beside, own = measurement.together(over, under, among=launches)
+    found: dict[str, Any] = {}
+    if measurement.stopped != "once":
+        levels = launch_levels(own, None if native else beside)
+        found["typical_s"] = estimate_over_servers(levels, servers, LEVEL_SD)
+    if native:
+        return found
+    logs = launch_logs(*measurement.together(participant.native, participant, among=launches))
+    found["speedup"] = _claimed(measurement, estimate_over_servers(logs, servers, DEFAULT_SD))
+    if measurement.stopped == "once":
+        return found
+    means, _ = by_server(logs, servers)
+    found["process_range"] = ProcessRange(math.exp(min(means)), math.exp(max(means)), len(means))
+    if measurement.with_memory_kept(participant) is not None:
+        found["speedup_memory_kept"] = estimate_over_servers(launch_logs(beside, own), servers, KEPT_SD)
+    return found
+
+
+def _claimed(measurement: Measurement, speedup: Estimate) -> Estimate:
+    """Return a speedup, without an interval where each participant made only one call."""
+    return Estimate(speedup.value, 0.0, math.inf, n=1) if measurement.stopped == "once" else speedup
+
+
+def _samples(series: Series, launches: Collection[int]) -> Samples:
     return Samples(
         median=tuple(tuple(launch) for launch in series.per_round(0.5, launches)),
         low=tuple(tuple(launch) for launch in series.per_round(0.1, launches)),
     )
 
 
-def _noise(series: Series, calls: int, cores: int, native: Series) -> Noise:
-    turns = [turn.disturbance for launch in series.launches for turn in launch]
+def _noise(measurement: Measurement, participant: Participant, calls: int, cores: int) -> Noise:
+    turns = [turn.disturbance for launch in measurement.series[participant].launches for turn in launch]
+    native = measurement.series[participant.native]
     native_turns = [turn.disturbance for launch in native.launches for turn in launch]
     wall_s = sum(turn.wall_s for turn in turns)
+    cause = measurement.contended
     return Noise(
         run_delay_fraction=_run_delay(turns),
         page_faults_per_call=sum(turn.page_faults for turn in turns) / calls,
         involuntary_switches=sum(turn.involuntary_switches for turn in turns),
         steal_fraction=sum(turn.steal_s for turn in turns) / (wall_s * cores),
         native_run_delay_fraction=_run_delay(native_turns),
+        contended=cause is not None,
+        cause=cause.value if cause is not None else "",
+        discarded_rounds=measurement.discarded,
     )
 
 

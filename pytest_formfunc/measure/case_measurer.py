@@ -2,92 +2,39 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.measure.protocol import Ready, Round
+from pytest_formfunc.measure.protocol import Ready, Round, Turn
+from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
-    MIN_LAUNCHES,
-    Turn,
+    WANTED_LAUNCHES,
     plan_rounds,
-    plan_turn,
     round_seconds,
     steady_rounds,
-    turn_of_round,
     turn_order,
     why_stop,
 )
 from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.stats import quantile
-from pytest_formfunc.stats.allocation import Scatter
 
 LOADED_ALONE = 2  # launches whose workers load one after the other
-
-
-class WorkerLike(Protocol):
-    """The part of a worker that measuring uses; tests use a fake worker."""
-
-    def ask(self, message: object) -> Any:
-        """Send a message and wait for its answer."""
-
-    def receive(self, timeout_s: float | None = None) -> Any:
-        """Wait for an answer."""
-
-    def stop(self) -> None:
-        """End the worker."""
-
+MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
+PATIENCE_S = 0.5  # time to wait for quiet rounds in each further launch, if it waits at all
 
 Launch = Callable[[Participant, str, int], WorkerLike]
-# Gives the number of rounds of a launch, from its participants' turns, the seconds of a call of each, and the seconds
-# that loading took.
-Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
 Progress = Callable[[Measurement, int, int, int], None]
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure.
-
-    Attributes:
-        precision: stop when every speedup's half-width is below this fraction.
-        budget_s: stop when the case has taken this many seconds.
-        once: make one launch with one call of each participant, only to check parity.
-    """
-
-    precision: float
-    budget_s: float
-    once: bool = False
-
-
-@dataclass(frozen=True)
-class MoreLaunches:
-    """A request for further launches of a case.
-
-    Attributes:
-        launches: number of launches, whatever precision they reach.
-        only: the participants that take part; all if empty.
-        seconds: time limit; no further launch begins that would exceed it, but at least one is made.
-        scatter: the scatter of the ratio in doubt, from which the most precise number of rounds is chosen; None for the
-            same number as before.
-    """
-
-    launches: int
-    only: tuple[Participant, ...] = ()
-    seconds: float = math.inf
-    scatter: Scatter | None = None
-
-
 class CaseMeasurer:
-    """Measures one case, and can make further launches later.
+    """Measures one case launch by launch, and can make further launches later.
 
     Attributes:
         result: what has been measured so far.
@@ -98,7 +45,9 @@ class CaseMeasurer:
         participants: Sequence[Participant],
         launch: Launch,
         scratch: Path,
-        clock: Callable[[], float] = time.monotonic,
+        conditions: Conditions | None = None,
+        *,
+        kept: Mapping[Participant, Participant] | None = None,
         progress: Progress | None = None,
         refused: Mapping[Participant, str] | None = None,
     ) -> None:
@@ -109,49 +58,70 @@ class CaseMeasurer:
             launch: forks the worker of a participant, given the start of its output files' paths and the launch's
                 number.
             scratch: folder for outputs.
-            clock: returns the time in seconds.
+            conditions: what the measurement depends on beside the participants.
+            kept: for each participant, the one that runs the same with memory kept (`Measurement.kept`).
             progress: called before each round with the measurement so far, the numbers of the launch and of the round,
                 and the number of rounds.
             refused: why participants that do not take part could not be prepared.
         """
-        self.result = Measurement(failures=dict(refused or {}))
+        self.result = Measurement(kept=dict(kept or {}), failures=dict(refused or {}))
         self._participants = list(participants)
         self._launch_worker = launch
         self._scratch = scratch
-        self._clock = clock
+        self._conditions = conditions or Conditions()
         self._progress = progress
         self._launches = 0
         self._rounds = 0
+        self._widths: list[float] = []
 
-    def measure(self, effort: Effort) -> Measurement:
-        """Make launches until the effort is spent; failures are kept in the result, not raised."""
-        began = self._clock()
+    @property
+    def launches(self) -> int:
+        """Return the number of launches that were made."""
+        return self._launches
+
+    def advance(self, effort: Effort) -> bool:
+        """Make one launch, and return whether another is wanted; failures are kept in the result, not raised.
+
+        The reason why none is wanted is ``result.stopped``.
+        """
+        if not self._participants:
+            return False
+        clock, result = self._conditions.clock, self.result
+        began = clock()
+        left_s = effort.budget_s - result.spent_s
 
         def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
             self._rounds = self._rounds or plan_rounds(turns, calls_s, load_s, effort.budget_s)
             return self._rounds
 
-        while self._participants:
-            launch_began = self._clock()
-            self._one_launch(plan, once=effort.once)
-            now = self._clock()
-            reason = "once" if effort.once else why_stop(
-                self._launches,
-                self._widest(),
-                effort.precision,
-                now - began,
-                now - launch_began,
-                effort.budget_s,
-            )  # fmt: skip
-            if reason:
-                self.result.stopped = reason
-                break
-        self.result.spent_s += self._clock() - began
+        patience_s = min(max(left_s, 0.0) / max(1, WANTED_LAUNCHES - self._launches), MOST_PATIENCE_S)
+        self._one_launch(None if effort.once else plan, patience_s)
+        launch_s = clock() - began
+        result.spent_s += launch_s
+        self._widths.append(self._widest())
+        quiet = [server for number, server in result.servers.items() if number not in result.disturbed]
+        reason = "once" if effort.once else why_stop(
+            quiet,
+            self._launches,
+            self._conditions.servers,
+            self._widths,
+            effort.precision,
+            effort.budget_s - result.spent_s,
+            launch_s,
+        )  # fmt: skip
+        result.stopped = reason or ""
+        return bool(self._participants) and not reason
+
+    def measure(self, effort: Effort) -> Measurement:
+        """Make launches until the effort is spent."""
+        while self.advance(effort):
+            pass
         return self.result
 
     def measure_more(self, more: MoreLaunches) -> Measurement:
         """Make further launches, as many as were asked for and the time allows."""
-        began = self._clock()
+        clock = self._conditions.clock
+        began = clock()
 
         def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
             if more.scatter is None:
@@ -161,23 +131,33 @@ class CaseMeasurer:
         for _ in range(more.launches):
             if not self._participants:
                 break
-            launch_began = self._clock()
-            self._one_launch(plan, more.only)
-            now = self._clock()
+            launch_began = clock()
+            self._one_launch(plan, PATIENCE_S if more.patient else 0.0, more.only)
+            now = clock()
             if now - began + now - launch_began > more.seconds:
                 break
-        self.result.spent_s += self._clock() - began
+        self.result.spent_s += clock() - began
         return self.result
 
     def _widest(self) -> float:
-        accelerated = [one for one in self.result.series if not one.is_native]
+        """Return the widest half-width of the speedups that are ranked; infinite where none can be claimed."""
+        accelerated = [one for one in self.result.series if not one.is_native and not one.keeps]
         if not accelerated or not any(one.here and one.is_native for one in self.result.series):
-            return 0.0 if self._launches >= MIN_LAUNCHES else float("inf")
-        return max(self.result.speedup(one).half_width for one in accelerated)
+            return 0.0 if self._launches >= WANTED_LAUNCHES else float("inf")
+        if self.result.contended:
+            return float("inf")
+        return max(self.result.ranked_speedup(one).half_width for one in accelerated)
 
-    def _one_launch(self, plan: Plan, only: Collection[Participant] = (), *, once: bool = False) -> None:
-        """Fork a worker for each participant, let them take turns, and keep the rounds of those that did not fail."""
-        began = self._clock()
+    def _one_launch(self, plan: Plan | None, patience_s: float, only: Collection[Participant] = ()) -> None:
+        """Fork a worker for each participant, let them take turns, and keep the rounds of those that did not fail.
+
+        Args:
+            plan: gives the number of rounds; None for one round of one call.
+            patience_s: seconds to wait for quiet rounds.
+            only: who takes part; all if empty.
+        """
+        conditions = self._conditions
+        began = conditions.clock()
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
@@ -196,12 +176,27 @@ class CaseMeasurer:
             ]
             if not alive:
                 return
-            load_s = self._clock() - began
+            load_s = conditions.clock() - began
             self.result.load_s += load_s
-            rounds = self._take_turns(None if once else plan, alive, workers, ready, load_s)
+            calls_s = {participant: self._call_s(participant, ready[participant]) for participant in alive}
+            rounds = LaunchRounds(alive, workers, calls_s, conditions, number, self._fail, self._show_progress)
+            if plan is None:
+                rounds.make_one_call()
+            else:
+                planned = plan([*rounds.turns.values()], [*calls_s.values()], load_s)
+                rounds.make(planned, conditions.clock() + patience_s)
+            self.result.servers[number] = number % conditions.servers
+            self.result.discarded += rounds.discarded
+            if rounds.cause is not None:
+                self.result.disturbed[number] = rounds.cause
             for participant in alive:
                 if participant in self._participants:
-                    self._keep(participant, number, ready[participant], rounds[participant], workers[participant])
+                    kept = rounds.of(participant)
+                    self._keep(participant, number, ready[participant], kept, workers[participant])
+
+    def _show_progress(self, round_index: int, planned: int) -> None:
+        if self._progress:
+            self._progress(self.result, self._launches, round_index, planned)
 
     def _load(
         self,
@@ -227,33 +222,6 @@ class CaseMeasurer:
                     ready[participant] = workers[participant].receive()
                 except MeasurementError as error:
                     self._fail(participant, error)
-
-    def _take_turns(
-        self,
-        plan: Plan | None,
-        alive: list[Participant],
-        workers: dict[Participant, WorkerLike],
-        ready: dict[Participant, Ready],
-        load_s: float,
-    ) -> dict[Participant, list[Round]]:
-        """Measure as many rounds as planned; without a plan, one round of one call for each participant."""
-        rounds: dict[Participant, list[Round]] = {participant: [] for participant in alive}
-        calls_s = {participant: self._call_s(participant, ready[participant]) for participant in alive}
-        turns = {participant: plan_turn(seconds) for participant, seconds in calls_s.items()}
-        planned = plan(list(turns.values()), list(calls_s.values()), load_s) if plan else 1
-        for round_index in range(planned):
-            if self._progress:
-                self._progress(self.result, self._launches, round_index, planned)
-            for index in turn_order(len(alive), self._launches - 1, round_index):
-                participant = alive[index]
-                if participant not in self._participants:
-                    continue
-                request = turn_of_round(turns[participant], round_index) if plan else Turn(0, 1)
-                try:
-                    rounds[participant].append(workers[participant].ask(request))
-                except MeasurementError as error:
-                    self._fail(participant, error)
-        return rounds
 
     def _call_s(self, participant: Participant, ready: Ready) -> float:
         """Return the seconds of a call to plan with: from earlier launches if there are any, else from the warm-up.
@@ -285,7 +253,7 @@ class CaseMeasurer:
 
     def _check_parity(self, ready: dict[Participant, Ready]) -> None:
         """Compare the outputs of each participant with those of native on the same side."""
-        for reference in [participant for participant in ready if participant.is_native]:
+        for reference in [participant for participant in ready if participant == participant.native]:
             try:
                 native = read_outputs(ready[reference].outputs)
                 check_native(native, str(reference))
@@ -293,7 +261,9 @@ class CaseMeasurer:
                 self._fail(reference, error)
                 continue
             for participant in list(self._participants):
-                if participant != reference and participant in ready and participant.native == reference:
+                if participant.keeps or participant not in ready:  # what keeps its memory runs the same program
+                    continue
+                if participant != reference and participant.native == reference:
                     self._check_outputs(participant, ready[participant], native)
 
     def _check_outputs(self, participant: Participant, ready: Ready, native: Any) -> None:
@@ -308,13 +278,18 @@ class CaseMeasurer:
             series.parity = parity  # keep the worst of all launches
 
     def _fail(self, participant: Participant, error: MeasurementError) -> None:
-        """Remove a participant that failed; if it is native, remove its whole side, which has no speedup without it."""
+        """Remove a participant that failed, and those that mean nothing without it.
+
+        These are its whole side if it is native, and else the same backend with memory kept.
+        """
         self.result.failures.setdefault(participant, str(error))
         out = [participant]
-        if participant.is_native:
+        if participant == participant.native:
             out = [other for other in self._participants if other.native == participant]
+        elif participant.kept in self._participants and not participant.keeps:
+            out.append(participant.kept)
         for other in out:
-            if other != participant:
+            if other != participant and not other.keeps:
                 self.result.failures.setdefault(other, f"there is no speedup without native: {error}")
             self._participants.remove(other)
             self.result.series.pop(other, None)

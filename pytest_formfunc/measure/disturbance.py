@@ -1,6 +1,6 @@
-"""Read what disturbed a turn: run-queue delay, page faults, preemptions, stolen time.
+"""Read what disturbed a turn: run-queue delay, page faults, preemptions, stolen time, stops.
 
-Sources: ``getrusage(2)``; ``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
+Sources: ``getrusage(2)``; the signal that continues a stopped process (``signal(7)``, SIGCONT); ``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
 and ``/proc/stat`` (eighth figure of the ``cpu`` line: stolen time in clock ticks).
 """
 
@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_formfunc.measure.protocol import Disturbance
+
+_continued = 0  # times that this process was stopped and continued
+
+
+def count_stops() -> None:
+    """Count from now on how often this process is stopped and continued; only the main thread may call this."""
+
+    def note(number: int, frame: object) -> None:
+        global _continued  # noqa: PLW0603 - a signal handler has no other place
+        _continued += 1
+
+    signal.signal(signal.SIGCONT, note)
+
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -24,6 +38,8 @@ class _Counters:
     involuntary_switches: int
     steal_ticks: int
     at_ns: int
+    cpu_s: float
+    continued: int
 
 
 def _read_run_delay_ns() -> int:
@@ -45,6 +61,25 @@ def _read_steal_ticks() -> int:
         return 0
 
 
+def read_busy_s() -> float:
+    """Return the seconds for which the cores that this process may use have worked since the machine started.
+
+    0 if unknown. Time that the hypervisor took does not count (``proc(5)``, ``/proc/stat``).
+    """
+    wanted = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    ticks = 0
+    try:
+        with open("/proc/stat", encoding="ascii") as stat:
+            for line in stat:
+                name, *counts = line.split()
+                if name in wanted:
+                    user, nice, system, _, _, irq, softirq = map(int, counts[:7])
+                    ticks += user + nice + system + irq + softirq
+    except (OSError, ValueError):
+        return 0.0
+    return ticks / _TICKS_PER_S
+
+
 def read_counters() -> _Counters:
     """Return a snapshot of the counters; the difference of two gives a `Disturbance`."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -54,6 +89,8 @@ def read_counters() -> _Counters:
         involuntary_switches=usage.ru_nivcsw,
         steal_ticks=_read_steal_ticks(),
         at_ns=time.perf_counter_ns(),
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        continued=_continued,
     )
 
 
@@ -65,4 +102,7 @@ def disturbance_between(before: _Counters, after: _Counters) -> Disturbance:
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
         steal_s=(after.steal_ticks - before.steal_ticks) / _TICKS_PER_S,
         wall_s=(after.at_ns - before.at_ns) / 1e9,
+        cpu_s=after.cpu_s - before.cpu_s,
+        continued=after.continued - before.continued,
+        total_cpu_s=after.cpu_s,
     )

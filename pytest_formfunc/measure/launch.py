@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import Launch, WorkerLike
+from pytest_formfunc.measure.case_measurer import Launch
 from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.workspace import OWN, Workspace
 
 
@@ -28,22 +29,14 @@ class PreparedSide:
     workspace: Workspace = OWN
 
 
-def launcher(
-    server: Any,
-    sides: Mapping[Side, PreparedSide],
-    seed: int,
-    slow_down: Mapping[Participant, float],
-    *,
-    shake: bool = True,
-) -> Launch:
+def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_down: Mapping[str, float]) -> Launch:
     """Return the function that forks a worker for a participant.
 
     Args:
         server: a `WorkerServer`.
         sides: what this run's side runs and, in a comparison with another revision, what the other side runs.
         seed: seed of the inputs.
-        slow_down: fraction by which to lengthen each call of a participant.
-        shake: whether workers draw new heap layouts.
+        slow_down: fraction by which to lengthen each call of a backend on this run's side.
     """
 
     def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
@@ -57,11 +50,11 @@ def launcher(
             artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
             seeds=(seed, seed + 1),
             outputs_to=outputs_to,
-            layout=number if shake else None,
+            keep_memory=participant.keeps,
             graph=number == 0,  # it is the same in every launch, and some engines take long to return it
-            slow_down=slow_down.get(participant, 0.0),
+            slow_down=slow_down.get(backend, 0.0) if participant.here else 0.0,
         )
-        worker: WorkerLike = server.worker(job, f"{participant} worker")
+        worker: WorkerLike = server.worker(job, f"{participant} worker", number)
         return worker
 
     return launch

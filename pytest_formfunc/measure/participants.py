@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_formfunc.backends import NATIVE
 
@@ -19,16 +19,23 @@ class Side(enum.Enum):
 class Participant:
     """A backend on one side.
 
-    >>> str(Participant("openvino")), str(Participant("openvino").counterpart)
-    ('openvino', 'openvino (other side)')
+    Attributes:
+        backend: name of the backend.
+        side: whose code it runs.
+        keeps: whether its process is made to keep the memory that it frees, which by default it is not.
+
+    >>> str(Participant("openvino")), str(Participant("openvino").counterpart), str(Participant("native").kept)
+    ('openvino', 'openvino (other side)', 'native with memory kept')
     """
 
     backend: str
     side: Side = Side.HERE
+    keeps: bool = False
 
     def __str__(self) -> str:
         """Return the name that sentences use."""
-        return self.backend if self.here else f"{self.backend} (other side)"
+        name = f"{self.backend} with memory kept" if self.keeps else self.backend
+        return name if self.here else f"{name} (other side)"
 
     @property
     def here(self) -> bool:
@@ -42,15 +49,20 @@ class Participant:
 
     @property
     def native(self) -> Participant:
-        """Return the native participant of the same side."""
+        """Return the native participant of the same side, with memory managed as by default."""
         return Participant(NATIVE, self.side)
+
+    @property
+    def kept(self) -> Participant:
+        """Return the same backend on the same side in a process that keeps its memory."""
+        return replace(self, keeps=True)
 
     @property
     def counterpart(self) -> Participant:
         """Return the same backend on the other side."""
-        return Participant(self.backend, Side.THERE if self.here else Side.HERE)
+        return replace(self, side=Side.THERE if self.here else Side.HERE)
 
     @property
     def file_stem(self) -> str:
         """Return the start of the participant's file names, which no other participant of the case has."""
-        return f"{self.backend}-{self.side.value}"
+        return f"{self.backend}-{self.side.value}{'-kept' * self.keeps}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.backends import LIBC, NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.forms.sources import Source, Weighable
 from pytest_formfunc.measure.artifacts import Prepared, find_prepared
@@ -65,7 +65,9 @@ class Preparer:
         if self._workspace == OWN:  # only its own code can say what another revision's artifacts depend on
             prepared = find_prepared(recipe.source, engines, self._cache, self._workers.threads, recipe.calibration)
         if isinstance(recipe.source, Weighable):
-            copies = len(engines) * self._sides  # the workers of all participants are alive together
+            # The workers of all participants are alive together, and some take part twice (`line_up`).
+            twice = sum(backend_entry(engine).memory == LIBC for engine in engines.values())
+            copies = (len(engines) + twice) * self._sides
             check_memory(recipe.title, self._weigh(recipe.source, known=prepared is not None), copies)
         return prepared or self._ask(recipe, engines)
 

@@ -38,6 +38,19 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """What a worker does in its turn.
+
+    Attributes:
+        discard: number of calls to make first, which do not count.
+        calls: number of counted calls.
+    """
+
+    discard: int
+    calls: int
+
+
+@dataclass(frozen=True)
 class Disturbance:
     """What disturbed one turn, from the kernel's counters before and after it.
 
@@ -47,7 +60,10 @@ class Disturbance:
         involuntary_switches: number of times that a thread of the process was preempted.
         steal_s: seconds that the hypervisor took from this machine, all cores together.
         wall_s: seconds that the turn took.
+        cpu_s: seconds of processor time that the process used, all threads together.
+        continued: number of times that the process was stopped and continued (SIGCONT).
         spin_s: seconds until the engine's threads slept after the turn.
+        total_cpu_s: processor time of the process since it began, at the end of the turn.
     """
 
     run_delay_s: float
@@ -55,7 +71,10 @@ class Disturbance:
     involuntary_switches: int
     steal_s: float
     wall_s: float
+    cpu_s: float = 0.0
+    continued: int = 0
     spin_s: float = 0.0
+    total_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it needs numpy, which the environment of another revision may lack until it is refused
-    from pytest_formfunc.stats.allocation import Scatter
+from pytest_formfunc.measure.protocol import Turn
+from pytest_formfunc.stats.allocation import Scatter
+from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 TURN_S = 0.012  # duration of a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
 # At the start of a turn the caches hold the other engine's data and the engine's own threads must wake up. The calls
@@ -17,8 +16,6 @@ TURN_S = 0.012  # duration of a turn's counted calls; 3, 6, 15 and 30 ms repeate
 SETTLE_S = 0.002
 SETTLE_CALLS = 2
 SLOW_CALL_S = 0.02
-SHAKE_EVERY = 3  # number of rounds that share a heap layout
-SHAKE_SETTLE_CALLS = 4  # calls to discard after a new heap layout
 MIN_CALLS = 2
 MAX_CALLS = 400
 ROUNDS_PER_LAUNCH = 6
@@ -28,23 +25,8 @@ FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer ro
 LEAST_FURTHER = 6  # the time for further launches must be enough for this many
 LONGEST_S = 3600.0  # the time to plan for if there is no limit
 HAND_OVER = 1.4  # duration of a round / duration of its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
-MIN_LAUNCHES = 3
-MAX_LAUNCHES = 20
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a worker does in its turn.
-
-    Attributes:
-        discard: number of calls to make first, which do not count.
-        calls: number of counted calls.
-        shake: whether to draw a new heap layout before all calls.
-    """
-
-    discard: int
-    calls: int
-    shake: bool = False
+WANTED_LAUNCHES = ENOUGH_SERVERS + 1  # the fewest that can show that a speedup is precise
+MAX_LAUNCHES = 40
 
 
 def plan_turn(call_s: float) -> Turn:
@@ -54,7 +36,7 @@ def plan_turn(call_s: float) -> Turn:
     or more if these take less than `SETTLE_S`, but only one if a call takes more than `SLOW_CALL_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=2, calls=2, shake=False), Turn(discard=20, calls=120, shake=False))
+    (Turn(discard=2, calls=2), Turn(discard=20, calls=120))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
@@ -62,17 +44,6 @@ def plan_turn(call_s: float) -> Turn:
         calls = 1
     least = 1 if call_s > SLOW_CALL_S else SETTLE_CALLS
     return Turn(discard=max(least, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
-
-
-def turn_of_round(turn: Turn, round_index: int) -> Turn:
-    """Return the turn for one round: every `SHAKE_EVERY` rounds it draws a new heap layout and discards more calls.
-
-    >>> turn_of_round(Turn(1, 2), 0), turn_of_round(Turn(1, 2), 1)
-    (Turn(discard=4, calls=2, shake=True), Turn(discard=1, calls=2, shake=False))
-    """
-    if round_index % SHAKE_EVERY:
-        return turn
-    return Turn(max(turn.discard, SHAKE_SETTLE_CALLS), turn.calls, shake=True)
 
 
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:
@@ -102,8 +73,8 @@ def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
 
 
 def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, budget_s: float) -> int:
-    """Return the number of rounds of a launch, chosen so that `MIN_LAUNCHES` launches fit the budget if possible."""
-    affordable = (budget_s / MIN_LAUNCHES - load_s) / max(round_seconds(turns, call_s), 1e-9)
+    """Return the number of rounds of a launch, chosen so that `WANTED_LAUNCHES` fit the budget if possible."""
+    affordable = (budget_s / WANTED_LAUNCHES - load_s) / max(round_seconds(turns, call_s), 1e-9)
     return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
 
 
@@ -129,24 +100,37 @@ def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float
 
 
 def why_stop(
-    launches: int, widest: float, precision: float, spent_s: float, launch_s: float, budget_s: float
+    quiet: Sequence[int],
+    launches: int,
+    pool: int,
+    widths: Sequence[float],
+    precision: float,
+    left_s: float,
+    launch_s: float,
 ) -> str | None:
     """Return why no further launch is made, or None.
 
+    The interval must be narrow enough after two launches in turn: to stop at the first would choose the moments at
+    which the launches happen to agree, and the interval would hold the truth less often than it says
+    (`tests/stats/test_servers.py`).
+
     Args:
-        launches: number of finished launches.
-        widest: the widest half-width among the case's speedups, as a fraction.
+        quiet: the server that each undisturbed launch was forked from.
+        launches: number of finished launches, disturbed ones included.
+        pool: number of servers that there are.
+        widths: after each launch, the widest half-width among the case's speedups, as a fraction.
         precision: the half-width to reach, as a fraction.
-        spent_s: seconds since the case's measurement began.
+        left_s: seconds that are left for the case; two launches are made even if none are.
         launch_s: seconds that one launch takes.
-        budget_s: the case's budget in seconds; two launches are made even if it is too short for them.
     """
     if launches < 2:
         return None
-    if launches >= MIN_LAUNCHES and widest <= precision:
+    if (
+        len(quiet) > ENOUGH_SERVERS
+        and len(set(quiet)) > min(ENOUGH_SERVERS, pool - 1)
+        and max(widths[-2:]) <= precision
+    ):
         return "precise"
     if launches >= MAX_LAUNCHES:
         return "launches"
-    if spent_s + launch_s > budget_s:
-        return "budget"
-    return None
+    return "budget" if launch_s > left_s else None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
+from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.records import Parity
-from pytest_formfunc.stats import Estimate, quantile, speedup_estimate
+from pytest_formfunc.stats import Estimate, quantile
+from pytest_formfunc.stats.pairs import launch_logs
+from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, estimate_over_servers
+
+FEWEST_QUIET = 3  # launches without disturbance, for a speedup to be claimed where others were disturbed
 
 
 @dataclass
@@ -50,34 +55,89 @@ class Measurement:
     """What was measured of a case.
 
     Attributes:
+        kept: for each participant, the one that runs the same with memory kept: itself where that changes nothing.
         series: the series of each participant that did not fail.
+        servers: the server that each launch was forked from, by the launch's number.
+        disturbed: what disturbed the launches that have too few quiet rounds, by the launch's number.
+        discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
         spent_s: seconds that measuring took, without preparing.
         load_s: the part of ``spent_s`` that starting and loading workers took.
     """
 
+    kept: Mapping[Participant, Participant] = field(default_factory=dict)
     series: dict[Participant, Series] = field(default_factory=dict)
+    servers: dict[int, int] = field(default_factory=dict)
+    disturbed: dict[int, Cause] = field(default_factory=dict)
+    discarded: int = 0
     failures: dict[Participant, str] = field(default_factory=dict)
     stopped: str = ""
     spent_s: float = 0.0
     load_s: float = 0.0
+
+    @property
+    def contended(self) -> Cause | None:
+        """Return what disturbed so many launches that no speedup can be claimed, or None."""
+        made = {number for series in self.series.values() for number in series.numbers}
+        causes = [cause for number, cause in self.disturbed.items() if number in made]
+        if not causes or len(made) - len(causes) >= FEWEST_QUIET:
+            return None
+        return max(causes, key=causes.count)
 
     def graph(self, participant: Participant) -> dict[str, Any] | None:
         """Return what the engine reports about the kernels that it executes, or None if it does not report them."""
         ready = self.series[participant].ready
         return ready.graph if ready is not None else None
 
+    def with_memory_kept(self, participant: Participant) -> tuple[Participant, Participant] | None:
+        """Return native and a participant, both with memory kept; None if they were not measured so."""
+        native, own = self.kept.get(participant.native), self.kept.get(participant)
+        return (native, own) if native in self.series and own in self.series else None
+
+    def ranked_pair(self, participant: Participant) -> tuple[Participant, Participant]:
+        """Return the two participants whose ratio is ranked and judged: with memory kept where that was measured."""
+        return self.with_memory_kept(participant) or (participant.native, participant)
+
     def speedup(self, participant: Participant, level: float = 0.95) -> Estimate:
-        """Estimate a participant's speedup over its own native from the launches that both took part in."""
-        native, accelerated = self.together(participant.native, participant)
-        return speedup_estimate(native, accelerated, level=level)
+        """Estimate a participant's speedup over its own native, both with their memory managed as by default."""
+        return self.ratio(participant.native, participant, DEFAULT_SD, level)
 
-    def together(self, *participants: Participant) -> list[list[list[float]]]:
-        """Return the round medians of some participants from the launches that all of them took part in."""
+    def speedup_memory_kept(self, participant: Participant, level: float = 0.95) -> Estimate | None:
+        """Estimate a participant's speedup over its own native with memory kept on both sides."""
+        pair = self.with_memory_kept(participant)
+        return None if pair is None else self.ratio(*pair, KEPT_SD, level)
+
+    def ranked_speedup(self, participant: Participant) -> Estimate:
+        """Return the speedup that is ranked and judged."""
+        return self.speedup_memory_kept(participant) or self.speedup(participant)
+
+    def ratio(self, over: Participant, under: Participant, prior_sd: float, level: float = 0.95) -> Estimate:
+        """Estimate the ratio of two participants' latencies over servers, from undisturbed launches if there are any."""
+        numbers = self.undisturbed(over, under)
+        logs = launch_logs(*self.together(over, under, among=numbers))
+        return estimate_over_servers(logs, self.servers_of(numbers), prior_sd, level)
+
+    def undisturbed(self, *participants: Participant) -> list[int]:
+        """Return the numbers of the launches that some participants share: quiet ones, or all if it is contended."""
         shared = self.shared(*participants)
-        return [self.series[participant].per_round(0.5, shared) for participant in participants]
+        quiet = [number for number in shared if number not in self.disturbed]
+        return shared if self.contended or not quiet else quiet
 
-    def shared(self, *participants: Participant) -> set[int]:
-        """Return the numbers of the launches that all of some participants took part in."""
-        return set.intersection(*(set(self.series[participant].numbers) for participant in participants))
+    def servers_of(self, numbers: Collection[int]) -> list[int]:
+        """Return the server of each of some launches."""
+        return [self.servers[number] for number in numbers]
+
+    def together(self, *participants: Participant, among: Collection[int] | None = None) -> list[list[list[float]]]:
+        """Return the round medians of some participants from the launches that all of them took part in.
+
+        Args:
+            participants: whose rounds to return.
+            among: the launches to return; all that the participants share by default.
+        """
+        chosen = self.shared(*participants) if among is None else among
+        return [self.series[participant].per_round(0.5, chosen) for participant in participants]
+
+    def shared(self, *participants: Participant) -> list[int]:
+        """Return the numbers of the launches that all of some participants took part in, in their order."""
+        return sorted(set.intersection(*(set(self.series[participant].numbers) for participant in participants)))

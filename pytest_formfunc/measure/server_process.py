@@ -33,13 +33,28 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._exit_codes: dict[int, int] = {}
+        self._ready = False
 
     def start(self) -> None:
-        """Start the server and wait until the engines are imported.
+        """Start the server, unless it has been started, and wait until the engines are imported.
 
         Raises:
             WorkerDied: it ended while starting.
         """
+        self.begin()
+        control = self._control
+        if self._ready or control is None:
+            return
+        control.settimeout(_STARTUP_LIMIT_S)
+        with contextlib.suppress(TimeoutError):
+            if control.recv(1) == b"R":
+                self._ready = True
+                return
+        self.close()
+        raise WorkerDied("the measuring server did not start: see the messages that it printed above")
+
+    def begin(self) -> None:
+        """Start the server in the background, unless it has been started."""
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()
@@ -60,12 +75,6 @@ class ServerProcess:
         )
         theirs.close()
         self._control = ours
-        ours.settimeout(_STARTUP_LIMIT_S)
-        with contextlib.suppress(TimeoutError):
-            if ours.recv(1) == b"R":
-                return
-        self.close()
-        raise WorkerDied("the measuring server did not start: see the messages that it printed above")
 
     @property
     def pid(self) -> int | None:
@@ -89,12 +98,19 @@ class ServerProcess:
             self._exit_codes[pid] = code
         return self._exit_codes[pid]
 
-    def close(self) -> None:
-        """End the server and, with it, every worker; it may be called repeatedly."""
+    def hang_up(self) -> None:
+        """Let the server end, and with it every worker, without waiting for that."""
         control, self._control = self._control, None
-        process, self._process = self._process, None
         if control is not None:
             control.close()
+        if self._process is not None and not self._ready:
+            self._process.kill()  # it still imports the engines
+
+    def close(self) -> None:
+        """End the server and, with it, every worker; it may be called repeatedly."""
+        self.hang_up()
+        process, self._process = self._process, None
+        self._ready = False
         if process is not None:
             try:
                 process.wait(timeout=5)

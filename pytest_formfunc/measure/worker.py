@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import extensions
+from pytest_formfunc.allocator import keep_freed_memory
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.host import describe_host, peak_rss_bytes
-from pytest_formfunc.measure.disturbance import disturbance_between, read_counters
+from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
-from pytest_formfunc.measure.layout import HeapShaker
 from pytest_formfunc.measure.parking import wait_until_parked
-from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round
-from pytest_formfunc.measure.schedule import Turn
+from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round, Turn
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 WARM_UP_CALLS = 2  # calls of the warm-up, at least
@@ -167,6 +166,9 @@ def _measure(connection: Connection, job: Job) -> None:
     from pytest_formfunc.backends.arrays import to_array
 
     payload = job.payload
+    count_stops()
+    if payload["keep_memory"]:
+        keep_freed_memory()
     engine = backend_entry(payload["engine"]).make(job.threads)
     source = payload["source"]
     started = time.perf_counter()
@@ -202,12 +204,9 @@ def _measure(connection: Connection, job: Job) -> None:
             engine.settings(),
         )
     )
-    shaker = HeapShaker(payload["layout"]) if payload["layout"] is not None else None
     request: Turn | None
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
-            if shaker is not None and request.shake:
-                shaker.shake()
             measured = _take_turn(timer, request.discard, request.calls, engine.inferences)
             disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
             connection.send(replace(measured, disturbance=disturbance))

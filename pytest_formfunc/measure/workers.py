@@ -20,6 +20,8 @@ from pytest_formfunc.measure.protocol import Failure, Job
 from pytest_formfunc.measure.server_process import ServerProcess
 from pytest_formfunc.measure.workspace import OWN, Environment, Workspace
 
+POOL = 12  # servers of an environment; a case has seldom more launches
+
 
 class JobFailed(MeasurementError):
     """A job raised an exception in its worker; ``details`` is the worker's traceback."""
@@ -118,9 +120,18 @@ class Worker:
 
 
 class WorkerServer:
-    """Forks workers from warm servers: one for this environment, and one for each other that a job names."""
+    """Forks workers from warm servers: a pool for this environment, and one for each other that a job names.
 
-    def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = ()) -> None:
+    Each server is an ``exec`` of its own, so its heap, its addresses and its hash seed are its own as well: what differs
+    between a user's processes differs between servers, and a fork has all of it from its server. They start when they
+    are first needed, because each takes about a second and 150 MB.
+
+    Attributes:
+        size: number of servers of an environment, at most.
+        starting_s: seconds that were spent waiting for servers to start.
+    """
+
+    def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = (), size: int = POOL) -> None:
         """Take what all workers have in common.
 
         Args:
@@ -128,20 +139,39 @@ class WorkerServer:
             threads: number of threads that an engine may use.
             preload: modules that the servers import beyond those of the engines, or functions to call
                 (``module:function``).
+            size: number of servers of an environment, at most.
         """
         self.timeout_s = timeout_s
         self.threads = threads
+        self.size = size
+        self.starting_s = 0.0
         self._preload = preload
-        self._processes: dict[Environment | None, ServerProcess] = {}
+        self._pools: dict[Environment | None, list[ServerProcess]] = {}
 
     @property
     def pids(self) -> list[int]:
         """Return the process ids of the running servers."""
-        return [process.pid for process in self._processes.values() if process.pid is not None]
+        return [process.pid for pool in self._pools.values() for process in pool if process.pid is not None]
 
-    def worker(self, job: Job, what: str) -> Worker:
-        """Fork a worker and send it its job; its error messages begin with ``what``."""
-        worker = Worker(self._process_of(job.workspace.environment), what, self.timeout_s)
+    def begin(self, count: int, environment: Environment | None = None) -> None:
+        """Make servers start in the background, so that there are ``count`` of them, or as many as the pool has."""
+        pool = self._pool_of(environment)
+        for process in pool[: min(count, self.size)]:
+            process.begin()
+
+    def worker(self, job: Job, what: str, launch: int = 0) -> Worker:
+        """Fork a worker and send it its job.
+
+        Args:
+            job: what it does.
+            what: begins its error messages.
+            launch: number of the launch; each launch is forked from the next server of the pool.
+        """
+        process = self._pool_of(job.workspace.environment)[launch % self.size]
+        began = time.monotonic()
+        process.start()
+        self.starting_s += time.monotonic() - began
+        worker = Worker(process, what, self.timeout_s)
         worker.send(job)
         return worker
 
@@ -156,13 +186,28 @@ class WorkerServer:
 
     def close(self) -> None:
         """End the servers and, with them, every worker; it may be called repeatedly."""
-        for process in self._processes.values():
+        everyone = [process for pool in self._pools.values() for process in pool]
+        for process in everyone:
+            process.hang_up()
+        for process in everyone:
             process.close()
-        self._processes.clear()
+        self._pools.clear()
 
-    def _process_of(self, environment: Environment | None) -> ServerProcess:
-        if environment not in self._processes:
+    def wait(self) -> None:
+        """Wait until no server is starting any more, so that none disturbs a measurement.
+
+        Raises:
+            WorkerDied: one ended while starting.
+        """
+        began = time.monotonic()
+        for process in [process for pool in self._pools.values() for process in pool]:
+            if process.pid is not None:
+                process.start()
+        self.starting_s += time.monotonic() - began
+
+    def _pool_of(self, environment: Environment | None) -> list[ServerProcess]:
+        if environment not in self._pools:
             added = [name for entry in extensions.current().backends for name in entry.preload]
             more = tuple(dict.fromkeys([*self._preload, *added]))
-            self._processes[environment] = ServerProcess(self.threads, environment, more)
-        return self._processes[environment]
+            self._pools[environment] = [ServerProcess(self.threads, environment, more) for _ in range(self.size)]
+        return self._pools[environment]

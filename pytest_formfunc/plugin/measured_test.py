@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -75,10 +76,10 @@ class Formfunc:
                 f"{case.id} on {plan.backend} was not measured: another test measured {case.id} before, "
                 "without this backend"
             )
-        record = results.records[key]
+        record = results.records[key] = _with_limits(results.records[key], plan)
         self._keep(plan, record)
         timed = not record.once and settings.gate == "time"
-        failed = why_failed(record, verdict, _rules_of(plan, settings), timed=timed)
+        failed = why_failed(record, verdict, record.limits, _rules_of(plan, settings), timed=timed)
         if failed is not None:
             _fail(failed)
         return Result(record, results.records.get((case.id, NATIVE)))
@@ -126,9 +127,14 @@ def _rules_of(plan: TestPlan, settings: Settings) -> Rules:
     return Rules(
         fail_on=settings.fail_on if marker.fail_on is None else marker.fail_on,
         strict=settings.strict,
-        min_speedup=marker.min_speedup,
-        max_latency_s=marker.max_latency_s,
     )
+
+
+def _with_limits(record: Record, plan: TestPlan) -> Record:
+    from pytest_formfunc.gate.limits import judge_limits
+
+    limits = judge_limits(record, plan.marker.min_speedup, plan.marker.max_latency_s)
+    return replace(record, limits=tuple(limits))
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_formfunc.records import Record
+from pytest_formfunc.report.figures import native_ms
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_ms, format_ratio
+from pytest_formfunc.units import format_ratio
 
 MEAN = "geometric mean"
 FASTEST = "*"
@@ -40,13 +41,15 @@ def tabulate_engines(records: Sequence[Record], failures: Mapping[tuple[str, str
         failures: why a case was not measured on a backend, by both.
     """
     found: dict[str, dict[str, Estimate]] = {}
+    native: dict[str, str] = {}
     for record in records:
-        if record.speedup is not None and math.isfinite(record.speedup.high):
-            found.setdefault(record.case, {})[record.backend] = record.speedup
+        speedup = record.ranked_speedup
+        if speedup is not None and math.isfinite(speedup.high):
+            found.setdefault(record.case, {})[record.backend] = speedup
+            native.setdefault(record.case, native_ms(record))
     engines = list(dict.fromkeys(engine for row in found.values() for engine in row))
     if len(engines) < 2:
         return None
-    native = {record.case: format_ms(record.latency_s.median) for record in records if record.native}
     common = [row for row in found.values() if len(row) == len(engines)]
     means = {engine: geometric_mean([row[engine] for row in common]) for engine in engines} if common else {}
     engines.sort(key=lambda engine: -means[engine].value if means else 0.0)

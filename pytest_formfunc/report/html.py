@@ -6,13 +6,13 @@ import html
 from collections.abc import Sequence
 from importlib import import_module
 
-from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, table_rows
+from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, notes, table_rows
 from pytest_formfunc.results import Results
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
     "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
-    "td:nth-child(3),td:nth-child(4),td:nth-child(6),.engines :is(td,th):nth-child(n+2)"
+    "td:nth-child(3),td:nth-child(4),td:nth-child(7),.engines :is(td,th):nth-child(n+2)"
     "{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
 )
 
@@ -36,7 +36,7 @@ def render_html(results: Results) -> str:
 
 def speedups(results: Results) -> str:
     """Render the table of speedups."""
-    return _table([HEADER], table_rows(results))
+    return _table([HEADER], table_rows(results)) + "".join(f"<p>{html.escape(note)}</p>\n" for note in notes(results))
 
 
 def engines(results: Results) -> str:

@@ -68,7 +68,7 @@ class CaseProgress:
 def _speedups(measurement: Measurement) -> str:
     texts = []
     for participant, series in measurement.series.items():
-        if not participant.is_native and participant.here and len(series.launches) >= 2:
-            estimate = measurement.speedup(participant)
+        if not participant.is_native and not participant.keeps and participant.here and len(series.launches) >= 2:
+            estimate = measurement.ranked_speedup(participant)
             texts.append(f"{participant} {format_ratio(estimate.value)} ±{estimate.half_width:.1%}")
     return f"; {', '.join(texts)}" if texts else ""

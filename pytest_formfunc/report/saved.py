@@ -6,24 +6,26 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pytest_formfunc.records import Key, Record, Verdict
+from pytest_formfunc.report.figures import NONE, native_ms, own_ms, range_text, rank, speedup_text
 from pytest_formfunc.results import HistoryRow
-from pytest_formfunc.stats import median_round
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_claim, format_estimate, format_ms, format_ratio
+from pytest_formfunc.units import format_estimate, format_ratio
 
 
 def render_saved(name: str, records: Collection[Record]) -> Iterator[str]:
     """Render the speedups of one run, the greatest first."""
-    rows = [(record, record.speedup) for record in records if record.speedup is not None]
     yield name
-    for record, speedup in sorted(rows, key=lambda row: -row[1].value):
-        native = record.native_samples
-        native_ms = format_ms(median_round(native.median)) if native is not None else "-"
+    accelerated = [record for record in records if not record.native]
+    for record in sorted(accelerated, key=rank):
+        by_default = range_text(record.process_range)
+        by_default = "" if by_default == NONE else f"; {by_default} by default"
         yield (
-            f"{record.title:52} {native_ms:>9} ms "
-            f"{format_ms(median_round(record.samples.median)):>9} ms  {format_claim(speedup)}"
+            f"{record.title:52} {native_ms(record):>9} ms {own_ms(record):>9} ms  {speedup_text(record)}{by_default}"
         )
-    known = [speedup for _, speedup in rows if math.isfinite(speedup.high)]  # not what was called only once
+        for limit in record.limits:
+            yield f"  {limit.outcome}: {limit.reason}"
+    found = [record.ranked_speedup for record in records]
+    known = [speedup for speedup in found if speedup and math.isfinite(speedup.high)]  # not what was called only once
     if known:
         yield f"geometric mean {format_estimate(geometric_mean(known))}"
 

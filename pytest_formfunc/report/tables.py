@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from pytest_formfunc.report.engines import FASTEST, tabulate_engines
+from pytest_formfunc.report.figures import (
+    CONTENDED,
+    STOPPED_EARLY,
+    STOPPED_EARLY_MEANS,
+    native_ms,
+    own_ms,
+    range_text,
+    rank,
+    speedup_text,
+)
 from pytest_formfunc.results import Results
-from pytest_formfunc.units import format_claim, format_ms, format_shape
+from pytest_formfunc.units import format_shape
 
-HEADER = ("case", "backend", "native ms", "accelerated ms", "speedup (95% interval)", "GMAC", "verdict")
+HEADER = (
+    "case", "backend", "native ms", "accelerated ms", "speedup, memory kept (95% interval)",
+    "by default (single processes)", "GMAC", "verdict",
+)  # fmt: skip
 ENGINES_TITLE = f"Speedup by engine, ± half of its 95% interval; {FASTEST} is a case's fastest."
 
 
 def table_rows(results: Results) -> list[tuple[str, ...]]:
     """Return one row of texts for each accelerated record, the greatest speedup first."""
-    records = results.records.values()
-    native = {record.case: record for record in records if record.native}
-    rows: list[tuple[str, ...]] = []
-    accelerated = [record for record in records if record.speedup is not None]
-    for record in sorted(accelerated, key=lambda one: -one.speedup.value if one.speedup else 0.0):
-        other = native.get(record.case)
-        rows.append(
-            (
-                record.case,
-                record.backend,
-                format_ms(other.latency_s.median) if other else "-",
-                format_ms(record.latency_s.median),
-                format_claim(record.speedup) if record.speedup else "-",
-                f"{record.cost['macs'] / 1e9:.3f}",
-                record.verdict.status if record.verdict else "",
-            )
+    accelerated = [record for record in results.records.values() if not record.native]
+    return [
+        (
+            record.case,
+            record.backend,
+            native_ms(record),
+            own_ms(record),
+            speedup_text(record),
+            range_text(record.process_range),
+            f"{record.cost['macs'] / 1e9:.3f}",
+            record.verdict.status if record.verdict else "",
         )
-    return rows
+        for record in sorted(accelerated, key=rank)
+    ]
 
 
 def engine_rows(results: Results) -> list[tuple[str, ...]]:
@@ -38,6 +47,18 @@ def engine_rows(results: Results) -> list[tuple[str, ...]]:
     if table is None:
         return []
     return [("case", "native ms", *table.engines), *((case, native, *cells) for case, native, cells in table.rows)]
+
+
+def notes(results: Results) -> list[str]:
+    """Return what the rows' marks mean, and why rows have no speedup."""
+    accelerated = [record for record in results.records.values() if not record.native]
+    texts = [speedup_text(record) for record in accelerated]
+    found = [f"{STOPPED_EARLY_MEANS}."] if any(text.endswith(STOPPED_EARLY) for text in texts) else []
+    for cause in dict.fromkeys(record.noise.cause for record in accelerated if record.noise.contended):
+        found.append(f"{CONTENDED}: no speedup is claimed, because {cause}.")
+    if results.memory_note:
+        found.append(f"Memory was not kept on either side, because {results.memory_note}: the speedups are by default.")
+    return found
 
 
 def machine_line(results: Results) -> str:

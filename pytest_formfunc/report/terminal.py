@@ -6,20 +6,31 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import fmean, median
 
-from pytest_formfunc.records import NATIVE_ENGINE, Record
+from pytest_formfunc.records import NATIVE_ENGINE, NOT_SHOWN, Record
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
+from pytest_formfunc.report.figures import (
+    CONTENDED,
+    STOPPED_EARLY,
+    STOPPED_EARLY_MEANS,
+    native_ms,
+    own_ms,
+    range_text,
+    rank,
+    speedup_text,
+)
 from pytest_formfunc.results import Comparison, Results, Spent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
-from pytest_formfunc.units import format_bytes, format_claim, format_estimate, format_ms, format_percent, format_ratio
+from pytest_formfunc.units import format_bytes, format_estimate, format_percent, format_ratio
 
 COLUMNS = 100
 _CASE = 36
-_WIDE = 0.07
+_SPEEDUP = 21
+_WIDE = 0.04
 STOLEN = 0.02  # share of all cores' time, idle ones too
-BUSY = 0.10  # share of the time that each of native's threads waits for a core; on a quiet machine a few percent
+_ADVICE = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ def render_report(results: Results) -> Iterator[Line]:
     """Render everything that a run found."""
     records = list(results.records.values())
     for backend in dict.fromkeys(record.backend for record in records if not record.native):
-        yield from render_backend(backend, records)
+        yield from render_backend(backend, records, results.memory_note)
     yield from _engines(records, results.failures)
     yield from _failures(results.failures)
     if results.best:
@@ -45,38 +56,55 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from render_spent(results.spent)
 
 
-def render_backend(backend: str, records: Sequence[Record]) -> Iterator[Line]:
+def render_backend(backend: str, records: Sequence[Record], memory_note: str = "") -> Iterator[Line]:
     """Render the table of one accelerated backend."""
-    native = {record.case: record for record in records if record.native}
-    rows = [(record, record.speedup) for record in records if record.backend == backend and record.speedup]
-    rows.sort(key=lambda row: -row[1].value)
-    judged = any(record.verdict for record, _ in rows)
-    threads, precision = rows[0][0].threads, rows[0][0].precision
-    engine = rows[0][0].native_engine
+    rows = sorted((record for record in records if record.backend == backend), key=rank)
+    judged = any(record.verdict for record in rows)
+    threads, precision = rows[0].threads, rows[0].precision
+    engine = rows[0].native_engine
     native_title = "native (PyTorch eager)" if engine == NATIVE_ENGINE else f"{engine}, which stands for native"
-    yield Line(f"{backend} ({precision}) against {native_title}, {threads} thread{'s' * (threads != 1)}; 95% intervals")
-    header = f"{'case':{_CASE}} {'native ms':>9} {'accel. ms':>9}  {'speedup':21}"
-    yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
-    for record, speedup in rows:
-        other = native.get(record.case)
-        native_ms = format_ms(other.latency_s.median) if other else "-"
-        verdict = record.verdict.status if record.verdict else ""
-        change = f" {format_ratio(record.verdict.change.value)}" if record.verdict and record.verdict.change else ""
-        text = (
-            f"{_shorten(record.case):{_CASE}} {native_ms:>9} {format_ms(record.latency_s.median):>9}  "
-            f"{format_claim(speedup):21} {verdict}{change}"
+    yield Line(f"{backend} ({precision}) against {native_title}, {threads} thread{'s' * (threads != 1)}")
+    servers = max((record.process_range.servers for record in rows if record.process_range), default=0)
+    if servers:
+        kept = any(record.speedup_memory_kept for record in rows)
+        memory = "memory kept on both sides" if kept else "memory as by default"
+        yield from _paragraph(
+            f"typical ms and speedup: {memory}, 95% interval; by default: what {servers} single processes got", "  "
         )
-        yield Line(text.rstrip(), {"red": True} if verdict == "regressed" else {})
+    if memory_note:
+        yield from _paragraph(f"memory is not kept on either side: {memory_note}", "  ")
+    header = f"{'case':{_CASE}} {'native':>6} {'accel.':>6} {'speedup':{_SPEEDUP}} {'by default':12}"
+    yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
+    for record in rows:
+        verdict = record.verdict.status if record.verdict else ""
+        text = (
+            f"{_shorten(record.case):{_CASE}} {native_ms(record):>6} {own_ms(record):>6} "
+            f"{speedup_text(record):{_SPEEDUP}} {range_text(record.process_range):12} {verdict}"
+        )
+        colour = {"red": True} if verdict == "regressed" else {"yellow": True} if record.noise.contended else {}
+        yield Line(text.rstrip(), colour)
+    if any(speedup_text(record).endswith(STOPPED_EARLY) for record in rows):
+        yield Line(STOPPED_EARLY_MEANS)
     yield from _summary(rows)
+    yield from _limits(rows)
 
 
-def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
-    known = [(record, speedup) for record, speedup in rows if math.isfinite(speedup.high)]
-    if not known:
+def _summary(rows: Sequence[Record]) -> Iterator[Line]:
+    claimed = [(record, speedup) for record in rows if (speedup := record.ranked_speedup) is not None]
+    known = [(record, speedup) for record, speedup in claimed if math.isfinite(speedup.high)]
+    if claimed and not known:
         yield Line("one call each, parity checked: no speedup is claimed")
+    if not known:
         return
     mean = geometric_mean([speedup for _, speedup in known])
     yield Line(f"geometric mean {format_estimate(mean)} over {len(known)} case{'s' * (len(known) != 1)}")
+    ratios = [math.log(record.speedup.value / speedup.value) for record, speedup in known if record.speedup]
+    if any(record.speedup_memory_kept for record, _ in known) and ratios:
+        memory = math.exp(fmean(ratios))
+        yield Line(
+            f"by default a process gets {format_ratio(mean.value * memory)} in the mean: "
+            f"{format_ratio(memory)} of that is memory management"
+        )
     widths = [speedup.half_width for _, speedup in known]
     wide = sum(width > _WIDE for width in widths)
     yield Line(
@@ -93,6 +121,20 @@ def _summary(rows: Sequence[tuple[Record, Estimate]]) -> Iterator[Line]:
         yield Line(f"worst {worst_name} {format_estimate(worst)}")
 
 
+def _limits(rows: Sequence[Record]) -> Iterator[Line]:
+    """Say which floors and ceilings were met, missed or not shown."""
+    outcomes = [limit for record in rows for limit in record.limits]
+    counts = [
+        f"{sum(limit.outcome == outcome for limit in outcomes)} {outcome}"
+        for outcome in dict.fromkeys(limit.outcome for limit in outcomes)
+    ]
+    if counts:
+        yield Line(f"min_speedup and max_latency: {', '.join(counts)}")
+    for limit in outcomes:
+        if limit.outcome == NOT_SHOWN:
+            yield from _paragraph(f"  not shown: {limit.reason}", "    ")
+
+
 def _engines(records: Sequence[Record], failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
     table = tabulate_engines(records, failures)
     if table is not None:
@@ -104,23 +146,24 @@ def _best(records: Sequence[Record]) -> Iterator[Line]:
     """Name the fastest engine of each case; what is left here keeps parity."""
     yield Line("fastest that keeps parity:", {"bold": True})
     for case in dict.fromkeys(record.case for record in records):
-        fastest = min((record for record in records if record.case == case), key=lambda one: one.latency_s.median)
-        speedup = f", {format_estimate(fastest.speedup)}" if fastest.speedup else ": nothing beats it"
+        known = [record for record in records if record.case == case and record.typical_s is not None]
+        if not known:
+            yield Line(f"  {case}: unknown, because nothing of it was measured undisturbed")
+            continue
+        fastest = min(known, key=lambda one: one.typical_s.value if one.typical_s else math.inf)
+        speedup = f", {speedup_text(fastest)}" if not fastest.native else ": nothing beats it"
         chosen = ", ".join(f"{name}={value}" for name, value in fastest.settings.items())
-        text = f"{case}: {fastest.backend} {format_ms(fastest.latency_s.median)} ms{speedup}"
+        text = f"{case}: {fastest.backend} {own_ms(fastest)} ms{speedup}"
         yield from _wrapped("  ", [text, *([chosen] if chosen else [])])
 
 
 def _busy(records: Sequence[Record]) -> Iterator[Line]:
-    """Warn where other work on the machine took native's cores: such speedups are of the moment."""
-    waited = [(record.noise.native_run_delay_fraction or 0.0) / record.threads for record in records if record.native]
-    busy = [one for one in waited if one > BUSY]
-    if busy:
-        text = (
-            f"busy machine: in {len(busy)} of {len(waited)} cases native's threads each waited for a core more than "
-            f"{BUSY:.0%} of the time (up to {max(busy):.0%}); the speedups are of that moment, measure again when it "
-            "is quiet"
-        )
+    """Say which cases have no speedup because of other work on the machine, and what to do."""
+    accelerated = [record for record in records if not record.native]
+    contended = [record for record in accelerated if record.noise.contended]
+    for cause in dict.fromkeys(record.noise.cause for record in contended):
+        count = sum(record.noise.cause == cause for record in contended)
+        text = f"{CONTENDED}: {count} of {len(accelerated)} rows claim no speedup, because {cause}: {_ADVICE}"
         for line in _paragraph(text):
             yield replace(line, markup={"yellow": True})
     stolen = [record.noise.steal_fraction for record in records if record.native]
@@ -187,8 +230,9 @@ def render_spent(spent: Spent) -> Iterator[Line]:
         f"({spent.loading_s:.0f} s of it loading)"
     )
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
+    again = f"; {spent.discarded_rounds} disturbed rounds were measured again" if spent.discarded_rounds else ""
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""
-    yield Line(f"cases: {stops or 'none measured'}{looks}")
+    yield Line(f"cases: {stops or 'none measured'}{looks}{again}")
     yield Line(
         f"peak memory: {format_bytes(spent.parent_peak_bytes)} in this process, "
         f"{format_bytes(spent.worker_peak_bytes)} in the largest worker"

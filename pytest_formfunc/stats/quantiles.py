@@ -14,12 +14,3 @@ def quantile(values: Sequence[float], q: float) -> float:
     2.5
     """
     return float(np.quantile(np.asarray(values, dtype=float), q))
-
-
-def median_round(launches: Sequence[Sequence[float]]) -> float:
-    """Return the median of all rounds of all launches, in their unit.
-
-    >>> median_round([[1.0, 2.0], [4.0]])
-    2.0
-    """
-    return quantile([value for launch in launches for value in launch], 0.5)

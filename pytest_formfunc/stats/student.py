@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
-from statistics import fmean
 
 from pytest_formfunc.stats.estimate import Estimate
 
@@ -114,19 +113,6 @@ def weighted_mean(values: Sequence[float], weights: Sequence[float] | None = Non
     squares = fsum(share**2 for share in shares)
     scatter = fsum((share * (value - center)) ** 2 for share, value in zip(shares, values, strict=True))
     return Mean(center, math.sqrt(scatter / (1 - squares)), 1 / squares - 1)
-
-
-def ratio_estimate(logs: Sequence[float], level: float = 0.95, weights: Sequence[float] | None = None) -> Estimate:
-    """Return the geometric mean of ratios, given their logs, with Student's interval; 0 to infinity for a single one.
-
-    >>> estimate = ratio_estimate([0.0, 0.01, 0.02])
-    >>> round(estimate.value, 4), round(estimate.low, 3), round(estimate.high, 3)
-    (1.0101, 0.985, 1.035)
-    """
-    if len(logs) < 2:
-        return Estimate(math.exp(fmean(logs)), 0.0, math.inf, level, len(logs))
-    mean = weighted_mean(logs, weights)
-    return log_interval(mean.value, t_quantile(1 - level, mean.df) * mean.standard_error, level, len(logs))
 
 
 def log_interval(center: float, reach: float, level: float, n: int) -> Estimate:

@@ -1,9 +1,8 @@
 """The trimmed mean of a launch's rounds, and its variance.
 
-A launch's rounds are a mixture, because every few rounds the heap layout is drawn anew, and a median summarises a
-mixture poorly. They also have outliers, caused by other load on the machine, and a mean is sensitive to those. So a
-quarter of the rounds is left out at each end; where there are many rounds, which a launch has only if its rounds
-scatter, three eighths are. docs/figures.md has the measurements behind both shares.
+A launch's rounds have outliers, caused by other load on the machine, and a mean is sensitive to those; a median uses
+the rest of them poorly. So a quarter of the rounds is left out at each end; where there are many rounds, which a launch
+has only if its rounds scatter, three eighths are. docs/figures.md has the measurements behind both shares.
 """
 
 from __future__ import annotations
@@ -28,6 +27,16 @@ def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     count = values.shape[-1]
     cut = _cut(count)
     return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
+
+
+def kept_rounds(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the positions of the values that the trimmed mean of one launch keeps.
+
+    >>> [int(index) for index in kept_rounds(np.array([900.0, 2.0, 4.0, 1.0]))]
+    [1, 2]
+    """
+    cut = _cut(len(values))
+    return np.argsort(values, kind="stable")[cut : len(values) - cut]
 
 
 def trimmed_variance(values: NDArray[np.float64]) -> float:

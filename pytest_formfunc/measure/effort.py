@@ -1,0 +1,50 @@
+"""How much measuring is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_formfunc.measure.participants import Participant
+from pytest_formfunc.measure.protocol import Turn
+from pytest_formfunc.stats.allocation import Scatter
+
+# Gives the number of rounds of a launch, from its participants' turns, the seconds of a call of each, and the seconds
+# that loading took.
+Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        precision: stop when every speedup's half-width is below this fraction.
+        budget_s: stop when the case has taken this many seconds.
+        once: make one launch with one call of each participant, only to check parity.
+    """
+
+    precision: float
+    budget_s: float
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class MoreLaunches:
+    """A request for further launches of a case.
+
+    Attributes:
+        launches: number of launches, whatever precision they reach.
+        only: the participants that take part; all if empty.
+        seconds: time limit; no further launch begins that would exceed it, but at least one is made.
+        scatter: the scatter of the ratio in doubt, from which the most precise number of rounds is chosen; None for the
+            same number as before.
+        patient: whether disturbed rounds are measured again.
+    """
+
+    launches: int
+    only: tuple[Participant, ...] = ()
+    seconds: float = math.inf
+    scatter: Scatter | None = None
+    patient: bool = False

@@ -1,0 +1,185 @@
+"""The rounds of one launch: turns of all participants, and disturbed rounds measured again while there is time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.host import allowed_cores
+from pytest_formfunc.measure.disturbance import read_busy_s
+from pytest_formfunc.measure.participants import Participant
+from pytest_formfunc.measure.protocol import Round, Turn
+from pytest_formfunc.measure.quiet import LEAST_OTHERS, Cause, stolen_over, why_disturbed
+from pytest_formfunc.measure.schedule import MIN_ROUNDS, plan_turn, turn_order
+from pytest_formfunc.measure.workers import POOL
+from pytest_formfunc.stats import quantile
+
+_PAUSE_S = (0.02, 0.4)  # first and longest pause before a disturbed round is measured again
+_REPLAN = 1.5  # calls that turn out to be shorter by this factor get turns of more calls
+_SURELY_S = 0.03  # the kernel's ticks may make idle cores seem busy for so long
+
+
+class WorkerLike(Protocol):
+    """The part of a worker that measuring uses; tests use a fake worker."""
+
+    def ask(self, message: object) -> Any:
+        """Send a message and wait for its answer."""
+
+    def receive(self, timeout_s: float | None = None) -> Any:
+        """Wait for an answer."""
+
+    def stop(self) -> None:
+        """End the worker."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a measurement depends on beside its participants.
+
+    Attributes:
+        threads: number of threads of each engine.
+        servers: number of servers that launches are forked from in turn.
+        clock: returns the time in seconds.
+        sleep: waits for some seconds.
+        busy_s: returns the seconds for which all cores have worked, or 0 if unknown.
+        cores: returns the number of cores that this process may use.
+    """
+
+    threads: int = 1
+    servers: int = POOL
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    busy_s: Callable[[], float] = read_busy_s
+    cores: Callable[[], int] = allowed_cores
+
+
+class LaunchRounds:
+    """Makes the rounds of one launch.
+
+    Attributes:
+        turns: what each participant does in its turn.
+        cause: what disturbed the launch, so that it has too few quiet rounds; None if nothing did.
+        discarded: number of rounds that were measured again.
+    """
+
+    def __init__(
+        self,
+        alive: Sequence[Participant],
+        workers: Mapping[Participant, WorkerLike],
+        calls_s: Mapping[Participant, float],
+        conditions: Conditions,
+        launch: int,
+        fail: Callable[[Participant, MeasurementError], None],
+        show: Callable[[int, int], None],
+    ) -> None:
+        """Take the participants.
+
+        Args:
+            alive: the participants that have loaded.
+            workers: their workers.
+            calls_s: seconds of a call of each, to plan its turns with.
+            conditions: what the measurement depends on beside them.
+            launch: number of the launch, which decides whose turn comes first.
+            fail: called with a participant that failed, and why.
+            show: called before each round with its index and the number of rounds.
+        """
+        self.turns = {participant: plan_turn(calls_s[participant]) for participant in alive}
+        self.cause: Cause | None = None
+        self.discarded = 0
+        self._alive = list(alive)
+        self._workers = workers
+        self._calls_s = dict(calls_s)
+        self._conditions = conditions
+        self._launch = launch
+        self._fail = fail
+        self._show = show
+        self._failed: set[Participant] = set()
+        self._rounds: list[dict[Participant, Round]] = []
+        self._causes: list[Cause | None] = []
+        self._chosen: list[int] = []
+        self._worked: list[tuple[float, float, float]] = []  # time, all cores' work, that of the participants
+
+    def make_one_call(self) -> None:
+        """Make one round of one call of each participant, whatever disturbs it."""
+        self._one_round(0, {participant: Turn(0, 1) for participant in self._alive})
+        self._chosen = [0]
+
+    def make(self, planned: int, until_s: float) -> None:
+        """Make rounds until as many as planned are quiet, or until a time, but as many as planned in any case."""
+        conditions = self._conditions
+        pause_s = _PAUSE_S[0]
+        while (quiet := self._causes.count(None)) < planned and len(self._failed) < len(self._alive):
+            late = conditions.clock() >= until_s
+            if late and len(self._rounds) >= planned:
+                break
+            if self._causes and self._causes[-1] is not None and not late:
+                conditions.sleep(min(pause_s, max(until_s - conditions.clock(), 0.0)))
+                pause_s = min(2 * pause_s, _PAUSE_S[1])
+            self._show(quiet, planned)
+            self._one_round(len(self._rounds), self.turns)
+        self._choose(planned)
+
+    def of(self, participant: Participant) -> list[Round]:
+        """Return the rounds of a participant that count."""
+        return [self._rounds[index][participant] for index in self._chosen]
+
+    def _one_round(self, index: int, turns: Mapping[Participant, Turn]) -> None:
+        answers: dict[Participant, Round] = {}
+        for place in turn_order(len(self._alive), self._launch, index):
+            participant = self._alive[place]
+            if participant in self._failed:
+                continue
+            try:
+                answers[participant] = self._workers[participant].ask(turns[participant])
+            except MeasurementError as error:
+                self._failed.add(participant)
+                self._fail(participant, error)
+        self._rounds.append(answers)
+        self._causes.append(self._why_disturbed(answers, turns))
+        own_s = sum(answer.disturbance.total_cpu_s for answer in answers.values())
+        self._worked.append((self._conditions.clock(), self._conditions.busy_s(), own_s))
+
+    def _why_disturbed(self, answers: Mapping[Participant, Round], turns: Mapping[Participant, Turn]) -> Cause | None:
+        conditions = self._conditions
+        cores = conditions.cores()
+        found = Cause.QUOTA if cores < conditions.threads else None
+        for participant, answer in answers.items():
+            expected_s = turns[participant].calls * self._calls_s[participant]
+            found = found or why_disturbed(answer.disturbance, conditions.threads, max(cores, 1), expected_s)
+        if found is None:
+            for participant, answer in answers.items():
+                self._replan(participant, quantile(answer.calls_s, 0.5))
+        return found
+
+    def _replan(self, participant: Participant, call_s: float) -> None:
+        """Give a participant longer turns if its calls are shorter than planned: a disturbed warm-up misleads."""
+        if call_s * _REPLAN < self._calls_s[participant]:
+            self._calls_s[participant] = call_s
+            self.turns[participant] = plan_turn(call_s)
+
+    def _choose(self, planned: int) -> None:
+        """Choose the rounds that count: the quiet ones if there are enough of them, else all."""
+        quiet = [index for index, cause in enumerate(self._causes) if cause is None]
+        everything = list(range(len(self._rounds)))
+        found = [cause for cause in self._causes if cause is not None]
+        if found and set(found) == {Cause.WAITING} and not self._others_worked():
+            self._chosen = everything  # the engine's threads wait for each other: that is how it is
+            return
+        self._chosen = quiet if len(quiet) >= min(planned, MIN_ROUNDS) else everything
+        self.discarded = len(everything) - len(self._chosen)
+        turns = [self._rounds[index][one].disturbance for index in self._chosen for one in self._rounds[index]]
+        if self._chosen is everything and found:
+            self.cause = max(found, key=found.count)
+        elif stolen_over(turns, max(self._conditions.cores(), 1)):
+            self.cause = Cause.STOLEN
+
+    def _others_worked(self) -> bool:
+        """Return whether other programs used the cores while the rounds were made; True if unknown."""
+        (began, busy, own), (ended, busy_later, own_later) = self._worked[0], self._worked[-1]
+        if len(self._worked) < 2 or busy_later <= busy:
+            return True
+        others_s = busy_later - busy - (own_later - own)
+        return others_s > max(_SURELY_S, LEAST_OTHERS * (ended - began) * self._conditions.cores())

@@ -1,0 +1,50 @@
+"""Measure several cases in turn, launch by launch, and share the time that precise ones leave over.
+
+A slow minute of the machine, in which native may lose more than the engine, then touches one launch of each case and
+widens its interval, instead of moving all launches of one case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
+from pytest_formfunc.measure.effort import Effort
+
+GROUP = 8  # cases that are measured in turn, at most: the first of their tests waits for all of them
+
+
+@dataclass
+class Reserve:
+    """Time that cases left over, in seconds."""
+
+    seconds: float = 0.0
+
+
+def measure_together(cases: Sequence[tuple[CaseMeasurer, Effort]], reserve: Reserve) -> None:
+    """Measure cases until each is precise or has spent its budget, then share what is left among those that are not.
+
+    Args:
+        cases: what to measure, and the effort for each.
+        reserve: what earlier cases left over, which this changes.
+    """
+    waiting = list(cases)
+    while waiting:
+        waiting = [(measurer, effort) for measurer, effort in waiting if measurer.advance(effort)]
+    for measurer, effort in cases:
+        if measurer.result.stopped == "precise":
+            reserve.seconds += max(0.0, effort.budget_s - measurer.result.spent_s)
+    waiting = [(measurer, effort) for measurer, effort in cases if measurer.result.stopped == "budget"]
+    while waiting:
+        waiting = [(measurer, effort) for measurer, effort in waiting if _advance_on_reserve(measurer, effort, reserve)]
+
+
+def _advance_on_reserve(measurer: CaseMeasurer, effort: Effort, reserve: Reserve) -> bool:
+    """Make one launch in the time that others left over; return whether another is wanted."""
+    spent_s = measurer.result.spent_s
+    if spent_s / max(measurer.launches, 1) > reserve.seconds:
+        return False
+    wanted = measurer.advance(replace(effort, budget_s=spent_s + reserve.seconds))
+    reserve.seconds = max(0.0, reserve.seconds - (measurer.result.spent_s - spent_s))
+    return wanted
