@@ -15,7 +15,7 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import WorkerLike
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.participants import Participant, Side
-from pytest_formfunc.measure.schedule import plan_turn, turn_of_round
+from pytest_formfunc.measure.schedule import plan_turn
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import Estimate
 
@@ -49,7 +49,7 @@ class Laboratory:
 
 def turn(worker: WorkerLike, call_s: float, round_index: int) -> float:
     """Let a worker take one turn of the schedule; return its median call in seconds."""
-    return median(worker.ask(turn_of_round(plan_turn(call_s), round_index)).calls_s)
+    return median(worker.ask(plan_turn(call_s)).calls_s)
 
 
 def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000) -> Estimate:

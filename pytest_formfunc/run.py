@@ -136,7 +136,12 @@ class Run:
         cases = {case.id: (case, group)} | {name: (known[name], name) for name in self._groups.get(case.id, ())}
         try:
             self._workers.begin(self._servers_to_begin(once=once))
-            ready = [found for one, of_it in cases.values() if (found := self._prepare(one, of_it, once=once))]
+            first = len(self._measured) + 1
+            ready = [
+                found
+                for number, (one, of_it) in enumerate(cases.values(), first)
+                if (found := self._prepare(one, of_it, number, once=once))
+            ]
             self._workers.wait()
             began, starting_s = time.monotonic(), self._workers.starting_s
             effort = self._settings.precision
@@ -151,6 +156,7 @@ class Run:
             self.results.spent.measuring_s += time.monotonic() - began - started_s
             self.results.spent.starting_s += started_s
             for one, measured, _ in ready:
+                self._measured[one.id] = measured
                 self._collect(one, measured)
                 result = measured.measurer.result
                 self.results.spent.loading_s += result.load_s
@@ -194,7 +200,7 @@ class Run:
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
         return judgement.verdict
 
-    def _prepare(self, case: Case, group: str, *, once: bool) -> tuple[Case, _Measured, int] | None:
+    def _prepare(self, case: Case, group: str, number: int, *, once: bool) -> tuple[Case, _Measured, int] | None:
         """Prepare a case and return what measures it, with the number of its participants; None if this fails."""
         settings, backends = self._settings, self._work.backends.get(group, (NATIVE,))
         try:
@@ -215,11 +221,10 @@ class Run:
             self._scratch,
             Conditions(threads=settings.threads, servers=self._workers.size),
             kept=lineup.kept,
-            progress=self._progress_of(case),
+            progress=self._progress_of(case, number),
             refused=lineup.refused,
         )
-        measured = self._measured[case.id] = _Measured(measurer, here, there)
-        return case, measured, lineup.tested
+        return case, _Measured(measurer, here, there), lineup.tested
 
     def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
@@ -270,10 +275,9 @@ class Run:
             look_again=lambda more: self._look_again(case, measured, more),
         )
 
-    def _progress_of(self, case: Case) -> CaseProgress | None:
+    def _progress_of(self, case: Case, number: int) -> CaseProgress | None:
         if self._show is None:
             return None
-        number = len(self._measured) + 1
         title = f"[{number}/{max(len(self._work.backends), number)}] {case.id}"
         return CaseProgress(self._show, title)
 

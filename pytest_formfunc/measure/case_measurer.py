@@ -11,10 +11,11 @@ from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.measure.protocol import Ready, Round, Turn
+from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
     WANTED_LAUNCHES,
+    later_rounds,
     plan_rounds,
     round_seconds,
     steady_rounds,
@@ -24,9 +25,11 @@ from pytest_formfunc.measure.schedule import (
 from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.stats import quantile
+from pytest_formfunc.stats.allocation import Scatter, scatter_of
+from pytest_formfunc.stats.pairs import paired_log_ratios
 
-LOADED_ALONE = 2  # launches whose workers load one after the other
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
+FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
 PATIENCE_S = 0.5  # time to wait for quiet rounds in each further launch, if it waits at all
 
 Launch = Callable[[Participant, str, int], WorkerLike]
@@ -90,8 +93,10 @@ class CaseMeasurer:
         began = clock()
         left_s = effort.budget_s - result.spent_s
 
-        def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
-            self._rounds = self._rounds or plan_rounds(turns, calls_s, load_s, effort.budget_s)
+        def plan(round_s: float, load_s: float) -> int:
+            if self._rounds and self._launches > FIRST_LAUNCHES and (scatter := self._scatter()) is not None:
+                return later_rounds(scatter, round_s, load_s, effort.budget_s)
+            self._rounds = self._rounds or plan_rounds(round_s, load_s, effort.budget_s)
             return self._rounds
 
         patience_s = min(max(left_s, 0.0) / max(1, WANTED_LAUNCHES - self._launches), MOST_PATIENCE_S)
@@ -123,10 +128,10 @@ class CaseMeasurer:
         clock = self._conditions.clock
         began = clock()
 
-        def plan(turns: Sequence[Turn], calls_s: Sequence[float], load_s: float) -> int:
+        def plan(round_s: float, load_s: float) -> int:
             if more.scatter is None:
                 return self._rounds
-            return steady_rounds(more.scatter, round_seconds(turns, calls_s), load_s, more.seconds, more.launches)
+            return steady_rounds(more.scatter, round_s, load_s, more.seconds, more.launches)
 
         for _ in range(more.launches):
             if not self._participants:
@@ -141,12 +146,26 @@ class CaseMeasurer:
 
     def _widest(self) -> float:
         """Return the widest half-width of the speedups that are ranked; infinite where none can be claimed."""
-        accelerated = [one for one in self.result.series if not one.is_native and not one.keeps]
-        if not accelerated or not any(one.here and one.is_native for one in self.result.series):
+        accelerated = self._accelerated()
+        if not accelerated:
             return 0.0 if self._launches >= WANTED_LAUNCHES else float("inf")
         if self.result.contended:
             return float("inf")
         return max(self.result.ranked_speedup(one).half_width for one in accelerated)
+
+    def _scatter(self) -> Scatter | None:
+        """Return the scatter of the speedup that is known least; None where none can be claimed."""
+        accelerated, result = self._accelerated(), self.result
+        if not accelerated or result.contended:
+            return None
+        widest = max(accelerated, key=lambda one: result.ranked_speedup(one).half_width)
+        pair = result.ranked_pair(widest)
+        return scatter_of(paired_log_ratios(*result.together(*pair, among=result.undisturbed(*pair))))
+
+    def _accelerated(self) -> list[Participant]:
+        """Return the participants that have a speedup."""
+        series = self.result.series
+        return [one for one in series if not one.is_native and not one.keeps and one.native in series]
 
     def _one_launch(self, plan: Plan | None, patience_s: float, only: Collection[Participant] = ()) -> None:
         """Fork a worker for each participant, let them take turns, and keep the rounds of those that did not fail.
@@ -165,11 +184,10 @@ class CaseMeasurer:
             workers: dict[Participant, WorkerLike] = {}
             ready: dict[Participant, Ready] = {}
             started = [taking_part[index] for index in turn_order(len(taking_part), number, 0)]
-            # The workers of the first launches load one after the other, so that compile time and first call are not
-            # disturbed. Once enough of these are known, workers load at the same time.
-            groups = [[participant] for participant in started] if number < LOADED_ALONE else [started]
-            for group in groups:
-                self._load(group, number, stack, workers, ready)
+            # One after the other: side by side their threads would spin on each other's cores, which takes longer and
+            # disturbs what compiling and first calls take.
+            for participant in started:
+                self._load(participant, number, stack, workers, ready)
             self._check_parity(ready)
             alive = [
                 participant for participant in taking_part if participant in ready and participant in self._participants
@@ -179,20 +197,23 @@ class CaseMeasurer:
             load_s = conditions.clock() - began
             self.result.load_s += load_s
             calls_s = {participant: self._call_s(participant, ready[participant]) for participant in alive}
-            rounds = LaunchRounds(alive, workers, calls_s, conditions, number, self._fail, self._show_progress)
+            kept = self.result.kept
+            brief = [one for one in alive if kept.get(one, one) != one and kept[one] in alive]
+            rounds = LaunchRounds(alive, brief, workers, calls_s, conditions, number, self._fail, self._show_progress)
             if plan is None:
                 rounds.make_one_call()
             else:
-                planned = plan([*rounds.turns.values()], [*calls_s.values()], load_s)
-                rounds.make(planned, conditions.clock() + patience_s)
+                ranked = [one for one in alive if one not in brief]
+                round_s = round_seconds([rounds.turns[one] for one in ranked], [calls_s[one] for one in ranked])
+                rounds.make(plan(round_s, load_s), conditions.clock() + patience_s)
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
             for participant in alive:
                 if participant in self._participants:
-                    kept = rounds.of(participant)
-                    self._keep(participant, number, ready[participant], kept, workers[participant])
+                    counted = rounds.of(participant)
+                    self._keep(participant, number, ready[participant], counted, workers[participant])
 
     def _show_progress(self, round_index: int, planned: int) -> None:
         if self._progress:
@@ -200,35 +221,26 @@ class CaseMeasurer:
 
     def _load(
         self,
-        group: list[Participant],
+        participant: Participant,
         number: int,
         stack: ExitStack,
         workers: dict[Participant, WorkerLike],
         ready: dict[Participant, Ready],
     ) -> None:
-        """Start the workers of a group, then wait until each has loaded."""
-        for participant in group:
-            if participant in self._participants:
-                try:
-                    workers[participant] = self._launch_worker(
-                        participant, str(self._scratch / participant.file_stem), number
-                    )
-                    stack.callback(workers[participant].stop)
-                except MeasurementError as error:
-                    self._fail(participant, error)
-        for participant in group:
-            if participant in workers and participant in self._participants:
-                try:
-                    ready[participant] = workers[participant].receive()
-                except MeasurementError as error:
-                    self._fail(participant, error)
+        """Start a worker and wait until it has loaded, unless its participant failed meanwhile."""
+        if participant not in self._participants:
+            return
+        try:
+            worker = workers[participant] = self._launch_worker(
+                participant, str(self._scratch / participant.file_stem), number
+            )
+            stack.callback(worker.stop)
+            ready[participant] = worker.receive()
+        except MeasurementError as error:
+            self._fail(participant, error)
 
     def _call_s(self, participant: Participant, ready: Ready) -> float:
-        """Return the seconds of a call to plan with: from earlier launches if there are any, else from the warm-up.
-
-        Workers that load at the same time also warm up at the same time. This makes calls seem several times as long,
-        so a plan by the warm-up would give turns of too few calls.
-        """
+        """Return the seconds of a call to plan with: from earlier launches if there are any, else from the warm-up."""
         earlier = self.result.series.get(participant)
         if earlier is None or not earlier.launches:
             return ready.settled_call_s
@@ -246,9 +258,8 @@ class CaseMeasurer:
         series.ready = series.ready or ready
         series.launches.append(rounds)
         series.numbers.append(number)
-        if number < LOADED_ALONE or not series.compile_s:
-            series.compile_s.append(ready.compile_s)
-            series.first_call_s.append(ready.first_call_s)
+        series.compile_s.append(ready.compile_s)
+        series.first_call_s.append(ready.first_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
     def _check_parity(self, ready: dict[Participant, Ready]) -> None:

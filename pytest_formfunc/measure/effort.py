@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.stats.allocation import Scatter
 
-# Gives the number of rounds of a launch, from its participants' turns, the seconds of a call of each, and the seconds
-# that loading took.
-Plan = Callable[[Sequence[Turn], Sequence[float], float], int]
+# Gives the number of rounds of a launch, from the seconds that the calls of a round take and those that loading took.
+Plan = Callable[[float, float], int]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ from pytest_formfunc.measure.schedule import MIN_ROUNDS, plan_turn, turn_order
 from pytest_formfunc.measure.workers import POOL
 from pytest_formfunc.stats import quantile
 
+# Rounds of what is told but not ranked, in each launch: a process repeats itself, and it is processes that differ.
+BRIEF_ROUNDS = 2
 _PAUSE_S = (0.02, 0.4)  # first and longest pause before a disturbed round is measured again
 _REPLAN = 1.5  # calls that turn out to be shorter by this factor get turns of more calls
 _SURELY_S = 0.03  # the kernel's ticks may make idle cores seem busy for so long
@@ -68,6 +70,7 @@ class LaunchRounds:
     def __init__(
         self,
         alive: Sequence[Participant],
+        brief: Collection[Participant],
         workers: Mapping[Participant, WorkerLike],
         calls_s: Mapping[Participant, float],
         conditions: Conditions,
@@ -79,6 +82,7 @@ class LaunchRounds:
 
         Args:
             alive: the participants that have loaded.
+            brief: those of them that take part in the first `BRIEF_ROUNDS` quiet rounds only.
             workers: their workers.
             calls_s: seconds of a call of each, to plan its turns with.
             conditions: what the measurement depends on beside them.
@@ -90,6 +94,7 @@ class LaunchRounds:
         self.cause: Cause | None = None
         self.discarded = 0
         self._alive = list(alive)
+        self._brief = frozenset(brief)
         self._workers = workers
         self._calls_s = dict(calls_s)
         self._conditions = conditions
@@ -100,6 +105,7 @@ class LaunchRounds:
         self._rounds: list[dict[Participant, Round]] = []
         self._causes: list[Cause | None] = []
         self._chosen: list[int] = []
+        self._cpu_s: dict[Participant, float] = {}
         self._worked: list[tuple[float, float, float]] = []  # time, all cores' work, that of the participants
 
     def make_one_call(self) -> None:
@@ -124,12 +130,15 @@ class LaunchRounds:
 
     def of(self, participant: Participant) -> list[Round]:
         """Return the rounds of a participant that count."""
-        return [self._rounds[index][participant] for index in self._chosen]
+        return [self._rounds[index][participant] for index in self._chosen if participant in self._rounds[index]]
 
     def _one_round(self, index: int, turns: Mapping[Participant, Turn]) -> None:
         answers: dict[Participant, Round] = {}
-        for place in turn_order(len(self._alive), self._launch, index):
-            participant = self._alive[place]
+        taking_part = self._alive
+        if self._causes.count(None) >= BRIEF_ROUNDS:  # so theirs are the first of the rounds that count
+            taking_part = [participant for participant in self._alive if participant not in self._brief]
+        for place in turn_order(len(taking_part), self._launch, index):
+            participant = taking_part[place]
             if participant in self._failed:
                 continue
             try:
@@ -139,8 +148,8 @@ class LaunchRounds:
                 self._fail(participant, error)
         self._rounds.append(answers)
         self._causes.append(self._why_disturbed(answers, turns))
-        own_s = sum(answer.disturbance.total_cpu_s for answer in answers.values())
-        self._worked.append((self._conditions.clock(), self._conditions.busy_s(), own_s))
+        self._cpu_s |= {participant: answer.disturbance.total_cpu_s for participant, answer in answers.items()}
+        self._worked.append((self._conditions.clock(), self._conditions.busy_s(), sum(self._cpu_s.values())))
 
     def _why_disturbed(self, answers: Mapping[Participant, Round], turns: Mapping[Participant, Turn]) -> Cause | None:
         conditions = self._conditions
@@ -165,13 +174,13 @@ class LaunchRounds:
         quiet = [index for index, cause in enumerate(self._causes) if cause is None]
         everything = list(range(len(self._rounds)))
         found = [cause for cause in self._causes if cause is not None]
-        if found and set(found) == {Cause.WAITING} and not self._others_worked():
-            self._chosen = everything  # the engine's threads wait for each other: that is how it is
-            return
-        self._chosen = quiet if len(quiet) >= min(planned, MIN_ROUNDS) else everything
+        enough = len(quiet) >= min(planned, MIN_ROUNDS)
+        self._chosen = quiet if enough else everything
+        if not enough and set(found) == {Cause.WAITING} and not self._others_worked():
+            return  # the engine's own threads wait for each other: that is how it is
         self.discarded = len(everything) - len(self._chosen)
-        turns = [self._rounds[index][one].disturbance for index in self._chosen for one in self._rounds[index]]
-        if self._chosen is everything and found:
+        turns = [answer.disturbance for index in self._chosen for answer in self._rounds[index].values()]
+        if not enough:
             self.cause = max(found, key=found.count)
         elif stolen_over(turns, max(self._conditions.cores(), 1)):
             self.cause = Cause.STOLEN

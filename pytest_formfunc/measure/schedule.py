@@ -18,7 +18,8 @@ SETTLE_CALLS = 2
 SLOW_CALL_S = 0.02
 MIN_CALLS = 2
 MAX_CALLS = 400
-ROUNDS_PER_LAUNCH = 6
+ROUNDS_PER_LAUNCH = 8
+LATER_ROUNDS = 15  # most rounds of a launch whose number depends on how much the first ones scattered
 MIN_ROUNDS = 3
 STEADY_ROUNDS = (12, 36)  # fewest and most rounds of a further launch, if time allows
 FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer rounds leaves none out
@@ -72,10 +73,27 @@ def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
     return sum((turn.discard + turn.calls) * seconds for turn, seconds in zip(turns, call_s, strict=True))
 
 
-def plan_rounds(turns: Sequence[Turn], call_s: Sequence[float], load_s: float, budget_s: float) -> int:
-    """Return the number of rounds of a launch, chosen so that `WANTED_LAUNCHES` fit the budget if possible."""
-    affordable = (budget_s / WANTED_LAUNCHES - load_s) / max(round_seconds(turns, call_s), 1e-9)
+def plan_rounds(round_s: float, load_s: float, budget_s: float) -> int:
+    """Return the number of rounds of a first launch, so that `WANTED_LAUNCHES` fit the budget if possible."""
+    affordable = (budget_s / WANTED_LAUNCHES - load_s) / max(round_s * HAND_OVER, 1e-9)
     return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
+
+
+def later_rounds(scatter: Scatter, round_s: float, load_s: float, budget_s: float) -> int:
+    """Return the number of rounds of the launches after the first ones, for the narrowest 95% interval in a budget.
+
+    Where rounds scatter more than launches, more of them are worth their time.
+
+    Args:
+        scatter: variances of the log ratio that is known least.
+        round_s: seconds that the calls of a round take.
+        load_s: seconds to load a launch.
+        budget_s: seconds for all launches.
+    """
+    round_s = max(round_s * HAND_OVER, 1e-9)
+    affordable = (budget_s / WANTED_LAUNCHES - load_s) / round_s
+    wanted = scatter.best_rounds(load_s, round_s, budget_s, ROUNDS_PER_LAUNCH, LATER_ROUNDS, alpha=0.05)
+    return round(max(MIN_ROUNDS, min(affordable, wanted)))
 
 
 def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float, launches: int) -> int:

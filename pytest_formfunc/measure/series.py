@@ -25,8 +25,8 @@ class Series:
         participant: whose series this is.
         launches: for each launch that it took part in, its rounds.
         numbers: the number of each of these launches.
-        compile_s: seconds to compile, of the launches whose workers loaded alone.
-        first_call_s: seconds of the first call, of the same launches.
+        compile_s: seconds to compile, of each launch.
+        first_call_s: seconds of the first call, of each launch.
         peak_rss_bytes: peak resident memory of its workers.
         ready: the message of its first worker that had loaded.
         parity: the worst agreement of its outputs with native's over all launches; None for native.

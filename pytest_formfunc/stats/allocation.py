@@ -40,7 +40,9 @@ class Scatter:
     launches: float
     launches_at_least: float
 
-    def best_rounds(self, load_s: float, round_s: float, time_s: float, least: int, most: int) -> int:
+    def best_rounds(
+        self, load_s: float, round_s: float, time_s: float, least: int, most: int, alpha: float = _PLANNING_LEVEL
+    ) -> int:
         """Return the number of rounds a launch, from ``least`` to ``most``, with the narrowest expected t interval.
 
         If degrees of freedom did not matter, it would be the root of ``load / round * rounds / launches`` (Kalibera &
@@ -53,6 +55,7 @@ class Scatter:
             time_s: seconds for all launches together.
             least: fewest rounds of a launch.
             most: most rounds of a launch.
+            alpha: the probability with which the interval that is planned for misses the truth.
 
         >>> scatter = Scatter(0.12**2, 0.03**2, launches_at_least=0.02**2)
         >>> scatter.best_rounds(0.36, 0.04, 1e6, 1, 99), scatter.best_rounds(0.36, 0.04, 10, 1, 99)
@@ -62,7 +65,7 @@ class Scatter:
         def width(rounds: int) -> float:
             launches = time_s / (load_s + rounds * round_s)
             error = math.sqrt((self.launches_at_least + self.rounds / rounds) / launches)
-            return t_quantile(_PLANNING_LEVEL, max(launches - 1, 1)) * error
+            return t_quantile(alpha, max(launches - 1, 1)) * error
 
         return min(range(least, most + 1), key=width)
 
