@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.architectures import ArchitectureEntry
     from pytest_formfunc.forms.block import Block
     from pytest_formfunc.forms.patterns import PatternEntry
-    from pytest_formfunc.records import Record, Verdict
+    from pytest_formfunc.records import Record
+    from pytest_formfunc.records.parts import Verdict
     from pytest_formfunc.stats.estimate import Estimate
 
 __version__ = "0.1.0"
@@ -51,7 +52,7 @@ _MODULES = {
     "PatternEntry": "forms.patterns",
     "Record": "records",
     "Unsupported": "errors",
-    "Verdict": "records",
+    "Verdict": "records.parts",
 }
 
 

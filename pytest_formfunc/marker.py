@@ -64,7 +64,7 @@ def _texts(value: Any, what: str) -> list[str]:
 
 def _min_speedup(value: Any) -> float:
     try:
-        number = float(value)
+        number = 0.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = 0.0
     if not 0 < number < 1e6:

@@ -70,6 +70,8 @@ OPTIONS = (
     OptionSpec("budget", "7s", "TIME", "... or a case has taken this long; each further backend adds half of it"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time; a worker that "
                "prepares models has this time for each accelerated backend"),
+    OptionSpec("servers", "12", "NUMBER", "processes, at most, that launches are forked from in turn; each takes "
+               "about a second to start and 150 MB"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
     OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.records import Parity
+from pytest_formfunc.records.parts import Parity
 
 # Outputs for two inputs that differ by less than this, relative to their size, are taken not to depend on the input.
 MIN_DEPENDENCE = 1e-6

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_formfunc.allocator import why_not_kept
+from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError
@@ -26,7 +26,8 @@ from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
 from pytest_formfunc.measure.together import GROUP, Reserve, measure_together
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.records import Key, Verdict
+from pytest_formfunc.records import Key
+from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Absent, Comparison, Results, Spent
 from pytest_formfunc.revisions.other_revision import OtherRevision
@@ -249,7 +250,7 @@ class Run:
             if participant.here and not participant.keeps and (case.id, participant.backend) not in self._settled:
                 results.failures[case.id, participant.backend] = reason
                 results.records.pop((case.id, participant.backend), None)
-        host = describe_host(distributions())
+        host = {**describe_host(distributions()), "allocator": allocator_name()}
         for participant, series in measurement.series.items():
             # A figure that a test has reported does not change later.
             if not participant.here or participant.keeps or (case.id, participant.backend) in self._settled:

@@ -42,6 +42,7 @@ class Settings:
         precision: half-width of the speedups' intervals to reach.
         budget_s: time to measure a case on native and one accelerated backend; each further one adds half of it.
         timeout_s: time to wait for an answer of a worker.
+        servers: number of processes that launches are forked from in turn.
         threshold: the loss of speedup that counts.
         gate: what is judged: ``time`` or ``graph``.
         fail_on: kinds of verdict that fail a test.
@@ -72,6 +73,7 @@ class Settings:
     precision: float
     budget_s: float
     timeout_s: float
+    servers: int
     threshold: float
     gate: str
     fail_on: tuple[str, ...]
@@ -156,6 +158,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         precision=parse_fraction(raw["precision"], what="precision", high=0.5),
         budget_s=parse_seconds(raw["budget"], what="budget"),
         timeout_s=parse_seconds(raw["timeout"], what="timeout"),
+        servers=_number(raw["servers"], "servers", low=2, high=256),
         threshold=parse_fraction(raw["threshold"], what="threshold"),
         gate=names.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=names.check_names(_names(raw["fail_on"]), FAIL_ON, "kind of verdict"),

@@ -9,7 +9,7 @@ import pytest
 from support.records import record
 
 from pytest_formfunc.option_specs import OPTIONS
-from pytest_formfunc.records import Counterpart, Verdict
+from pytest_formfunc.records.parts import Counterpart, Verdict
 from pytest_formfunc.stats import Estimate
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,8 @@ import pytest
 from support.records import record
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.records import Counterpart, Parity, Record, Verdict
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import Counterpart, Parity, Verdict
 from pytest_formfunc.stats import Estimate
 
 

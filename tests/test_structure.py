@@ -25,7 +25,7 @@ LAYERS = [
     {"backends", "calibration", "cases"},
     {"forms", "parity", "results"},
     {"function", "records", "registry", "targets", "units"},
-    {"errors", "host", "json_reading", "option_specs", "stats"},
+    {"allocator", "errors", "host", "json_reading", "option_specs", "stats"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
 # What only makes the package's public names known, or starts it, belongs to no layer.

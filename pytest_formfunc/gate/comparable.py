@@ -38,6 +38,9 @@ def why_not_timed(then: Record, now: Record | None = None) -> str | None:
     """
     if now is not None and now.method != then.method:
         return f"the baseline was measured by another method ({then.method}; now {now.method}): save a new one"
+    allocators = [one.host.get("allocator") for one in (then, now or then)]
+    if allocators[0] != allocators[1]:
+        return f"the baseline was measured with another allocator ({allocators[0]}; now {allocators[1]})"
     if then.noise.contended:
         return f"the baseline claims no speedup for it, because {then.noise.cause}"
     if then.native_samples is None or then.speedup is None:

@@ -12,7 +12,7 @@ from pytest_formfunc.gate.graph import judge_graph
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.records import Verdict
+from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.results import Absent
 
 _VERBS = {

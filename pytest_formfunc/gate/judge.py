@@ -9,7 +9,8 @@ from typing import Protocol
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.series import Measurement
-from pytest_formfunc.records import Counterpart, Key, Record, Verdict
+from pytest_formfunc.records import Key, Record
+from pytest_formfunc.records.parts import Counterpart, Verdict
 from pytest_formfunc.results import Absent
 
 

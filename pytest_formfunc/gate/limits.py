@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pytest_formfunc.records import MET, MISSED, NOT_SHOWN, Limit, Record
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import MET, MISSED, NOT_SHOWN, Limit
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_estimate, format_ms, format_ratio
 

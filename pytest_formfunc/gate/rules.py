@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_formfunc.records import MISSED, NOT_SHOWN, Limit, Record, Verdict
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import MISSED, NOT_SHOWN, Limit, Verdict
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
 from pytest_formfunc.host import version_changes
 from pytest_formfunc.measure.effort import MoreLaunches
-from pytest_formfunc.records import Key, Record, Samples, Verdict
+from pytest_formfunc.records import Key, Record
+from pytest_formfunc.records.parts import Samples, Verdict
 from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 

@@ -9,7 +9,8 @@ from statistics import NormalDist, fmean
 
 from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.gate.history import PRIOR_RUNS, RunNoise, learn_noise
-from pytest_formfunc.records import Record, Samples
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import Samples
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.pairs import launch_logs
 from pytest_formfunc.stats.servers import KEPT_SD, mean_over_servers

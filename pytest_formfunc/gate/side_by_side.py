@@ -11,7 +11,7 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.series import Measurement
-from pytest_formfunc.records import Counterpart, Verdict
+from pytest_formfunc.records.parts import Counterpart, Verdict
 from pytest_formfunc.results import Absent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.pairs import typical_round
@@ -155,7 +155,7 @@ class SideBySideJudge:
 def _judged(
     measurement: Measurement, here: Participant
 ) -> tuple[tuple[Participant, Participant], tuple[Participant, ...]]:
-    """Return the accelerated participants of both sides, and all four with native: with memory kept, if both have it."""
+    """Return the accelerated participants of both sides, and all four with native; with memory kept if both have it."""
     (native_here, own), (native_there, other) = (measurement.ranked_pair(one) for one in (here, here.counterpart))
     if (native_here.keeps, own.keeps) != (native_there.keeps, other.keeps):  # on one side it failed
         native_here, own, native_there, other = here.native, here, here.counterpart.native, here.counterpart

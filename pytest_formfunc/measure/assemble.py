@@ -15,7 +15,8 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance
 from pytest_formfunc.measure.series import Measurement, Series
-from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Latency, Noise, ProcessRange, Record, Samples
+from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
+from pytest_formfunc.records.parts import Latency, Noise, ProcessRange, Samples
 from pytest_formfunc.stats import Estimate, estimate_over_servers, quantile
 from pytest_formfunc.stats.pairs import launch_levels, launch_logs
 from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, LEVEL_SD, by_server

@@ -1,6 +1,7 @@
 """Read what disturbed a turn: run-queue delay, page faults, preemptions, stolen time, stops.
 
-Sources: ``getrusage(2)``; the signal that continues a stopped process (``signal(7)``, SIGCONT); ``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
+Sources: ``getrusage(2)``; the signal that continues a stopped process (``signal(7)``, SIGCONT);
+``proc(5)`` for ``schedstat`` (second field: nanoseconds on the run queue)
 and ``/proc/stat`` (eighth figure of the ``cpu`` line: stolen time in clock ticks).
 """
 

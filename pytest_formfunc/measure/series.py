@@ -9,7 +9,7 @@ from typing import Any
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.quiet import Cause
-from pytest_formfunc.records import Parity
+from pytest_formfunc.records.parts import Parity
 from pytest_formfunc.stats import Estimate, quantile
 from pytest_formfunc.stats.pairs import launch_logs
 from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, estimate_over_servers
@@ -113,7 +113,7 @@ class Measurement:
         return self.speedup_memory_kept(participant) or self.speedup(participant)
 
     def ratio(self, over: Participant, under: Participant, prior_sd: float, level: float = 0.95) -> Estimate:
-        """Estimate the ratio of two participants' latencies over servers, from undisturbed launches if there are any."""
+        """Estimate the ratio of two participants' latencies over servers, from the undisturbed launches."""
         numbers = self.undisturbed(over, under)
         logs = launch_logs(*self.together(over, under, among=numbers))
         return estimate_over_servers(logs, self.servers_of(numbers), prior_sd, level)

@@ -122,9 +122,9 @@ class Worker:
 class WorkerServer:
     """Forks workers from warm servers: a pool for this environment, and one for each other that a job names.
 
-    Each server is an ``exec`` of its own, so its heap, its addresses and its hash seed are its own as well: what differs
-    between a user's processes differs between servers, and a fork has all of it from its server. They start when they
-    are first needed, because each takes about a second and 150 MB.
+    Each server is an ``exec`` of its own, so its heap, its addresses and its hash seed are its own as well: what
+    differs between a user's processes differs between servers, and a fork has all of it from its server. They start
+    when they are first needed, because each takes about a second and 150 MB.
 
     Attributes:
         size: number of servers of an environment, at most.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_formfunc.records import Latency, Parity, Record
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import Latency, Parity
 from pytest_formfunc.stats import Estimate
 
 

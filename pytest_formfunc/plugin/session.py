@@ -160,7 +160,7 @@ class Session:
             from pytest_formfunc.measure.workers import WorkerServer
 
             preload = tuple(dict.fromkeys(name for model in settings.models for name in model.preload))
-            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload)
+            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload, settings.servers)
         return self._workers
 
     def _probe(self, backends: Sequence[str], settings: Settings) -> dict[str, str | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pytest_formfunc.records import ProcessRange, Record
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import ProcessRange
 from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.units import format_claim, format_ms
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pytest_formfunc.records import Key, Record, Verdict
+from pytest_formfunc.records import Key, Record
+from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.figures import NONE, native_ms, own_ms, range_text, rank, speedup_text
 from pytest_formfunc.results import HistoryRow
 from pytest_formfunc.stats.mean import geometric_mean

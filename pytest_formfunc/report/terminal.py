@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
-from pytest_formfunc.records import NATIVE_ENGINE, NOT_SHOWN, Record
+from pytest_formfunc.records import NATIVE_ENGINE, Record
+from pytest_formfunc.records.parts import NOT_SHOWN
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
 from pytest_formfunc.report.figures import (
     CONTENDED,

@@ -4,7 +4,7 @@ import pytest
 from support.records import record, samples
 
 from pytest_formfunc.gate.rules import Rules, why_failed
-from pytest_formfunc.records import Verdict
+from pytest_formfunc.records.parts import Verdict
 
 LOSS = Rules(fail_on=("loss",))
 

@@ -8,7 +8,7 @@ from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.gate.saved_change import measure_change
-from pytest_formfunc.records import Noise, Samples
+from pytest_formfunc.records.parts import Noise, Samples
 
 THEN = saved(record(0.0025, draw=1))
 KEY = ("residual-d8-w64", "openvino")

@@ -11,7 +11,8 @@ from support.records import record
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import REPORT_FORMATS
-from pytest_formfunc.records import Record, Verdict
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.results import Results
 

@@ -2,7 +2,7 @@
 
 from support.records import record
 
-from pytest_formfunc.records import Verdict
+from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.results import HistoryRow
 from pytest_formfunc.stats import Estimate

@@ -3,7 +3,7 @@
 import pytest
 from support.records import record
 
-from pytest_formfunc.records import Noise
+from pytest_formfunc.records.parts import Noise
 from pytest_formfunc.report.terminal import _best, _busy
 
 OWN = """

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pytest_formfunc.records import Latency, Noise, Record, Samples
+from pytest_formfunc.records import Record
+from pytest_formfunc.records.parts import Latency, Noise, Samples
 from pytest_formfunc.stats import speedup_estimate
 
 
