@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,41 +134,44 @@ class Run:
         once = once or self._settings.gate == "graph"
         known = self._work.known_cases
         cases = {case.id: (case, group)} | {name: (known[name], name) for name in self._groups.get(case.id, ())}
+        spent, workers = self.results.spent, self._workers
         try:
-            self._workers.begin(self._servers_to_begin(once=once))
+            started_s = workers.starting_s
+            self._begin_servers(once=once)
             first = len(self._measured) + 1
             ready = [
                 found
                 for number, (one, of_it) in enumerate(cases.values(), first)
                 if (found := self._prepare(one, of_it, number, once=once))
             ]
-            self._workers.wait()
-            began, starting_s = time.monotonic(), self._workers.starting_s
-            effort = self._settings.precision
-            measure_together(
-                [
-                    (measured.measurer, Effort(effort, self._settings.budget_s * max(2, tested) / 2, once=once))
-                    for _, measured, tested in ready
-                ],
-                self._reserve,
-            )
-            started_s = self._workers.starting_s - starting_s
-            self.results.spent.measuring_s += time.monotonic() - began - started_s
-            self.results.spent.starting_s += started_s
+            workers.wait()
+            began = workers.clock()
+            efforts = [self._effort(tested, once=once) for _, _, tested in ready]
+            measurers = [measured.measurer for _, measured, _ in ready]
+            measure_together([*zip(measurers, efforts, strict=True)], self._reserve)
+            spent.measuring_s += workers.clock() - began
+            spent.starting_s += workers.starting_s - started_s
             for one, measured, _ in ready:
                 self._measured[one.id] = measured
                 self._collect(one, measured)
                 result = measured.measurer.result
-                self.results.spent.loading_s += result.load_s
-                self.results.spent.discarded_rounds += result.discarded
-                self.results.spent.stops[result.stopped] = self.results.spent.stops.get(result.stopped, 0) + 1
+                spent.loading_s += result.load_s
+                spent.discarded_rounds += result.discarded
+                spent.stops[result.stopped] = spent.stops.get(result.stopped, 0) + 1
         finally:
             self._say("")
 
-    def _servers_to_begin(self, *, once: bool) -> int:
-        """Return how many servers a case surely needs; the others start when they are first needed."""
+    def _begin_servers(self, *, once: bool) -> None:
+        """Start as many servers as a case surely needs; the others start when they are first needed."""
         affordable = int(self._settings.budget_s / _LAUNCH_S)
-        return 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
+        count = 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
+        environments = {None, self._work.other.workspace.environment if self._work.other is not None else None}
+        for environment in environments:
+            self._workers.begin(count, environment)
+
+    def _effort(self, participants: int, *, once: bool) -> Effort:
+        """Return the effort for a case; each backend beyond the first accelerated one adds half of the budget."""
+        return Effort(self._settings.precision, self._settings.budget_s * max(2, participants) / 2, once=once)
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         """Compare a record with the other revision or the baseline, with further launches while this is inconclusive.
@@ -220,7 +222,7 @@ class Run:
             lineup.participants,
             launcher(self._workers, sides, case.seed, settings.slow_down),
             self._scratch,
-            Conditions(threads=settings.threads, servers=self._workers.size),
+            Conditions(threads=settings.threads, servers=self._workers.size, clock=self._workers.clock),
             kept=lineup.kept,
             progress=self._progress_of(case, number),
             refused=lineup.refused,
@@ -229,14 +231,15 @@ class Run:
 
     def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
-        spent = self.results.spent
-        began, loaded_s = time.monotonic(), measured.measurer.result.load_s
+        spent, workers = self.results.spent, self._workers
+        began, loaded_s, started_s = workers.clock(), measured.measurer.result.load_s, workers.starting_s
         spent.second_looks += 1
         try:
             measured.measurer.measure_more(more)
         finally:
             self._say("")
-        seconds = time.monotonic() - began
+        seconds = workers.clock() - began
+        spent.starting_s += workers.starting_s - started_s
         spent.measuring_s += seconds
         spent.loading_s += measured.measurer.result.load_s - loaded_s
         self._collect(case, measured)

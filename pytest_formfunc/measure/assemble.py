@@ -71,7 +71,7 @@ def assemble_record(
         inferences=series.ready.inferences,
         settings=series.ready.settings,
         facts=prepared.facts.get(backend, {}),
-        method=METHOD if participant.native in measurement.kept else METHOD_DEFAULT,
+        method=METHOD if measurement.keeps_memory(participant) else METHOD_DEFAULT,
         native_samples=None if native else _samples(measurement.series[participant.native], launches),
         kept_samples=_samples(measurement.series[pair[1]], launches) if pair and pair[1] != participant else None,
         native_kept_samples=(

@@ -153,6 +153,10 @@ class WorkerServer:
         """Return the process ids of the running servers."""
         return [process.pid for pool in self._pools.values() for process in pool if process.pid is not None]
 
+    def clock(self) -> float:
+        """Return the time in seconds, of a clock that stands still while this waits for servers to start."""
+        return time.monotonic() - self.starting_s
+
     def begin(self, count: int, environment: Environment | None = None) -> None:
         """Make servers start in the background, so that there are ``count`` of them, or as many as the pool has."""
         pool = self._pool_of(environment)

@@ -46,6 +46,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer ``--formfunc-list``."""
     if not config.getoption("formfunc_list"):
         return None
+    from pytest_formfunc.allocator import allocator_name
     from pytest_formfunc.backends import all_backends, distributions
     from pytest_formfunc.host import describe_host
     from pytest_formfunc.report.listing import render_listing
@@ -54,7 +55,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     try:
         _ = session.settings  # reading them also adds the names of other packages
         reasons = session.probe([entry.name for entry in all_backends()])
-        for line in render_listing(reasons, describe_host(distributions())):
+        host = {**describe_host(distributions()), "allocator": allocator_name()}
+        for line in render_listing(reasons, host):
             print(line)
     finally:
         session.close()

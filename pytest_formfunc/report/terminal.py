@@ -69,9 +69,7 @@ def render_backend(backend: str, records: Sequence[Record], memory_note: str = "
     if servers:
         kept = any(record.speedup_memory_kept for record in rows)
         memory = "memory kept on both sides" if kept else "memory as by default"
-        yield from _paragraph(
-            f"typical ms and speedup: {memory}, 95% interval; by default: what {servers} single processes got", "  "
-        )
+        yield Line(f"ms and speedup: typical, {memory}, 95% interval; by default: range of {servers} processes")
     if memory_note:
         yield from _paragraph(f"memory is not kept on either side: {memory_note}", "  ")
     header = f"{'case':{_CASE}} {'native':>6} {'accel.':>6} {'speedup':{_SPEEDUP}} {'by default':12}"
