@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, distributions
 from pytest_formfunc.cases import Case
-from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.errors import MeasurementError, WorkerDied
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.judges import make_judge
@@ -65,6 +65,16 @@ class _Measured:
     there: PreparedSide | Absent | None
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A prepared case, of which nothing has been measured yet."""
+
+    case: Case
+    backends: Sequence[str]
+    measured: _Measured
+    effort: Effort
+
+
 class Run:
     """Measures and judges one case after another.
 
@@ -113,6 +123,7 @@ class Run:
             settings.escalation_s,
         )
         self._measured: dict[str, _Measured | MeasurementError] = {}
+        self._begun = 0  # cases that were prepared to be measured
         self._settled: set[Key] = set()
         self._reserve = Reserve()
         self._groups = _groups_of([*work.known_cases])
@@ -133,45 +144,25 @@ class Run:
             return
         once = once or self._settings.gate == "graph"
         known = self._work.known_cases
-        cases = {case.id: (case, group)} | {name: (known[name], name) for name in self._groups.get(case.id, ())}
-        spent, workers = self.results.spent, self._workers
+        others = {name: (known[name], name) for name in self._groups.get(case.id, ()) if name not in self._measured}
+        workers, spent, started_s = self._workers, self.results.spent, self._workers.starting_s
+        ready: list[_Ready] = []
         try:
-            started_s = workers.starting_s
             self._begin_servers(once=once)
-            first = len(self._measured) + 1
-            ready = [
-                found
-                for number, (one, of_it) in enumerate(cases.values(), first)
-                if (found := self._prepare(one, of_it, number, once=once))
-            ]
+            for wanted, of_it in ({case.id: (case, group)} | others).values():
+                ready += self._prepare(wanted, of_it, once=once)
             workers.wait()
             began = workers.clock()
-            efforts = [self._effort(tested, once=once) for _, _, tested in ready]
-            measurers = [measured.measurer for _, measured, _ in ready]
-            measure_together([*zip(measurers, efforts, strict=True)], self._reserve)
+            measure_together([(one.measured.measurer, one.effort) for one in ready], self._reserve)
             spent.measuring_s += workers.clock() - began
+        except WorkerDied as error:  # a server does not start
+            for one in ready:
+                self._fail(one.case, one.backends, error)
+        finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
-            for one, measured, _ in ready:
-                self._measured[one.id] = measured
-                self._collect(one, measured)
-                result = measured.measurer.result
-                spent.loading_s += result.load_s
-                spent.discarded_rounds += result.discarded
-                spent.stops[result.stopped] = spent.stops.get(result.stopped, 0) + 1
-        finally:
+            for one in ready:
+                self._finish(one.case, one.measured)
             self._say("")
-
-    def _begin_servers(self, *, once: bool) -> None:
-        """Start as many servers as a case surely needs; the others start when they are first needed."""
-        affordable = int(self._settings.budget_s / _LAUNCH_S)
-        count = 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
-        environments = {None, self._work.other.workspace.environment if self._work.other is not None else None}
-        for environment in environments:
-            self._workers.begin(count, environment)
-
-    def _effort(self, participants: int, *, once: bool) -> Effort:
-        """Return the effort for a case; each backend beyond the first accelerated one adds half of the budget."""
-        return Effort(self._settings.precision, self._settings.budget_s * max(2, participants) / 2, once=once)
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         """Compare a record with the other revision or the baseline, with further launches while this is inconclusive.
@@ -203,31 +194,57 @@ class Run:
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
         return judgement.verdict
 
-    def _prepare(self, case: Case, group: str, number: int, *, once: bool) -> tuple[Case, _Measured, int] | None:
-        """Prepare a case and return what measures it, with the number of its participants; None if this fails."""
+    def _begin_servers(self, *, once: bool) -> None:
+        """Start as many servers as a case surely needs; the others start when they are first needed."""
+        affordable = int(self._settings.budget_s / _LAUNCH_S)
+        count = 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
+        environments = {None, self._work.other.workspace.environment if self._work.other is not None else None}
+        for environment in environments:
+            self._workers.begin(count, environment)
+
+    def _prepare(self, case: Case, group: str, *, once: bool) -> list[_Ready]:
+        """Prepare a case and return what measures it; nothing if this fails, which is a result."""
         settings, backends = self._settings, self._work.backends.get(group, (NATIVE,))
         try:
             here, there = self._sides.prepare(case, backends)
         except MeasurementError as error:
-            self._measured[case.id] = error
-            for name in backends:
-                self.results.failures[case.id, name] = str(error)
-            return None
+            self._fail(case, backends, error)
+            return []
         sides = {Side.HERE: here}
         if isinstance(there, PreparedSide):
             sides[Side.THERE] = there
         prepared = {side: one.prepared for side, one in sides.items()}
         lineup = line_up(backends, prepared, keep=not once and self._not_kept is None)
+        self._begun += 1
         measurer = CaseMeasurer(
             lineup.participants,
             launcher(self._workers, sides, case.seed, settings.slow_down),
             self._scratch,
             Conditions(threads=settings.threads, servers=self._workers.size, clock=self._workers.clock),
             kept=lineup.kept,
-            progress=self._progress_of(case, number),
+            progress=self._progress_of(case, self._begun),
             refused=lineup.refused,
         )
-        return case, _Measured(measurer, here, there), lineup.tested
+        # Each backend beyond the first accelerated one adds half of the budget.
+        effort = Effort(settings.precision, settings.budget_s * max(2, lineup.tested) / 2, once=once)
+        return [_Ready(case, backends, _Measured(measurer, here, there), effort)]
+
+    def _fail(self, case: Case, backends: Sequence[str], error: MeasurementError) -> None:
+        """Make the failure of a whole case a result."""
+        self._measured[case.id] = error
+        for name in backends:
+            self.results.failures[case.id, name] = str(error)
+
+    def _finish(self, case: Case, measured: _Measured) -> None:
+        """Turn a measured case into results, unless it failed."""
+        if case.id in self._measured:
+            return
+        result, spent = measured.measurer.result, self.results.spent
+        self._measured[case.id] = measured
+        self._collect(case, measured)
+        spent.loading_s += result.load_s
+        spent.discarded_rounds += result.discarded
+        spent.stops[result.stopped] = spent.stops.get(result.stopped, 0) + 1
 
     def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
