@@ -13,6 +13,7 @@ from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
 from pytest_formfunc.host import version_changes
 from pytest_formfunc.measure.effort import MoreLaunches
+from pytest_formfunc.measure.quiet import advice_on
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Samples, Verdict
 from pytest_formfunc.stats.pairs import typical_round
@@ -20,7 +21,6 @@ from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive it gets this many more launches, first and second time.
 SECOND_LOOKS = (6, 14)
-QUIET = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
 
 
 class SavedJudge:
@@ -61,7 +61,9 @@ class SavedJudge:
                 evidence.look_again(MoreLaunches(launches, patient=True))
                 continue
             if now.noise.contended:
-                reason = f"{evidence.title} cannot be compared now, because {now.noise.cause}: {QUIET}"
+                reason = (
+                    f"{evidence.title} cannot be compared now, because {now.noise.cause}: {advice_on(now.noise.cause)}"
+                )
                 return Verdict("inconclusive", threshold, None, reason, looks=looks.taken or 1)
             pool = [record for record in self._baseline.pool[key] if _comparable(now, record)]
             history = [record for record in self._baseline.history[key] if _comparable(now, record)]

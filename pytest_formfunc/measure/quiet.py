@@ -35,6 +35,19 @@ class Cause(enum.Enum):
     QUOTA = "the number of cores that this process may use fell below the number of threads"
 
 
+_ADVICE = {
+    Cause.STOLEN.value: "measure again when its host is less busy, or on another machine",
+    Cause.STOPPED.value: "measure again",
+    Cause.QUOTA.value: "start the run again, so that it uses the cores that are left",
+}
+_CLOSE = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
+
+
+def advice_on(cause: str) -> str:
+    """Return what a user can do about a cause, given its clause."""
+    return _ADVICE.get(cause, _CLOSE)
+
+
 def why_disturbed(turn: Disturbance, threads: int, cores: int, expected_s: float) -> Cause | None:
     """Return what disturbed a turn, or None.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
+from pytest_formfunc.measure.quiet import advice_on
 from pytest_formfunc.records import NATIVE_ENGINE, Record
 from pytest_formfunc.records.parts import NOT_SHOWN
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
@@ -31,7 +32,6 @@ _CASE = 36
 _SPEEDUP = 21
 _WIDE = 0.04
 STOLEN = 0.02  # share of all cores' time, idle ones too
-_ADVICE = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _busy(records: Sequence[Record]) -> Iterator[Line]:
     contended = [record for record in accelerated if record.noise.contended]
     for cause in dict.fromkeys(record.noise.cause for record in contended):
         count = sum(record.noise.cause == cause for record in contended)
-        text = f"{CONTENDED}: {count} of {len(accelerated)} rows claim no speedup, because {cause}: {_ADVICE}"
+        text = f"{CONTENDED}: {count} of {len(accelerated)} rows claim no speedup, because {cause}: {advice_on(cause)}"
         for line in _paragraph(text):
             yield replace(line, markup={"yellow": True})
     stolen = [record.noise.steal_fraction for record in records if record.native]
