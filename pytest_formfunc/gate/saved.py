@@ -130,11 +130,12 @@ def _both_latencies(now: Record, then: Record) -> str:
     (native_now, own_now), (native_then, own_then) = _samples(now), _samples(then)
     moves = {}
     parts = []
-    for backend, new, old in (
-        (now.backend, own_now, own_then),
-        ("native", native_now, native_then),
+    for backend, new, old, beside_new, beside_old in (
+        (now.backend, own_now, own_then, native_now, native_then),
+        ("native", native_now, native_then, own_now, own_then),
     ):
-        before, after = typical_round(old.median), typical_round(new.median)
+        before = typical_round(old.median, beside_old.median)
+        after = typical_round(new.median, beside_new.median)
         moves[backend] = math.log(after / before)
         parts.append(f"{backend} {format_ms(before)} -> {format_ms(after)} ms")
     accelerated, native = moves[now.backend], moves["native"]

@@ -26,14 +26,17 @@ def native_ms(record: Record) -> str:
         return format_ms(record.native_typical_s)
     if record.noise.contended or record.native_samples is None:
         return NONE
-    return format_ms(typical_round(record.native_samples.median))
+    return format_ms(typical_round(record.native_samples.median, record.samples.median))
 
 
 def own_ms(record: Record) -> str:
     """Return the record's own typical latency in ms; a dash where it would be that of other work on the machine."""
     if record.typical_s is not None:
         return format_ms(record.typical_s.value)
-    return NONE if record.noise.contended else format_ms(typical_round(record.samples.median))
+    if record.noise.contended:
+        return NONE
+    native = record.native_samples
+    return format_ms(typical_round(record.samples.median, native.median if native is not None else None))
 
 
 def speedup_text(record: Record) -> str:

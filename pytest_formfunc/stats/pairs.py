@@ -65,10 +65,10 @@ def launch_levels(series: Launches, beside: Launches | None = None) -> list[floa
     ]
 
 
-def typical_round(series: Launches) -> float:
-    """Return the geometric mean over launches of a series' level, in its unit.
+def typical_round(series: Launches, beside: Launches | None = None) -> float:
+    """Return the geometric mean over launches of a series' level, in its unit; ``beside`` as in `launch_levels`.
 
     >>> round(typical_round([[1.0, 1.0], [4.0]]), 3)
     2.0
     """
-    return math.exp(fmean(launch_levels(series)))
+    return math.exp(fmean(launch_levels(series, beside)))
