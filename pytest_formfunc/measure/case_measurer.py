@@ -76,6 +76,7 @@ class CaseMeasurer:
         self._launches = 0
         self._rounds = 0
         self._widths: list[float] = []
+        self._patient = True  # whether waiting for a quiet moment makes sense
 
     @property
     def launches(self) -> int:
@@ -205,9 +206,10 @@ class CaseMeasurer:
             else:
                 ranked = [one for one in alive if one not in brief]
                 round_s = round_seconds([rounds.turns[one] for one in ranked], [calls_s[one] for one in ranked])
-                rounds.make(plan(round_s, load_s), conditions.clock() + patience_s)
+                rounds.make(plan(round_s, load_s), conditions.clock() + patience_s * self._patient)
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
+            self._patient = self._patient and not rounds.own_waiting
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
             for participant in alive:

@@ -65,6 +65,8 @@ class LaunchRounds:
         turns: what each participant does in its turn.
         cause: what disturbed the launch, so that it has too few quiet rounds; None if nothing did.
         discarded: number of rounds that were measured again.
+        own_waiting: whether threads waited for cores although no other program used them: the engines' own threads wait
+            for each other, which no other moment changes.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class LaunchRounds:
         self.turns = {participant: plan_turn(calls_s[participant]) for participant in alive}
         self.cause: Cause | None = None
         self.discarded = 0
+        self.own_waiting = False
         self._alive = list(alive)
         self._brief = frozenset(brief)
         self._workers = workers
@@ -177,10 +180,11 @@ class LaunchRounds:
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
         self._chosen = quiet if enough else everything
         if not enough and set(found) == {Cause.WAITING} and not self._others_worked():
-            return  # the engine's own threads wait for each other: that is how it is
+            self.own_waiting = True
+            return
         self.discarded = len(everything) - len(self._chosen)
         turns = [answer.disturbance for index in self._chosen for answer in self._rounds[index].values()]
-        if not enough:
+        if found and not enough:
             self.cause = max(found, key=found.count)
         elif stolen_over(turns, max(self._conditions.cores(), 1)):
             self.cause = Cause.STOLEN
