@@ -1,32 +1,71 @@
-"""Shared by the benches behind our figures: a prepared case, single workers, and ratios with an interval."""
+"""Shared by the benches behind our figures: cases measured as a run does it, single workers, ratios."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from pytest_formfunc.allocator import why_not_kept
 from pytest_formfunc.cases import Case
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import WorkerLike
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.lineup import line_up
 from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.rounds import Conditions, WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
-from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.measure.workers import POOL, WorkerServer
 from pytest_formfunc.stats import Estimate
 
 
 class Laboratory:
-    """A warm server that prepares cases and starts single workers."""
+    """A pool of warm servers that prepares cases, measures them as a run does, and starts single workers.
 
-    def __init__(self, scratch: Path) -> None:
+    Attributes:
+        scratch: a folder for artifacts and outputs.
+        threads: number of threads of each engine.
+        server: the pool; whoever made the laboratory closes it.
+    """
+
+    def __init__(self, scratch: Path, servers: int = POOL) -> None:
         self.scratch = scratch
         self.threads = allowed_cores()
-        self.server = WorkerServer(timeout_s=120, threads=self.threads)
+        self.server = WorkerServer(timeout_s=120, threads=self.threads, size=servers)
+
+    def start(self) -> None:
+        """Start all servers now, so that none starts while something is measured."""
+        self.server.begin(self.server.size)
+        self.server.wait()
+
+    def measurer(
+        self,
+        case: Case,
+        sides: Mapping[Side, Prepared],
+        backends: Sequence[str] = ("native", "openvino"),
+        slow_down: Mapping[str, float] | None = None,
+    ) -> CaseMeasurer:
+        """Return what measures a case as a run does: every backend, those that use the C library's memory twice.
+
+        Args:
+            case: the case.
+            sides: its artifacts, by side.
+            backends: names of the backends, native first.
+            slow_down: fraction by which to lengthen each call of a backend on this side.
+        """
+        lineup = line_up(backends, sides, keep=why_not_kept() is None)
+        prepared = {side: PreparedSide(case.source, one) for side, one in sides.items()}
+        return CaseMeasurer(
+            lineup.participants,
+            launcher(self.server, prepared, case.seed, slow_down or {}),
+            self.scratch,
+            Conditions(threads=self.threads, servers=self.server.size, clock=self.server.clock),
+            kept=lineup.kept,
+        )
 
     def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:
         job = self.server.job(
@@ -37,17 +76,19 @@ class Laboratory:
         return prepared
 
     @contextmanager
-    def worker(self, case: Case, prepared: Prepared, backend: str) -> Iterator[tuple[WorkerLike, float]]:
-        """Give a loaded worker and the seconds of its last warm-up call."""
-        launch = launcher(self.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
-        worker = launch(Participant(backend), str(self.scratch / backend), 0)
+    def worker(
+        self, case: Case, prepared: Prepared, backend: str, launch: int = 0
+    ) -> Iterator[tuple[WorkerLike, float]]:
+        """Give a loaded worker and the seconds of a call after its warm-up; each launch has the next server."""
+        fork = launcher(self.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
+        worker = fork(Participant(backend), str(self.scratch / backend), launch)
         try:
             yield worker, worker.receive().settled_call_s
         finally:
             worker.stop()
 
 
-def turn(worker: WorkerLike, call_s: float, round_index: int) -> float:
+def turn(worker: WorkerLike, call_s: float) -> float:
     """Let a worker take one turn of the schedule; return its median call in seconds."""
     return median(worker.ask(plan_turn(call_s)).calls_s)
 

@@ -19,14 +19,16 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.measure import case_measurer as measuring
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort, MoreLaunches
+from pytest_formfunc.measure import rounds as measuring
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
+from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import STEADY_ROUNDS, plan_turn, round_seconds, steady_rounds, turn_order
 from pytest_formfunc.stats import trimmed_mean
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
-from pytest_formfunc.stats.bootstrap import paired_log_ratios
+from pytest_formfunc.stats.pairs import paired_log_ratios
 
 LAUNCHES = int(os.environ.get("FORMFUNC_REPEATS", "20"))
 BLOCK = 5  # launches of one order before the other's, because the host's speed drifts
@@ -35,6 +37,8 @@ MANY = STEADY_ROUNDS[1]
 ROUNDS = (4, 6, 12, 24, MANY)
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
 HERE = Participant("openvino")
+PAIR = (HERE, HERE.counterpart)
+MOST_TRIES = 4  # times the launches wanted: a machine that disturbs more of them is no place for this bench
 LEFT_OUT = {"an eighth": 1 / 8, "a quarter": 1 / 4, "three eighths": 3 / 8, "all but the middle": 1 / 2}
 
 
@@ -56,35 +60,44 @@ class Launches:
     def __init__(self, laboratory, case):
         side = PreparedSide(case.source, laboratory.prepare(case))
         launch = launcher(laboratory.server, {Side.HERE: side, Side.THERE: side}, case.seed, {})
-        self._pair = (HERE, HERE.counterpart)
-        participants = [HERE.native, HERE, HERE.native.counterpart, HERE.counterpart]
-        self._measurer = CaseMeasurer(participants, launch, laboratory.scratch)
-        self._measurer.measure(Effort(0.03, 1.0))
+        server = laboratory.server
+        conditions = Conditions(threads=laboratory.threads, servers=server.size, clock=server.clock)
+        self._measurer = CaseMeasurer(PAIR, launch, laboratory.scratch, conditions)
+        self._launch()  # the first one plans its turns by its warm-up only
         self.alternating, self.turning = [], []
         self.load_s = self.spent_s = 0.0
+        self.made = 0
 
     def more(self, count, logs):
         result = self._measurer.result
-        first, load_s, spent_s = len(result.series[HERE].launches), result.load_s, result.spent_s
-        only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)  # makes the schedule choose the most rounds allowed
-        self._measurer.measure_more(MoreLaunches(count, self._pair, scatter=only_rounds_scatter))
-        self.load_s += result.load_s - load_s
-        self.spent_s += result.spent_s - spent_s
-        logs += paired_log_ratios(*reversed(result.together(*self._pair)))[first:]
+        for _ in range(MOST_TRIES * count):
+            load_s, spent_s = result.load_s, result.spent_s
+            rounds = self._launch()
+            self.made += 1
+            self.load_s += result.load_s - load_s
+            self.spent_s += result.spent_s - spent_s
+            count -= len(rounds) == MANY
+            logs += [rounds] if len(rounds) == MANY else []
+            if not count:
+                return
+        pytest.fail("other work on the machine disturbs most launches: run this bench where less of it is done")
 
     def found(self):
-        made = len(self.alternating) + len(self.turning)
-        load_s = self.load_s / made
-        calls_s = [
-            float(np.median(np.concatenate(launches))) for launches in self._measurer.result.together(*self._pair)
-        ]
+        load_s = self.load_s / self.made
+        calls_s = [float(np.median(np.concatenate(launches))) for launches in self._measurer.result.together(*PAIR)]
         return SimpleNamespace(
             logs=np.array(self.alternating),
             turning=np.array(self.turning),
             load_s=load_s,
-            round_s=(self.spent_s / made - load_s) / MANY,
+            round_s=(self.spent_s / self.made - load_s) / MANY,
             calls_s=round_seconds([plan_turn(call_s) for call_s in calls_s], calls_s),
         )
+
+    def _launch(self):
+        """Make one launch of the most rounds that the schedule allows, and return their log ratios."""
+        only_rounds_scatter = Scatter(1.0, 1e-4, 1e-4)
+        self._measurer.measure_more(MoreLaunches(1, PAIR, scatter=only_rounds_scatter, patient=True))
+        return paired_log_ratios(*reversed(self._measurer.result.together(*PAIR)))[-1]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +105,7 @@ def measured(tmp_path_factory):
     """Return, by form: log ratios of rounds in either order, seconds to load, of a round, and of its calls alone."""
     laboratory, found = Laboratory(tmp_path_factory.mktemp("allocation")), {}
     try:
+        laboratory.start()
         for pattern, depth in FORMS:
             case = pattern_case(pattern, depth, 64)
             launches = Launches(laboratory, case)

@@ -39,7 +39,7 @@ def calls_s(laboratory: Laboratory, case, prepared, engine: str) -> list[float]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_ceiling(engine, tmp_path, capsys):
     """No call of the network is faster than its multiply-accumulates at that rate; else it is not the highest rate."""
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, servers=1)
     try:
         rates = {}
         for case in DENSE:

@@ -1,8 +1,9 @@
 """How well several estimators of a speedup repeat from run to run on this machine, all on the same samples.
 
-Each run has its own server and spends the suite's whole budget on a case, even once it is precise enough. This prints,
-for each estimator, the standard deviation of the log speedup between runs; then the scatter of rounds and launches,
-where the time goes, and the number of rounds a launch that would be best in view of both.
+Each run has its own servers and spends the suite's whole budget on a case, even once it is precise enough. This prints,
+for each estimator of the speedup with memory kept, the standard deviation of its log between runs, and the same for the
+speedup by default as the suite estimates it; then the scatter of rounds and launches, where the time goes, and the
+number of rounds a launch that would be best in view of both.
 
 FORMFUNC_REPEATS sets the number of runs (default 8), FORMFUNC_BUDGET the seconds for a case (default 7).
 """
@@ -19,8 +20,7 @@ import pytest
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
-from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.stats import trimmed_mean
 
@@ -75,27 +75,28 @@ ESTIMATORS = {
 }
 
 
-def one_run(scratch, case):
-    laboratory = Laboratory(scratch)
-    try:
-        prepared = laboratory.prepare(case)
-        launch = launcher(laboratory.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
-        result = CaseMeasurer([OPENVINO.native, OPENVINO], launch, scratch).measure(Effort(0.0001, BUDGET_S))
-    finally:
-        laboratory.server.close()
-    calls = {
-        name: [[turn.calls_s for turn in rounds] for rounds in series.launches]
-        for name, series in result.series.items()
-    }
-    return calls, result
+def one_run(laboratory, case):
+    """Measure a case; return the calls of native and of the engine, with memory kept, by launch and round."""
+    measurer = laboratory.measurer(case, {Side.HERE: laboratory.prepare(case)})
+    result = measurer.measure(Effort(0.0001, BUDGET_S))
+    pair = result.ranked_pair(OPENVINO)
+    launches = result.undisturbed(*pair)
+    return [
+        [
+            [turn.calls_s for turn in rounds]
+            for number, rounds in zip(result.series[one].numbers, result.series[one].launches, strict=True)
+            if number in launches
+        ]
+        for one in pair
+    ], result
 
 
 def components(over, under):
     """Return the variance of rounds' log ratios within a launch, and that of launches beyond what rounds explain."""
     launches = [np.log(a) - np.log(b) for a, b in zip(of_rounds(over, 0.5), of_rounds(under, 0.5), strict=True)]
     within = fmean(float(rounds.var(ddof=1)) for rounds in launches)
-    between = float(np.var([rounds.mean() for rounds in launches], ddof=1)) - within / len(launches[0])
-    return within, between
+    explained = fmean(within / len(rounds) for rounds in launches)
+    return within, float(np.var([rounds.mean() for rounds in launches], ddof=1)) - explained
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +105,14 @@ def runs(tmp_path_factory):
     scratch = tmp_path_factory.mktemp("estimators")
     done = {}
     for _ in range(RUNS):
-        for pattern, depth in FORMS:
-            case = pattern_case(pattern, depth, 64)
-            done.setdefault(case.id, []).append(one_run(scratch, case))
+        laboratory = Laboratory(scratch)
+        try:
+            laboratory.start()
+            for pattern, depth in FORMS:
+                case = pattern_case(pattern, depth, 64)
+                done.setdefault(case.id, []).append(one_run(laboratory, case))
+        finally:
+            laboratory.server.close()
     return done
 
 
@@ -115,10 +121,16 @@ def test_which_estimator_repeats_best(runs, capsys):
     spread = {}
     lines = [f"estimators: {RUNS} runs of {BUDGET_S:g} s; speedup and sd of its log between runs"]
     lines.append(f"{'':33}" + "".join(f"{name[:17]:>19}" for name in runs) + f"{'rms':>8}")
-    for name, estimate in ESTIMATORS.items():
+    found = {
+        name: {case: [estimate(*calls) for calls, _ in done] for case, done in runs.items()}
+        for name, estimate in ESTIMATORS.items()
+    }
+    found["by default, over servers (ours)"] = {
+        case: [math.log(result.speedup(OPENVINO).value) for _, result in done] for case, done in runs.items()
+    }
+    for name, by_case in found.items():
         cells, squares = [], []
-        for done in runs.values():
-            logs = [estimate(calls["native"], calls["openvino"]) for calls, _ in done]
+        for logs in by_case.values():
             squares.append(float(np.var(logs, ddof=1)))
             cells.append(f"{math.exp(fmean(logs)):10.2f}x ±{math.sqrt(squares[-1]):.3f}")
         spread[name] = math.sqrt(fmean(squares))
@@ -134,19 +146,19 @@ def test_what_scatters_and_where_the_time_goes(runs, capsys):
     with capsys.disabled():
         print("\nlimits: sd of the log ratio within / between launches; launches; seconds; counted share; best rounds")
         for name, done in runs.items():
-            parts = [components(calls["native"], calls["openvino"]) for calls, _ in done]
+            parts = [components(*calls) for calls, _ in done]
             within, between = fmean(part[0] for part in parts), fmean(part[1] for part in parts)
-            counted = [float(sum(chain(flat(calls["native"]), flat(calls["openvino"])))) for calls, _ in done]
+            counted = [float(sum(chain(*map(flat, calls)))) for calls, _ in done]
             spent = [result.spent_s for _, result in done]
-            launches = fmean(len(calls["native"]) for calls, _ in done)
-            rounds = len(done[0][0]["native"][0])
-            load_s = fmean(result.load_s / len(calls["native"]) for calls, result in done)
+            launches = fmean(len(result.servers) for _, result in done)
+            rounds = fmean(len(launch) for calls, _ in done for launch in calls[0])
+            load_s = fmean(result.load_s / len(result.servers) for _, result in done)
             round_s = (fmean(spent) / launches - load_s) / rounds
             best = math.sqrt(load_s / round_s * within / between) if between > 0 else math.inf
-            claimed = fmean(result.speedup(OPENVINO).half_width for _, result in done)
+            claimed = fmean(result.ranked_speedup(OPENVINO).half_width for _, result in done)
             print(
                 f"limits: {name:35} {math.sqrt(within):.3f} / {math.copysign(math.sqrt(abs(between)), between):+.3f}; "
-                f"{launches:.1f} of {rounds} rounds; load {load_s:.2f} s a launch, {round_s * 1e3:.0f} ms a round; "
+                f"{launches:.1f} of {rounds:.1f} rounds; load {load_s:.2f} s a launch, {round_s * 1e3:.0f} ms a round; "
                 f"{fmean(counted) / fmean(spent):.0%} counted; best {best:.0f}; claimed ±{claimed:.1%}"
             )
             assert all(part < whole for part, whole in zip(counted, spent, strict=True))

@@ -1,9 +1,9 @@
 """False alarms and power of the side-by-side gate, measured for FORMFUNC_SECONDS.
 
-Each pass judges every form twice unchanged and once with a loss, each time as a run of the suite does: with one error
-budget and one pool of time for all forms. In one of the two unchanged scenarios, and in every other loss, native counts
-as another program, so that all four series are judged (FORMFUNC_SERIES=two leaves that out). The loss is real: a busy
-loop lengthens the accelerated engine's calls by a fraction of their time.
+Each pass judges every form twice unchanged and once with a loss, each time as a run of the suite does: all forms are
+measured in turn, then judged with one error budget and one pool of time. In one of the two unchanged scenarios, and in
+every other loss, native counts as another program, so that all four series are judged (FORMFUNC_SERIES=two leaves that
+out). The loss is real: a busy loop lengthens the accelerated engine's calls by a fraction of their time.
 For comparison, this also prints what pytest-benchmark's ``--benchmark-compare-fail=median:10%`` and asv's rule would
 say about the same engine's samples in this pass and the previous one.
 
@@ -32,9 +32,9 @@ from laboratory import Laboratory, bound
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import MOST_LAUNCHES, SideBySideJudge
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
-from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.together import Reserve, measure_together
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
@@ -63,17 +63,11 @@ class Trial:
     """One case, measured against itself."""
 
     def __init__(self, laboratory, case, prepared, loss, *, native_differs):
-        side = PreparedSide(case.source, prepared)
         program = {**prepared.program, "digest": "another"} if native_differs else prepared.program
-        self.prepared, self.prepared_there = prepared, replace(prepared, program=program)
-        sides = {Side.HERE: side, Side.THERE: side}
-        launch = launcher(laboratory.server, sides, case.seed, {HERE: loss} if loss else {})
+        self.case, self.prepared, self.prepared_there = case, prepared, replace(prepared, program=program)
         self.key = (case.id, HERE.backend)
-        participants = [HERE.native, HERE, HERE.native.counterpart, HERE.counterpart]
-        self.measurer = CaseMeasurer(participants, launch, laboratory.scratch)
-
-    def measure(self):
-        return self.measurer.measure(Effort(0.03, 2 * BUDGET_S))
+        sides = {Side.HERE: self.prepared, Side.THERE: self.prepared_there}
+        self.measurer = laboratory.measurer(case, sides, slow_down={HERE.backend: loss} if loss else {})
 
     def evidence(self):
         """Return what the judge looks at."""
@@ -189,23 +183,27 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         while time.monotonic() < end:
             scenarios = ONLY or ["unchanged", f"unchanged{series[-1]}", next(losses)]
             generator.shuffle(scenarios)
-            laboratory.server.close()  # each pass has its own server, as each run has
+            laboratory.server.close()  # each pass has its own servers, as each run has
             laboratory = Laboratory(tmp_path)
+            laboratory.start()
             this_pass = {}
             for scenario in scenarios:
                 judge = SideBySideJudge(same_code, len(cases), ESCALATION_S)
-                for case in generator.sample(cases, len(cases)):
-                    began = time.monotonic()
-                    trial = Trial(
+                trials = [
+                    Trial(
                         laboratory, case, prepared[case.id], LOSSES[scenario.removesuffix(DOUBLE)],
                         native_differs=scenario.endswith(DOUBLE),
-                    )  # fmt: skip
-                    first = trial.measure()
-                    tally.launch_s.append(first.spent_s / len(first.series[HERE.native].launches))
+                    )
+                    for case in generator.sample(cases, len(cases))
+                ]  # fmt: skip
+                measure_together([(trial.measurer, Effort(0.03, 2 * BUDGET_S)) for trial in trials], Reserve())
+                for trial in trials:
+                    case, result = trial.case, trial.measurer.result
+                    tally.launch_s.append(result.spent_s / trial.measurer.launches)
                     verdict = judge.judge(trial.evidence(), THRESHOLD).verdict
-                    tally.add(scenario, case, verdict, time.monotonic() - began)
+                    tally.add(scenario, case, verdict, result.spent_s)
                     if scenario.startswith("unchanged"):
-                        now = np.concatenate(trial.measurer.result.series[HERE].per_round(0.5))
+                        now = np.concatenate(result.series[HERE].per_round(0.5))
                         if case.id in last:
                             said = others_say(now, last[case.id])
                             tally.others.update(compared=1, median=said[0], asv=said[1])
