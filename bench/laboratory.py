@@ -1,9 +1,7 @@
-"""Shared by the benches behind our figures: cases measured as a run does it, single workers, ratios."""
+"""Shared by the benches behind our figures: cases measured as a run does it, and single workers."""
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.rounds import Conditions, WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
 from pytest_formfunc.measure.workers import POOL, WorkerServer
-from pytest_formfunc.stats import Estimate
 
 
 class Laboratory:
@@ -77,11 +74,20 @@ class Laboratory:
 
     @contextmanager
     def worker(
-        self, case: Case, prepared: Prepared, backend: str, launch: int = 0
+        self, case: Case, prepared: Prepared, backend: str, launch: int = 0, *, keep_memory: bool = False
     ) -> Iterator[tuple[WorkerLike, float]]:
-        """Give a loaded worker and the seconds of a call after its warm-up; each launch has the next server."""
+        """Give a loaded worker and the seconds of a call after its warm-up.
+
+        Args:
+            case: the case.
+            prepared: its artifacts.
+            backend: name of the backend.
+            launch: number of the launch: each is forked from the next server of the pool.
+            keep_memory: whether the worker keeps the memory that it frees.
+        """
         fork = launcher(self.server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
-        worker = fork(Participant(backend), str(self.scratch / backend), launch)
+        participant = Participant(backend, keeps=keep_memory)
+        worker = fork(participant, str(self.scratch / participant.file_stem), launch)
         try:
             yield worker, worker.receive().settled_call_s
         finally:
@@ -91,29 +97,3 @@ class Laboratory:
 def turn(worker: WorkerLike, call_s: float) -> float:
     """Let a worker take one turn of the schedule; return its median call in seconds."""
     return median(worker.ask(plan_turn(call_s)).calls_s)
-
-
-def median_ratio(ratios: Sequence[float], level: float = 0.95, draws: int = 5000) -> Estimate:
-    """Return the median of paired ratios with its percentile-bootstrap interval."""
-    generator = random.Random(0)
-    medians = sorted(median(generator.choices(ratios, k=len(ratios))) for _ in range(draws))
-    low = medians[math.floor((1 - level) / 2 * draws)]
-    high = medians[math.ceil((1 + level) / 2 * draws) - 1]
-    return Estimate(median(ratios), low, high, level, len(ratios))
-
-
-def within(estimate: Estimate, fraction: float) -> bool:
-    """Return whether a ratio's value is within ``fraction`` of 1."""
-    return 1 - fraction <= estimate.value <= 1 + fraction
-
-
-def bound(events, trials):
-    """Return the 95% upper bound of a probability: exact where there were no events, else Wilson's (1927)."""
-    if not trials:
-        return 1.0
-    if not events:
-        return 1 - 0.05 ** (1 / trials)
-    z, share = 1.645, events / trials
-    center = share + z * z / (2 * trials)
-    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return (center + reach) / (1 + z * z / trials)

@@ -4,6 +4,7 @@ Each form is compared with itself, in launches of many rounds. This prints how f
 first rounds are used, for several shares left out of the mean at each end; the standard error that 20 s of launches
 then give; and the number of rounds that the rule of `measure/schedule.py` chooses from the first six rounds. The same
 number of launches is also made with another order of turns, in which the side that begins changes each round.
+Rounds that other work on the machine disturbed are left out, and a launch that loses a third of them is made again.
 
 FORMFUNC_REPEATS sets the number of launches for each form and order (default 20; fewer than 10 may fail by chance).
 """
@@ -38,6 +39,7 @@ ROUNDS = (4, 6, 12, 24, MANY)
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8), ("fire", 2), ("channel_shuffle", 8)]
 HERE = Participant("openvino")
 PAIR = (HERE, HERE.counterpart)
+LEAST = MANY * 2 // 3  # undisturbed rounds of a launch
 MOST_TRIES = 4  # times the launches wanted: a machine that disturbs more of them is no place for this bench
 LEFT_OUT = {"an eighth": 1 / 8, "a quarter": 1 / 4, "three eighths": 3 / 8, "all but the middle": 1 / 2}
 
@@ -47,6 +49,11 @@ def middle(rounds, share):
     ordered = np.sort(rounds)
     cut = min(int(share * len(ordered)), (len(ordered) - 1) // 2)
     return float(ordered[cut : len(ordered) - cut].mean())
+
+
+def spread_of(launches, rounds):
+    """Return the standard deviation of the means of launches, as the suite trims them, if only so many rounds count."""
+    return float(np.std([trimmed_mean(launch[:rounds]) for launch in launches], ddof=1))
 
 
 def turning(count, launch, round_index):
@@ -76,8 +83,8 @@ class Launches:
             self.made += 1
             self.load_s += result.load_s - load_s
             self.spent_s += result.spent_s - spent_s
-            count -= len(rounds) == MANY
-            logs += [rounds] if len(rounds) == MANY else []
+            count -= len(rounds) >= LEAST
+            logs += [rounds] if len(rounds) >= LEAST else []
             if not count:
                 return
         pytest.fail("other work on the machine disturbs most launches: run this bench where less of it is done")
@@ -86,8 +93,8 @@ class Launches:
         load_s = self.load_s / self.made
         calls_s = [float(np.median(np.concatenate(launches))) for launches in self._measurer.result.together(*PAIR)]
         return SimpleNamespace(
-            logs=np.array(self.alternating),
-            turning=np.array(self.turning),
+            logs=self.alternating,
+            turning=self.turning,
             load_s=load_s,
             round_s=(self.spent_s / self.made - load_s) / MANY,
             calls_s=round_seconds([plan_turn(call_s) for call_s in calls_s], calls_s),
@@ -132,7 +139,7 @@ def test_which_rounds_of_a_launch_count(measured, capsys):
                     name: np.std([middle(launch[:rounds], share) for launch in form.logs], ddof=1)
                     for name, share in LEFT_OUT.items()
                 }
-                chosen = np.std(trimmed_mean(form.logs[:, :rounds]), ddof=1)
+                chosen = spread_of(form.logs, rounds)
                 ours.append(math.log(chosen))
                 for name, value in spread.items():
                     others[name].append(math.log(value))
@@ -148,9 +155,7 @@ def test_two_sides_should_alternate(measured, capsys):
         print(f"\nallocation: sd of {LAUNCHES} launches' means, by the order of turns:")
         for case, form in measured.items():
             for rounds in (12, MANY):
-                ours, other = (
-                    float(np.std(trimmed_mean(logs[:, :rounds]), ddof=1)) for logs in (form.logs, form.turning)
-                )
+                ours, other = (spread_of(logs, rounds) for logs in (form.logs, form.turning))
                 ratios.append(math.log(ours / other))
                 print(f"allocation: {case:36} {rounds:2} rounds: alternating {ours:.4f}, turning {other:.4f}")
         print(f"allocation: alternating scatters {math.exp(np.mean(ratios)):.2f} times as much, over all")
@@ -159,15 +164,17 @@ def test_two_sides_should_alternate(measured, capsys):
 
 def test_how_many_rounds_a_launch_should_have(measured, capsys):
     """In a comparison's time, the rule's choice has at most 1.5 times the standard error of the best choice."""
+    far = []
     with capsys.disabled():
         print(f"\nallocation: standard error of the mean that {TIME_S:.0f} s of launches buy, by rounds a launch")
         for case, form in measured.items():
             errors = {
-                rounds: float(np.std(trimmed_mean(form.logs[:, :rounds]), ddof=1))
-                * math.sqrt((form.load_s + rounds * form.round_s) / TIME_S)
+                rounds: spread_of(form.logs, rounds) * math.sqrt((form.load_s + rounds * form.round_s) / TIME_S)
                 for rounds in ROUNDS
             }
-            chosen = steady_rounds(scatter_of(form.logs[:, :6]), form.calls_s, form.load_s, TIME_S, LAUNCHES)
+            chosen = steady_rounds(
+                scatter_of([launch[:6] for launch in form.logs]), form.calls_s, form.load_s, TIME_S, LAUNCHES
+            )
             nearest = min(ROUNDS, key=lambda rounds: abs(math.log(rounds / chosen)))
             cells = ", ".join(f"{rounds}: {error:.4f}" for rounds, error in errors.items())
             print(
@@ -175,4 +182,5 @@ def test_how_many_rounds_a_launch_should_have(measured, capsys):
                 f"({form.round_s / form.calls_s:.2f} times its calls); {cells}; "
                 f"from six rounds of each the rule has {chosen}"
             )
-            assert errors[nearest] <= 1.5 * min(errors.values())
+            far += [case] if errors[nearest] > 1.5 * min(errors.values()) else []
+    assert not far

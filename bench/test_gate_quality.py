@@ -27,7 +27,8 @@ from statistics import fmean, median, stdev
 
 import numpy as np
 import pytest
-from laboratory import Laboratory, bound
+from intervals import bound
+from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.gate.judge import Evidence, OtherSide

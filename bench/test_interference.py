@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from laboratory import Laboratory, median_ratio, turn, within
+from intervals import median_ratio, within
+from laboratory import Laboratory, turn
 
 from pytest_formfunc.cases import pattern_case
 

@@ -7,42 +7,28 @@ a planted loss ten at most).
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 import statistics
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from laboratory import bound
-
-from pytest_formfunc.records import Record
+from intervals import bound
+from suite import run_suite
 
 REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "10"))
 PLANTED = min(REPEATS, 10)
 FORMS = [
     "--formfunc-patterns", "residual_bottleneck,depthwise_separable,fire,channel_shuffle", "--formfunc-depths", "8",
 ]  # fmt: skip
-SUITE = Path(__file__).parent / "test_forms.py"
 
 
 def run(folder, *args):
     """Run the suite as a user would; return its exit code, output and records."""
     out = folder / f"{len(list(folder.iterdir())):03}.json"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", str(SUITE), "-p", "no:cacheprovider", f"--rootdir={SUITE.parent.parent}",
-            *FORMS, f"--benchmark-storage={folder}/storage", f"--benchmark-json={out}", *args,
-        ],
-        capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
-    )  # fmt: skip
-    entries = json.loads(out.read_text())["benchmarks"]
-    records = [entry["extra_info"]["formfunc"] for entry in entries]
-    return done.returncode, done.stdout, [record for record in records if not record["native"]]
+    done = run_suite(out, *FORMS, f"--benchmark-storage={folder}/storage", *args)
+    return done.code, done.text, [record for record in done.records if not record.native]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +42,7 @@ def folder(tmp_path_factory):
 
 def describe(records):
     """Return a text with the number of verdicts of each kind."""
-    counts = Counter(record["verdict"]["status"] for record in records)
+    counts = Counter(record.verdict.status for record in records)
     return ", ".join(f"{number} {status}" for status, number in counts.most_common())
 
 
@@ -68,24 +54,23 @@ def test_unchanged_code_is_never_red(folder, capsys):
         red_runs += code != 0
         found += records
         for record in records:
-            speedup = Record.from_json(record).ranked_speedup
-            if speedup is None:  # other work disturbed it, so that it claims none
+            if record.ranked_speedup is None:  # other work disturbed it, so that it claims none
                 continue
-            log = math.log(speedup.value)
-            if record["case"] in last:
-                steps.setdefault(record["case"], []).append(log - last[record["case"]])
-            last[record["case"]] = log
-    reds = sum(record["verdict"]["status"] == "regressed" for record in found)
+            log = math.log(record.ranked_speedup.value)
+            if record.case in last:
+                steps.setdefault(record.case, []).append(log - last[record.case])
+            last[record.case] = log
+    reds = sum(record.verdict.status == "regressed" for record in found)
     with capsys.disabled():
         print(f"\nsteadiness: {REPEATS} unchanged runs, {red_runs} red; {len(found)} verdicts: {describe(found)}")
         print(f"steadiness: {reds} false alarms: a rate of at most {bound(reds, len(found)):.1%} a test (95%)")
         for case, logs in steps.items():
             spread = math.sqrt(statistics.fmean(step**2 for step in logs) / 2)
-            verdicts = [record["verdict"] for record in found if record["case"] == case]
-            smallest = [verdict["smallest_change"] for verdict in verdicts if "smallest_change" in verdict]
+            changes = [record.verdict.smallest_change for record in found if record.case == case]
+            smallest = [f"{change:.0%}" for change in changes if change is not None] or ["unknown"]
             print(
                 f"steadiness: {case}: sd of the log speedup between runs {spread:.3f}; "
-                f"smallest loss seen {smallest[0]:.0%} at first, {smallest[-1]:.0%} at last"
+                f"smallest loss seen {smallest[0]} at first, {smallest[-1]} at last"
             )
     assert reds <= len(found) // 200
 
@@ -100,9 +85,9 @@ def test_a_planted_loss_is_red(folder, loss, capsys):
         found += records
         for record in records:
             rightly += bool(
-                re.search(r"on openvino lost speedup: .* then, .* now, .*threshold 10%.*", record["verdict"]["reason"])
+                re.search(r"on openvino lost speedup: .* then, .* now, .*threshold 10%.*", record.verdict.reason)
             )
-    reds = sum(record["verdict"]["status"] == "regressed" for record in found)
+    reds = sum(record.verdict.status == "regressed" for record in found)
     with capsys.disabled():
         print(
             f"\nsteadiness: {PLANTED} runs with openvino slowed by {loss}, {red_runs} red; {len(found)} verdicts: "

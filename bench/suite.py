@@ -1,0 +1,70 @@
+"""Run the suite as a user does: pytest in a process of its own, for the benches that judge whole runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_formfunc.records import Record
+from pytest_formfunc.stats import Estimate
+
+SUITE = Path(__file__).parent / "test_forms.py"
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """One run of the suite.
+
+    Attributes:
+        code: its exit code.
+        text: what it printed.
+        seconds: how long it took, from start to end.
+        records: its records, in their order.
+    """
+
+    code: int
+    text: str
+    seconds: float
+    records: tuple[Record, ...]
+
+
+def run_suite(out: Path, *args: str) -> SuiteRun:
+    """Run the suite with some options, and keep its records in the file ``out``."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", str(SUITE), "-p", "no:cacheprovider", f"--rootdir={SUITE.parent.parent}",
+            f"--benchmark-json={out}", *args,
+        ],
+        capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
+    )  # fmt: skip
+    seconds = time.monotonic() - began
+    assert out.is_file(), done.stdout + done.stderr
+    return SuiteRun(done.returncode, done.stdout, seconds, read_records(out))
+
+
+def read_records(path: Path) -> tuple[Record, ...]:
+    """Return the records of a file that pytest-benchmark wrote."""
+    entries = json.loads(path.read_text())["benchmarks"]
+    return tuple(Record.from_json(entry["extra_info"]["formfunc"]) for entry in entries)
+
+
+def claimed(
+    records: Iterable[Record], field: str = "speedup_memory_kept", *, native: bool = False
+) -> dict[str, Estimate | None]:
+    """Return an estimate of each record by its title; None where none is claimed, or its interval is open.
+
+    Args:
+        records: of a run.
+        field: name of the estimate among a record's fields.
+        native: whether to take native's records instead of the accelerated ones.
+    """
+    found = {record.title: getattr(record, field) for record in records if record.native == native}
+    return {title: one if one is not None and math.isfinite(one.high) else None for title, one in found.items()}
