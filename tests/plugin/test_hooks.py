@@ -125,5 +125,5 @@ def test_by_default_the_suite_is_the_matrix_without_the_experiments():
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     suite = subprocess.run([*command, "bench"], cwd=root, capture_output=True, text=True, check=True)
     assert {line.partition("::")[0] for line in suite.stdout.splitlines() if "::" in line} == {"bench/test_forms.py"}
-    named = subprocess.run([*command, "bench/test_layout.py"], cwd=root, capture_output=True, text=True, check=True)
-    assert "bench/test_layout.py::" in named.stdout
+    named = subprocess.run([*command, "bench/test_fidelity.py"], cwd=root, capture_output=True, text=True, check=True)
+    assert "bench/test_fidelity.py::" in named.stdout
