@@ -272,6 +272,8 @@ class Run:
                 results.records.pop((case.id, participant.backend), None)
         host = {**describe_host(distributions()), "allocator": allocator_name()}
         for participant, series in measurement.series.items():
+            if not series.launches:  # it was interrupted before the first one ended
+                continue
             # A figure that a test has reported does not change later.
             if not participant.here or participant.keeps or (case.id, participant.backend) in self._settled:
                 continue

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from support.project import NET, OWN_TEST, Project, calm, git, make_bench, users_environment
+from support.project import NET, OWN_TEST, Project, calm, git, make_bench, speed_up, users_environment
 from support.records import record
 
 from pytest_formfunc.gate.completeness import why_runs_differ
@@ -31,11 +31,8 @@ def runs(tmp_path_factory, artifact_cache):
     for name, slower in (("one", 1), ("two", 1.01), ("slow", 30)):
         document = json.loads(one)
         for entry in document["benchmarks"]:
-            made = entry["extra_info"]["formfunc"]
-            if not made["native"]:
-                for key in ("samples", "samples_low"):
-                    made[key] = [[slower * value for value in launch] for launch in made[key]]
-                made["speedup"] = {key: made["speedup"][key] / slower for key in ("value", "low", "high")}
+            if not entry["extra_info"]["formfunc"]["native"]:
+                speed_up(entry["extra_info"]["formfunc"], 1 / slower)
         project.write(f"{name}.json", json.dumps(document))
     return project.folder
 

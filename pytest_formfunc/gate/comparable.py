@@ -36,17 +36,17 @@ def why_not_timed(then: Record, now: Record | None = None) -> str | None:
         then: the saved record.
         now: the record to compare with it, if there is one; it must have been measured by the same method.
     """
-    if now is not None and now.method != then.method:
-        return f"the baseline was measured by another method ({then.method}; now {now.method}): save a new one"
-    allocators = [one.host.get("allocator") for one in (then, now or then)]
-    if allocators[0] != allocators[1]:
-        return f"the baseline was measured with another allocator ({allocators[0]}; now {allocators[1]})"
     if then.noise.contended:
         return f"the baseline claims no speedup for it, because {then.noise.cause}"
     if then.native_samples is None or then.speedup is None:
         return "the baseline has no speedup for it"
     if then.launches < 2:
         return "the baseline called it only once (a graph-only gate, or --benchmark-disable)"
+    if now is not None and now.method != then.method:
+        return f"the baseline was measured by another method ({then.method}; now {now.method}): save a new one"
+    allocators = [one.host.get("allocator") for one in (then, now or then)]
+    if allocators[0] != allocators[1]:
+        return f"the baseline was measured with another allocator ({allocators[0]}; now {allocators[1]})"
     return None
 
 

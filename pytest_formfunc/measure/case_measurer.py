@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.participants import Participant
@@ -147,12 +147,9 @@ class CaseMeasurer:
 
     def _widest(self) -> float:
         """Return the widest half-width of the speedups that are ranked; infinite where none can be claimed."""
-        accelerated = self._accelerated()
-        if not accelerated:
-            return 0.0 if self._launches >= WANTED_LAUNCHES else float("inf")
         if self.result.contended:
             return float("inf")
-        return max(self.result.ranked_speedup(one).half_width for one in accelerated)
+        return max((self.result.ranked_speedup(one).half_width for one in self._accelerated()), default=0.0)
 
     def _scatter(self) -> Scatter | None:
         """Return the scatter of the speedup that is known least; None where none can be claimed."""
@@ -164,8 +161,10 @@ class CaseMeasurer:
         return scatter_of(paired_log_ratios(*result.together(*pair, among=result.undisturbed(*pair))))
 
     def _accelerated(self) -> list[Participant]:
-        """Return the participants that have a speedup."""
+        """Return the participants that have a speedup; none without this side's native, for nothing comes of it then."""
         series = self.result.series
+        if Participant(NATIVE) not in series:
+            return []
         return [one for one in series if not one.is_native and not one.keeps and one.native in series]
 
     def _one_launch(self, plan: Plan | None, patience_s: float, only: Collection[Participant] = ()) -> None:

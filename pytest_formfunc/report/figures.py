@@ -53,10 +53,12 @@ def speedup_text(record: Record) -> str:
 def range_text(found: ProcessRange | None) -> str:
     """Return what single processes by default get: ``7.1 to 15x``; a dash where it is not known.
 
-    >>> range_text(ProcessRange(7.05, 15.2, 6)), range_text(ProcessRange(0.981, 1.04, 6))
+    >>> range_text(ProcessRange(7.06, 15.2, 6)), range_text(ProcessRange(0.981, 1.04, 6))
     ('7.1 to 15x', '0.98 to 1.0x')
+    >>> range_text(ProcessRange(99.4, 99.6, 6))
+    '99 to 100x'
     """
     if found is None or found.servers < 2:
         return NONE
-    low, high = (f"{end:#.2g}".rstrip(".") if end < 100 else f"{end:.0f}" for end in (found.low, found.high))
+    low, high = (f"{end:#.2g}".rstrip(".") if end < 99.5 else f"{end:.0f}" for end in (found.low, found.high))
     return f"{low} to {high}x"

@@ -121,7 +121,7 @@ def test_a_model_larger_than_memory_is_refused_with_both_figures(bench):
     outcome = bench.measure("--formfunc-model", "nets:build,nets:build(size=10)", *QUICK)
     assert outcome.code == 1
     assert (
-        "nets:build-1x3x32x32 does not fit: its weights need 25 MB in each of 2 processes, and there are 10 MB (the container's limit)"
+        "nets:build-1x3x32x32 does not fit: its weights need 25 MB in each of 3 processes, and there are 10 MB (the container's limit)"
         in outcome.text
     )
     assert "2 failed, 2 passed" in outcome.text, outcome.text

@@ -1,23 +1,33 @@
+"""The judge of saved runs on made-up records: verdicts, sentences, what is not compared, false alarms."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.records import record, samples, saved
+from support.records import CAUSE, contended, memory_kept, record, samples, saved
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.decision import decide
 from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
-from pytest_formfunc.gate.saved_change import measure_change
+from pytest_formfunc.gate.saved_change import Pair, measure_change, pair_of
+from pytest_formfunc.records import METHOD_DRAWN
 from pytest_formfunc.records.parts import Noise, Samples
 
 THEN = saved(record(0.0025, draw=1))
 KEY = ("residual-d8-w64", "openvino")
 
 
-def judge(now, then, threshold, comparisons, history=()):
+def judge(now, then, threshold, comparisons, history=(), pool=()):
     """Judge as a run does; further launches give the same record again."""
-    baseline = Baseline("file", {KEY: then}, {}, {KEY: (then,)}, {KEY: (*history, then)})
+    baseline = Baseline("file", {KEY: then}, {}, {KEY: (*pool, then)}, {KEY: (*history, then)})
     return SavedJudge(baseline, comparisons).judge(Evidence(KEY, record=lambda: now), threshold).verdict
+
+
+def sides(native, accelerated):
+    """Return the rounds of a run each launch of which was forked from another server."""
+    return Pair(native, accelerated, tuple(range(len(native.median))))
 
 
 @pytest.mark.parametrize(
@@ -45,19 +55,19 @@ def test_a_loss_that_may_be_noise_is_not_a_regression_however_big():
 
 def test_a_stricter_level_asks_for_more_evidence():
     """The probability of a false alarm is shared among all comparisons and looks."""
-    sides = (samples(0.010, seed=3), samples(0.0025, seed=4))
-    change = measure_change(sides, [sides])
+    both = sides(samples(0.010, seed=3), samples(0.0025, seed=4))
+    change = measure_change(both, [both])
     assert change.interval(1e-5).low < change.interval(0.01).low < 1 < change.interval(0.01).high
 
 
 def test_the_assumed_scatter_between_runs_widens_the_interval():
     """Even exact samples of two runs do not prove a change of a few percent."""
-    exact = (samples(0.010, scatter=0), samples(0.0025, scatter=0))
+    exact = sides(samples(0.010, scatter=0), samples(0.0025, scatter=0))
     assert 0.90 < measure_change(exact, [exact]).estimate.low < 0.95
 
 
 def pair(log, seed=0):
-    return samples(0.010 * np.exp(log), seed=seed), samples(0.0025, seed=seed + 500)
+    return sides(samples(0.010 * np.exp(log), seed=seed), samples(0.0025, seed=seed + 500))
 
 
 def test_a_varying_history_widens_the_interval_and_a_steady_one_narrows_it():
@@ -95,7 +105,7 @@ def test_a_threshold_that_saved_runs_cannot_judge_is_reported():
 
 def test_the_verdict_is_not_unchanged_if_a_great_loss_is_possible():
     """An interval that reaches twice the threshold is inconclusive."""
-    noisy = (samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
+    noisy = sides(samples(0.010, launches=3, scatter=0.5, seed=5), samples(0.0025, launches=3, scatter=0.5, seed=6))
     change = measure_change(noisy, [noisy])
     assert change.estimate.value == pytest.approx(1.0)
     assert decide(change, 0.05, 0.01) == "inconclusive"
@@ -174,8 +184,8 @@ def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
         accelerated = np.full((launches, 8), 0.0025 * factor).tolist()
         return native, accelerated
 
-    def first(sides, launches):
-        return tuple(Samples(tuple(map(tuple, side[:launches])), ()) for side in sides)
+    def first(made, launches):
+        return sides(*(Samples(tuple(map(tuple, side[:launches])), ()) for side in made))
 
     def is_red(now, then):
         for launches, alpha in ((10, 0.00019), (20, 0.00012)):
@@ -206,8 +216,88 @@ def test_a_loss_during_other_work_is_not_a_regression():
 
 def test_more_launches_make_the_change_more_precise():
     """They reduce the variance from launches of this run, but not the variance between runs."""
-    then = [(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
-    few = (samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
-    many = (samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))
+    then = [sides(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
+    few = sides(samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
+    many = sides(samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))
     assert measure_change(many, then).variance < 0.8 * measure_change(few, then).variance
     assert measure_change(many, then).variance > measure_change(few, then).noise.variance / 2
+
+
+def test_a_run_that_other_work_disturbed_is_inconclusive_and_waits_for_quiet_first():
+    """Further launches may be quiet, so they are asked for, patiently; if none is, the sentence says what to do."""
+    asked = []
+    evidence = Evidence(KEY, record=lambda: contended(record(0.0500)), look_again=lambda more: asked.append(more) or 0.0)
+    baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
+    verdict = SavedJudge(baseline, 1).judge(evidence, 0.10).verdict
+    assert (verdict.status, verdict.change) == ("inconclusive", None)
+    assert f"cannot be compared now, because {CAUSE}: close what keeps the cores busy" in verdict.reason
+    assert [more.launches for more in asked] == [6, 14]
+    assert all(more.patient for more in asked)
+
+
+def test_a_run_that_becomes_quiet_is_judged_after_all():
+    """The first further launches were undisturbed."""
+    made = [contended(record(0.0500)), record(0.0050)]
+    evidence = Evidence(KEY, record=lambda: made[0], look_again=lambda more: made.pop(0) and 0.0)
+    baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
+    assert SavedJudge(baseline, 1).judge(evidence, 0.10).verdict.status == "regressed"
+
+
+def test_a_saved_run_that_was_disturbed_is_no_baseline():
+    """It claims no speedup, and the sentence says why."""
+    verdict = judge(record(0.0050), saved(contended(record(0.0025))), 0.10, comparisons=1)
+    assert (verdict.status, verdict.change) == ("not comparable", None)
+    assert verdict.reason == f"the baseline claims no speedup for it, because {CAUSE}"
+
+
+def test_of_several_saved_runs_the_undisturbed_ones_are_compared_with():
+    """The newest was disturbed, so the one before it takes its place, alone."""
+    newest = saved(contended(record(0.5)))
+    assert judge(record(0.0050), newest, 0.10, comparisons=1, pool=(THEN,), history=(THEN,)).status == "regressed"
+    assert judge(record(0.0025), newest, 0.10, comparisons=1, pool=(THEN,), history=(THEN,)).status == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"method": METHOD_DRAWN}, f"the baseline was measured by another method ({METHOD_DRAWN}; now "),
+        (
+            {"host": {**THEN.host, "allocator": "libjemalloc.so.2"}},
+            "the baseline was measured with another allocator (libjemalloc.so.2; now None)",
+        ),
+    ],
+)
+def test_runs_that_managed_memory_in_another_way_are_not_compared(change, reason):
+    """Their speedups are of unlike things, on the same machine."""
+    verdict = judge(record(0.0025), replace(THEN, **change), 0.10, comparisons=1)
+    assert verdict.status == "not comparable"
+    assert verdict.reason.startswith(reason)
+
+
+def test_the_speedup_with_memory_kept_is_what_is_compared():
+    """By default nothing moved, and with memory kept native became twice as fast, or the other way round."""
+    then = saved(memory_kept(record(0.0025, draw=1), 0.008))
+    assert judge(memory_kept(record(0.0025), 0.004), then, 0.10, comparisons=1).status == "regressed"
+    verdict = judge(memory_kept(record(0.0025, native_s=0.005), 0.008), then, 0.10, comparisons=1)
+    assert verdict.status == "unchanged"
+    assert "3.2" in verdict.reason
+    assert "native 8.0" in verdict.reason
+
+
+def test_launches_of_one_server_are_not_independent():
+    """Twelve launches of two servers are two values: the interval is that of two, however well launches agree."""
+    apart = np.repeat([[-0.2], [0.2]], 6, axis=0)
+    native = Samples(tuple(map(tuple, (0.010 * np.exp(apart) * np.ones((1, 8))).tolist())), ())
+    accelerated = samples(0.0025, launches=12, scatter=0.001)
+    of_two = Pair(native, accelerated, (0,) * 6 + (1,) * 6)
+    of_twelve = Pair(native, accelerated, tuple(range(12)))
+    assert of_two.mean.standard_error > 1.5 * of_twelve.mean.standard_error
+    assert measure_change(of_two, [of_two]).servers == 2
+
+
+def test_one_server_decides_nothing():
+    """Nothing shows how servers differ."""
+    alone = replace(pair_of(THEN), servers=(0,) * 6)
+    change = measure_change(alone, [alone])
+    assert not change.enough
+    assert decide(change, 0.10, 0.01) == "inconclusive"

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.gate.judge import Evidence, OtherSide
-from pytest_formfunc.gate.side_by_side import SideBySideJudge
+from pytest_formfunc.gate.side_by_side import SideBySideJudge, _judged
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Round
+from pytest_formfunc.measure.quiet import Cause
+from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import steady_rounds
 from pytest_formfunc.measure.series import Measurement, Series
 
@@ -22,12 +24,13 @@ EVERYONE = (HERE.native, HERE, THERE.native, THERE)
 class MadeUp:
     """A run of one case after the other, each with new random launches; it notes which further looks were asked for.
 
-    ``rounds`` and ``launches`` are standard deviations of the log ratio; a fifth of the rounds are disturbed.
+    ``rounds`` and ``launches`` are standard deviations of the log ratio; a fifth of the rounds are disturbed. Launches
+    are forked from ``pool`` servers in turn, and those of one server have their deviation in common.
     """
 
-    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015):
+    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015, pool=Conditions().servers):
         self.generator = np.random.default_rng(seed)
-        self.loss, self.rounds, self.launches = loss, rounds, launches
+        self.loss, self.rounds, self.launches, self.pool = loss, rounds, launches, pool
         self.begin()
 
     def begin(self):
@@ -35,11 +38,14 @@ class MadeUp:
         self.asked, self.spent_s = [], 0.0
         self.values = {participant: [] for participant in EVERYONE}
         self.series = dict.fromkeys(EVERYONE)
+        self.of_server = self.generator.normal(0, self.launches, self.pool)
+        self.made = 0
         for _ in range(3):
             self._launch(EVERYONE, 6)
 
     def _launch(self, participants, rounds):
-        own = self.generator.normal(0, self.launches) - math.log1p(self.loss)
+        own = self.of_server[self.made % self.pool] - math.log1p(self.loss)
+        self.made += 1
         for participant in participants:
             values = 0.002 * np.ones(rounds)
             if participant == THERE:
@@ -47,9 +53,18 @@ class MadeUp:
                 values = values * np.exp(own + disturbed * self.generator.normal(0, self.rounds, rounds))
             self.values[participant].append(values)
 
+    def shared(self, *participants):
+        return [*range(min(len(self.values[participant]) for participant in participants))]
+
+    def servers_of(self, numbers):
+        return [number % self.pool for number in numbers]
+
     def together(self, *participants):
-        count = min(len(self.values[participant]) for participant in participants)
+        count = len(self.shared(*participants))
         return [self.values[participant][:count] for participant in participants]
+
+    def ranked_pair(self, participant):
+        return participant.native, participant
 
     def graph(self, participant):
         return None
@@ -167,10 +182,10 @@ def test_the_counterpart_has_the_launches_that_were_shared(monkeypatch):
     def series(participant, seconds, numbers):
         return Series(participant, [[Round((seconds,), quiet)] for _ in numbers], [*numbers])
 
-    measurement = Measurement({
+    measurement = Measurement(series={
         HERE.native: series(HERE.native, 4.0, (0, 1)), THERE.native: series(THERE.native, 6.0, (0, 1)),
         HERE: series(HERE, 1.0, (0, 1, 2, 3)), THERE: series(THERE, 2.0, (0, 1, 3)),
-    })  # fmt: skip
+    }, servers={number: number for number in range(4)})  # fmt: skip
     evidence = Evidence(("case", "openvino"), lambda: None, measurement, PREPARED, PREPARED)
     judge = SideBySideJudge(OTHER, 1, 20.0)
     found = judge._counterpart(evidence)
@@ -179,6 +194,14 @@ def test_the_counterpart_has_the_launches_that_were_shared(monkeypatch):
     assert found.own_samples == ((1.0,),) * 3
     assert found.native_samples == ((6.0,),) * 2
     assert found.speedup.value == pytest.approx(3.0)
+    assert found.speedup.n == 2
+    kept = {THERE.native: THERE.native.kept, THERE: THERE, HERE.native: HERE.native.kept, HERE: HERE}
+    for native, seconds in ((HERE.native.kept, 3.0), (THERE.native.kept, 5.0)):
+        measurement.series[native] = series(native, seconds, (0, 1))
+    measurement.kept = kept
+    found = judge._counterpart(evidence)  # with memory kept, which is what is judged
+    assert found.native_samples == ((5.0,),) * 2
+    assert found.speedup.value == pytest.approx(2.5)
     del measurement.series[THERE]
     assert judge._counterpart(evidence) is None
 
@@ -192,3 +215,49 @@ def test_unlike_inputs_are_not_comparable_and_both_sides_are_kept(monkeypatch):
     assert judgement.verdict.status == "not comparable"
     assert "its input was [(1, 4)] there and is [(1, 3)] here" in judgement.verdict.reason
     assert judgement.counterpart == "kept"
+
+
+def test_memory_is_kept_on_both_sides_or_on_neither():
+    """Where it failed on one side, the pairs are those by default: unlike things have no ratio."""
+    participants = [*EVERYONE, HERE.native.kept, THERE.native.kept]
+    measurement = Measurement(
+        kept={HERE.native: HERE.native.kept, THERE.native: THERE.native.kept, HERE: HERE, THERE: THERE},
+        series={participant: Series(participant) for participant in participants},
+    )
+    pair, everyone = _judged(measurement, HERE)
+    assert (pair, everyone) == ((HERE, THERE), (HERE.native.kept, HERE, THERE.native.kept, THERE))
+    del measurement.series[THERE.native.kept]
+    assert _judged(measurement, HERE) == ((HERE, THERE), EVERYONE)
+
+
+def test_two_servers_give_no_verdict_however_great_the_change():
+    """Launches of one server repeat each other."""
+    assert judge_of(MadeUp(6, loss=3.0, pool=2)).verdict(0.03).status == "inconclusive"
+    assert judge_of(MadeUp(6, loss=3.0, pool=3)).verdict(0.03).status == "regressed"
+
+
+@pytest.mark.parametrize("disturbed", [(), (0, 1, 2, 3)])
+def test_it_is_judged_under_other_work_too(monkeypatch, disturbed):
+    """Both sides of the accelerated pair are disturbed alike; only the speedups are not told then."""
+    monkeypatch.undo()  # what the fixture above replaced
+    quiet = Disturbance(0.0, 0, 0, 0.0, 1.0)
+    seconds = {HERE.native: 4.0, HERE: 2.0, THERE.native: 4.0, THERE: 1.0}
+    measurement = Measurement(
+        kept={participant: participant for participant in EVERYONE},
+        series={
+            one: Series(one, [[Round((each + launch * 1e-5,), quiet)] * 4 for launch in range(4)], [*range(4)])
+            for one, each in seconds.items()
+        },
+        servers={number: number for number in range(4)},
+        disturbed=dict.fromkeys(disturbed, Cause.WAITING),
+    )
+    for one in measurement.series.values():
+        one.ready = SimpleNamespace(graph=None)
+    program = {"digest": "one", "operators": {}}
+    sides = SimpleNamespace(input_shapes=[(1, 3)], program=program, cost={"macs": 1, "params": 1})
+    evidence = Evidence(("case", "openvino"), lambda: None, measurement, sides, sides)
+    verdict = SideBySideJudge(OTHER, 1, 20.0).judge(evidence, 0.03).verdict
+    assert verdict.status == "regressed"
+    assert verdict.change.value == pytest.approx(0.5, rel=1e-3)
+    assert ("its speedups are not known, because its threads waited for cores" in verdict.reason) == bool(disturbed)
+    assert ("4.00x (3.83 to 4.18) there, 2.00x (1.91 to 2.09) here" in verdict.reason) == (not disturbed)

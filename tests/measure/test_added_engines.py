@@ -168,12 +168,12 @@ def test_what_an_added_engine_needs_is_named(tmp_path):
 
 def test_measured_latencies_of_an_added_engine_come_from_its_own_process(server, prepare):
     """A worker loads it, gives its outputs and takes turns."""
-    from pytest_formfunc.measure.schedule import Turn
+    from pytest_formfunc.measure.protocol import Turn
 
     prepared = prepare(SHIFTED, "last")
     artifact = str(Path(prepared.folder) / prepared.artifacts["last"])
     job = server.job(
-        "measure", engine="last", source=SHIFTED, artifact=artifact, seeds=(0, 1), layout=None, graph=True, slow_down=0.0,
+        "measure", engine="last", source=SHIFTED, artifact=artifact, seeds=(0, 1), keep_memory=False, graph=True, slow_down=0.0,
         outputs_to=f"{prepared.folder}/outputs",
     )  # fmt: skip
     with server.worker(job, "worker") as worker:

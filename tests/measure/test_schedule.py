@@ -1,19 +1,24 @@
+"""Turns, rounds and launches: whose turn it is, how many there are, and when to stop."""
+
 import math
 
 import pytest
 
+from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.schedule import (
     FEWEST_ROUNDS,
-    MIN_LAUNCHES,
+    HAND_OVER,
+    LATER_ROUNDS,
+    MAX_LAUNCHES,
     MIN_ROUNDS,
     ROUNDS_PER_LAUNCH,
-    SHAKE_EVERY,
     STEADY_ROUNDS,
-    Turn,
+    WANTED_LAUNCHES,
+    later_rounds,
     plan_rounds,
     plan_turn,
+    round_seconds,
     steady_rounds,
-    turn_of_round,
     turn_order,
     why_stop,
 )
@@ -57,12 +62,33 @@ def test_a_turn_has_many_short_calls_or_few_slow_ones():
     assert plan_turn(1e-6).calls == 400
 
 
-def test_there_are_fewer_rounds_so_that_the_fewest_launches_fit_the_budget():
+def test_slow_calls_settle_at_once():
+    """What the caches lack is negligible beside a call of 20 ms; a quick one has at least two calls to settle."""
+    assert plan_turn(0.021).discard == 1
+    assert plan_turn(0.019).discard == 2
+
+
+def test_the_seconds_of_a_round_are_those_of_all_its_calls():
+    """Discarded ones too, each participant at its own pace."""
+    assert round_seconds([Turn(1, 3), Turn(2, 6)], [0.25, 0.125]) == 2.0
+
+
+def test_there_are_fewer_rounds_so_that_the_wanted_launches_fit_the_budget():
     """A slow case gets fewer rounds in each launch rather than fewer launches."""
-    turns = [Turn(1, 2), Turn(1, 2)]
-    assert plan_rounds(turns, [0.001, 0.001], load_s=0.1, budget_s=5) == ROUNDS_PER_LAUNCH
-    assert plan_rounds(turns, [0.05, 0.05], load_s=0.1, budget_s=5) == 5
-    assert plan_rounds(turns, [5.0, 5.0], load_s=1.0, budget_s=5) == MIN_ROUNDS
+    assert plan_rounds(0.006, load_s=0.1, budget_s=5) == ROUNDS_PER_LAUNCH
+    rounds = plan_rounds(0.1, load_s=0.1, budget_s=5)
+    assert MIN_ROUNDS < rounds < ROUNDS_PER_LAUNCH
+    assert WANTED_LAUNCHES * (0.1 + rounds * 0.1 * HAND_OVER) <= 5 < WANTED_LAUNCHES * (0.1 + (rounds + 1) * 0.1 * HAND_OVER)
+    assert plan_rounds(30.0, load_s=1.0, budget_s=5) == MIN_ROUNDS
+
+
+def test_later_launches_have_more_rounds_where_rounds_scatter():
+    """Few where launches differ, and never so many that too few launches fit."""
+    noisy, uneven = Scatter(0.3**2, 0.01**2, 0.01**2), Scatter(0.01**2, 0.1**2, 0.1**2)
+    assert later_rounds(noisy, 0.04, 0.5, 60.0) == LATER_ROUNDS
+    assert later_rounds(uneven, 0.04, 0.5, 60.0) == ROUNDS_PER_LAUNCH
+    assert later_rounds(noisy, 0.04, 0.5, 6.0) == round((1.0 - 0.5) / (0.04 * HAND_OVER))
+    assert later_rounds(noisy, 0.04, 0.5, 0.1) == MIN_ROUNDS
 
 
 def test_further_launches_leave_time_for_enough_of_them():
@@ -76,29 +102,45 @@ def test_further_launches_leave_time_for_enough_of_them():
     assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == FEWEST_ROUNDS
 
 
-def test_measuring_stops_when_it_is_precise_but_not_before_the_fewest_launches():
-    """An interval that seems narrow after two launches is not enough."""
-    assert why_stop(2, 0.001, 0.03, 1, 0.5, 60) is None
-    assert why_stop(MIN_LAUNCHES, 0.001, 0.03, 1, 0.5, 60) == "precise"
-    assert why_stop(MIN_LAUNCHES, 0.031, 0.03, 1, 0.5, 60) is None
+def why(*, quiet=range(6), launches=6, pool=12, widths=(0.01, 0.01), left_s=60.0, launch_s=0.5):
+    return why_stop(list(quiet), launches, pool, widths, 0.03, left_s, launch_s)
+
+
+def test_it_is_precise_after_two_narrow_intervals_of_enough_servers():
+    """To stop at the first would choose the moment at which launches happen to agree."""
+    assert why() == "precise"
+    assert why(widths=(0.9, 0.03, 0.03)) == "precise"
+    assert why(widths=(0.031, 0.01)) is None
+    assert why(widths=(0.01, 0.031)) is None
+
+
+@pytest.mark.parametrize(
+    ("quiet", "launches", "pool", "enough"),
+    [
+        (range(5), 5, 12, False),  # launches
+        (range(5), 9, 12, False),  # of which the others were disturbed
+        ([0, 1, 2, 3, 4, 0], 6, 12, False),  # one server twice, because a launch was disturbed
+        ([0, 1, 2, 3, 4, 6], 7, 12, True),
+        ([0, 1, 2, 3, 0, 1], 6, 4, True),  # no more servers than these
+        ([0, 1, 2, 0, 1, 2], 6, 4, False),
+        ([0, 1, 0, 1, 0, 1], 6, 2, True),
+    ],
+)
+def test_few_launches_or_few_servers_are_not_precise(quiet, launches, pool, enough):
+    """At least six quiet launches, of six servers or of all that there are, whatever the interval."""
+    assert (why(quiet=quiet, launches=launches, pool=pool) == "precise") == enough
 
 
 def test_measuring_stops_when_another_launch_would_exceed_the_budget():
     """The budget is not exceeded, except that two launches are always made."""
-    assert why_stop(1, 1.0, 0.03, 100, 100, 5) is None
-    assert why_stop(2, 1.0, 0.03, 4.6, 0.5, 5) == "budget"
-    assert why_stop(2, 1.0, 0.03, 4.4, 0.5, 5) is None
+    wide = {"quiet": [0], "widths": (1.0, 1.0)}
+    assert why(**wide, launches=1, left_s=-95, launch_s=100) is None
+    assert why(**wide, launches=2, left_s=0.4) == "budget"
+    assert why(**wide, launches=2, left_s=0.6) is None
 
 
 def test_measuring_stops_at_the_most_launches():
     """An unlimited budget does not mean unlimited launches."""
-    assert why_stop(20, 1.0, 0.03, 10, 0.5, 1e9) == "launches"
-
-
-def test_a_new_heap_layout_comes_every_few_rounds_with_calls_to_settle():
-    """The first calls after it have page faults that later ones have not, so they do not count."""
-    turns = [turn_of_round(Turn(1, 2), index) for index in range(2 * SHAKE_EVERY)]
-    assert [turn.shake for turn in turns] == [True, *[False] * (SHAKE_EVERY - 1)] * 2
-    assert all(turn.calls == 2 for turn in turns)
-    assert turns[0].discard > turns[1].discard == 1
-    assert turn_of_round(Turn(30, 60), 0).discard == 30
+    wide = {"quiet": range(12), "widths": (1.0, 1.0), "left_s": 1e9}
+    assert why(**wide, launches=MAX_LAUNCHES - 1) is None
+    assert why(**wide, launches=MAX_LAUNCHES) == "launches"

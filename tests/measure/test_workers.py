@@ -14,7 +14,7 @@ from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.measure import worker as worker_module
 from pytest_formfunc.measure.artifacts import find_prepared
-from pytest_formfunc.measure.schedule import Turn
+from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
 
@@ -25,7 +25,7 @@ SOURCE = PatternSource("pointwise", 1, 8, (1, 3, 16, 16), 0)
 
 @pytest.fixture(scope="module")
 def server():
-    one = WorkerServer(timeout_s=60, threads=1)
+    one = WorkerServer(timeout_s=60, threads=1, size=2)
     yield one
     one.close()
 
@@ -37,15 +37,16 @@ def prepare(server, cache, source=SOURCE, backends=("native", "openvino")):
         return worker.receive()
 
 
-def measuring(server, prepared, backend, slow_down=0.0):
+def measuring(server, prepared, backend, slow_down=0.0, *, keep_memory=False, launch=0):
     artifact = str(Path(prepared.folder) / prepared.artifacts[backend])
     return server.worker(
         server.job(
-            "measure", engine=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), layout=0, graph=True,
+            "measure", engine=backend, source=SOURCE, artifact=artifact, seeds=(0, 1), keep_memory=keep_memory, graph=True,
             outputs_to=f"{prepared.folder}/outputs-{backend}",
             slow_down=slow_down,
         ),
         f"{backend} worker",
+        launch,
     )  # fmt: skip
 
 
@@ -92,6 +93,59 @@ def test_each_backend_answers_rounds_from_its_own_process(server, prepared):
             assert min(turn.calls_s) > 0
             assert turn.disturbance.wall_s >= sum(turn.calls_s) * 0.99
             assert worker.ask(None) > 10e6
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def test_launches_are_forked_from_the_servers_in_turn(prepared):
+    """Each server is a process of its own, with addresses of its own, and starts when its first launch needs it."""
+    server = WorkerServer(timeout_s=60, threads=1, size=2)
+    try:
+        parents, started = [], []
+        for launch in range(4):
+            with measuring(server, prepared, "native", launch=launch) as worker:
+                worker.receive()
+                parents.append(parent_of(worker.pid))
+                started.append(len(server.pids))
+        assert parents == [*server.pids, *server.pids]
+        assert started == [1, 2, 2, 2]
+        heaps = [next(line for line in Path(f"/proc/{pid}/maps").open() if "[heap]" in line) for pid in server.pids]
+        assert heaps[0] != heaps[1]
+    finally:
+        server.close()
+
+
+def test_servers_begin_together_and_are_waited_for():
+    """As many as a case surely needs, and no more than the pool has; the time that waiting takes is known."""
+    server = WorkerServer(timeout_s=60, threads=1, size=2)
+    try:
+        server.begin(1)
+        assert len(server.pids) == 1
+        server.begin(7)
+        assert len(server.pids) == 2
+        pids = server.pids
+        server.wait()
+        waited_s = server.starting_s
+        assert waited_s > 0
+        for launch in range(2):
+            with server.worker(server.job("host"), "host probe", launch) as worker:
+                assert worker.receive()["cores"] >= 1
+        assert server.pids == pids
+        assert server.starting_s - waited_s < 0.1 < waited_s
+    finally:
+        server.close()
+
+
+def test_servers_that_still_start_end_with_the_pool():
+    """A run may be refused or interrupted while they import the engines."""
+    server = WorkerServer(timeout_s=60, threads=1, size=2)
+    server.begin(2)
+    pids = server.pids
+    server.close()
+    assert server.pids == []
+    assert wait_until(lambda: not any(alive(pid) for pid in pids))
 
 
 @pytest.mark.alone
@@ -208,7 +262,7 @@ def test_a_killed_worker_is_named_with_its_signal(server, prepared):
 
 def test_a_hanging_worker_is_killed_at_the_time_limit(prepared):
     """It is a failure of its own kind, and the process is gone."""
-    server = WorkerServer(timeout_s=60, threads=1)
+    server = WorkerServer(timeout_s=60, threads=1, size=2)
     try:
         with measuring(server, prepared, "native") as worker:
             worker.receive()
@@ -223,7 +277,7 @@ def test_a_hanging_worker_is_killed_at_the_time_limit(prepared):
 
 def test_closing_the_server_ends_every_worker(prepared):
     """Parked and stopped workers alike."""
-    server = WorkerServer(timeout_s=60, threads=1)
+    server = WorkerServer(timeout_s=60, threads=1, size=2)
     workers = [measuring(server, prepared, "native") for _ in range(2)]
     for worker in workers:
         worker.receive()
@@ -239,7 +293,7 @@ def test_no_worker_outlives_a_killed_parent(cache):
         import sys, time
         sys.path.insert(0, sys.argv[1])
         from test_workers import SOURCE, Turn, WorkerServer, measuring, prepare
-        server = WorkerServer(timeout_s=60, threads=1)
+        server = WorkerServer(timeout_s=60, threads=1, size=2)
         prepared = prepare(server, sys.argv[2])
         worker = measuring(server, prepared, "native")
         worker.receive()

@@ -16,6 +16,18 @@ from pytest_formfunc.option_specs import OPTIONS
 HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.stats")
 
 
+OWN = """
+import pytest
+import torch
+from torch import nn
+
+
+@pytest.mark.parametrize("out", [8, 9])
+def test_own(formfunc, out):
+    formfunc(nn.Sequential(nn.Conv2d(3, out, 3), nn.ReLU()), torch.randn(1, 3, 32, 32))
+"""
+
+
 @pytest.mark.parametrize("args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",)])
 def test_a_plain_run_loads_nothing_heavy(project, args):
     """With the plugin installed, other tests run without torch, openvino or even numpy."""
@@ -25,7 +37,7 @@ def test_a_plain_run_loads_nothing_heavy(project, args):
         f"    print('LOADED', [name for name in {HEAVY} if name in sys.modules])\n",
     )
     project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
-    outcome = project.pytest(*args, fresh=True)
+    outcome = project.pytest(*args, fresh=True, detect=True)  # as a user starts it
     assert outcome.code == 0, outcome.text
     assert outcome.line("LOADED") == "LOADED []"
     assert "formfunc ==" not in outcome.text
@@ -100,14 +112,13 @@ def test_the_list_names_the_extra_of_a_missing_backend(project):
 
 @pytest.mark.engine
 def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
-    """Interrupted in the second case: pytest's exit code 2, the first case is saved, no process is left."""
+    """Interrupted in the second group of cases: exit code 2, the first case is saved, no process is left."""
+    bench.write("test_own.py", OWN)
     with bench.start(
-        "-v", "--formfunc-patterns", "pointwise,plain", "--formfunc-depths", "1,2", "--formfunc-widths", "8",
-        "--formfunc-input", "1x3x32x32", "--formfunc-budget", "2s", "--formfunc-precision", "0.01%", "--benchmark-json",
-        "out.json",
+        "-v", "test_own.py", "--formfunc-budget", "2s", "--formfunc-precision", "0.01%", "--benchmark-json", "out.json",
     ) as process:  # fmt: skip
         for line in process.stdout:
-            if "d1-w8-1x3x32x32-openvino] PASSED" in line:
+            if "test_own[openvino-8] PASSED" in line:
                 break
         of_the_first_case = set(measuring(bench.folder))
         assert wait_until(lambda: set(measuring(bench.folder)) - of_the_first_case)  # the second case is under way
@@ -116,7 +127,7 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
         assert process.wait(60) == 2, text
     assert "KeyboardInterrupt" in text
     assert wait_until(lambda: not measuring(bench.folder), 10)
-    assert ("pointwise-d1-w8-1x3x32x32", "openvino") in bench.records("out.json")
+    assert ("test_own.py::test_own[8]", "openvino") in bench.records("out.json")
 
 
 def test_by_default_the_suite_is_the_matrix_without_the_experiments():
@@ -125,5 +136,5 @@ def test_by_default_the_suite_is_the_matrix_without_the_experiments():
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     suite = subprocess.run([*command, "bench"], cwd=root, capture_output=True, text=True, check=True)
     assert {line.partition("::")[0] for line in suite.stdout.splitlines() if "::" in line} == {"bench/test_forms.py"}
-    named = subprocess.run([*command, "bench/test_layout.py"], cwd=root, capture_output=True, text=True, check=True)
-    assert "bench/test_layout.py::" in named.stdout
+    named = subprocess.run([*command, "bench/test_fidelity.py"], cwd=root, capture_output=True, text=True, check=True)
+    assert "bench/test_fidelity.py::" in named.stdout

@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from support.project import Project, calm, make_bench
+from support.project import Project, calm, make_bench, speed_up
 
 pytestmark = pytest.mark.engine
 
@@ -134,10 +134,7 @@ def faster_then(document, pattern="", times=100):
     for entry in document["benchmarks"]:
         record = entry["extra_info"]["formfunc"]
         if not record["native"] and record["case"].startswith(pattern):
-            for name in ("samples", "samples_low"):
-                record[name] = [[value / times for value in launch] for launch in record[name]]
-            for name in ("value", "low", "high"):
-                record["speedup"][name] *= times
+            speed_up(record, times)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Forms by engines: one table of a run with several, in the terminal and in files."""
 
 import pytest
-from support.records import record
+from support.records import native_record, record
 
 from pytest_formfunc.report.engines import fit_engines, tabulate_engines
 from pytest_formfunc.report.html import render_html
@@ -12,11 +12,11 @@ from pytest_formfunc.stats import Estimate
 
 def one(case, backend, speedup):
     value = Estimate(speedup, speedup / 1.1, 1.1 * speedup)
-    return record(0.01 / speedup, case=case, backend=backend, speedup=value)
+    return record(0.01 / speedup, case=case, backend=backend, speedup=value, typical_s=Estimate(0.01 / speedup, 0, 1))
 
 
 def native(case):
-    return record(0.01, case=case, backend="native", native=True, speedup=None, native_samples=None)
+    return native_record(case=case)
 
 
 RECORDS = [

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 from support.project import MATRIX
-from support.records import record
+from support.records import CAUSE, contended, memory_kept, native_record, record
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import REPORT_FORMATS
 from pytest_formfunc.records import Record
-from pytest_formfunc.records.parts import Verdict
+from pytest_formfunc.records.parts import ProcessRange, Verdict
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.results import Results
+from pytest_formfunc.units import format_estimate
 
 FULL_DISK = """
 import errno, pathlib
@@ -26,7 +27,7 @@ def full(path, *args, **kwargs):
 
 pathlib.Path.write_text = full
 """
-NATIVE = record(0.01, backend="native", native=True, speedup=None, native_samples=None)
+NATIVE = native_record()
 
 
 def results(*records):
@@ -55,6 +56,29 @@ def test_csv_has_a_row_for_each_accelerated_record(tmp_path):
     header, *rows = csv.reader(io.StringIO(text))
     assert header[:2] == ["case", "backend"]
     assert [row[0] for row in rows] == ["residual-d8-w64", "slow"]
+
+
+@pytest.mark.parametrize("ending", [".md", ".html"])
+def test_what_has_no_speedup_says_why(tmp_path, ending):
+    """A contended row, and what a machine cannot do."""
+    results_now = results(contended(record(0.0025)))
+    results_now.memory_note = "malloc is that of libjemalloc.so.2"
+    text = write_report(results_now, tmp_path / f"out{ending}").read_text()
+    assert f"contended: no speedup is claimed, because {CAUSE}." in text
+    assert "Memory was not kept on either side, because malloc is that of libjemalloc.so.2" in text
+    text = write_report(results(record(0.0025, stopped="precise")), tmp_path / f"out{ending}").read_text()
+    assert "contended:" not in text
+    assert "Memory was not kept" not in text
+
+
+@pytest.mark.parametrize("ending", [".md", ".html", ".csv"])
+def test_tables_have_the_ranked_speedup_and_the_range_by_default(tmp_path, ending):
+    """With memory kept native takes 10 ms, and by default 20 ms."""
+    made = memory_kept(record(0.0025, native_s=0.020, process_range=ProcessRange(7.06, 9.1, 6)), 0.010)
+    text = write_report(results(made), tmp_path / f"out{ending}").read_text()
+    assert format_estimate(made.speedup_memory_kept) in text
+    assert format_estimate(made.speedup) not in text
+    assert "7.1 to 9.1x" in text
 
 
 def test_names_are_text_in_html(tmp_path):

@@ -1,8 +1,11 @@
 """Saved runs as text."""
 
-from support.records import record
+from dataclasses import replace
 
-from pytest_formfunc.records.parts import Verdict
+import pytest
+from support.records import contended, memory_kept, native_record, record
+
+from pytest_formfunc.records.parts import MET, Limit, ProcessRange, Verdict
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.results import HistoryRow
 from pytest_formfunc.stats import Estimate
@@ -11,12 +14,25 @@ from pytest_formfunc.stats import Estimate
 def test_a_run_has_its_speedups_and_their_mean():
     """The greatest comes first; native alone has no row, and a single call no part in the mean."""
     once = record(0.001, case="once", speedup=Estimate(10.0, 0.0, float("inf"), n=1))
-    native = record(0.01, backend="native", native=True, speedup=None, native_samples=None)
-    lines = [*render_saved("run.json", [native, record(0.0025, case="slow"), record(0.00125), once])]
+    lines = [*render_saved("run.json", [native_record(), record(0.0025, case="slow"), record(0.00125), once])]
     assert lines[0] == "run.json"
     assert [line.split()[0] for line in lines[1:4]] == ["once", "residual-d8-w64", "slow"]
     assert lines[1].endswith(" -")
     assert lines[4].startswith("geometric mean 5.6")
+
+
+def test_a_run_shows_what_its_report_showed():
+    """Latencies that divide to the speedup, the range by default, limits, and rows that claim nothing."""
+    kept = memory_kept(record(0.0025, native_s=0.020, process_range=ProcessRange(7.06, 9.1, 6)), 0.010)
+    limited = replace(kept, limits=(Limit("min_speedup", 2.0, MET, "it has 4x"),))
+    _, row, limit, busy, mean = render_saved("run.json", [contended(record(0.001, case="busy")), limited])
+    title, _, _, native, _, own, _, speedup, *_ = row.split()
+    assert title == "residual-d8-w64"
+    assert float(native) / float(own) == pytest.approx(float(speedup.removesuffix("x")), rel=0.006)
+    assert row.endswith("; 7.1 to 9.1x by default")
+    assert limit == "  met: it has 4x"
+    assert busy.split() == ["busy", "on", "openvino", "-", "ms", "-", "ms", "contended"]
+    assert mean.startswith(f"geometric mean {speedup}")
 
 
 def test_verdicts_are_listed_and_counted():

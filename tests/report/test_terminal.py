@@ -1,10 +1,14 @@
-"""``best`` tries what is there; a test may bring its architectures; a busy machine is said."""
+"""``best`` tries what is there; a test may bring its architectures; what a row says; a busy machine is said."""
+
+from dataclasses import replace
 
 import pytest
-from support.records import record
+from support.records import CAUSE, contended, memory_kept, native_record, record
 
-from pytest_formfunc.records.parts import Noise
-from pytest_formfunc.report.terminal import _best, _busy
+from pytest_formfunc.records.parts import MET, MISSED, NOT_SHOWN, Limit, Noise, ProcessRange
+from pytest_formfunc.report.terminal import _best, _busy, render_backend, render_spent
+from pytest_formfunc.results import Spent
+from pytest_formfunc.units import format_ratio
 
 OWN = """
 import pytest
@@ -60,20 +64,86 @@ def test_of_equal_cases_the_least_latency_is_named_with_its_settings():
     text = " ".join(line.text for line in _best([slow, fast]))
     assert "residual-d8-w64: openvino-int8 2.00 ms, 5.0" in text
     assert "requests=4" in text
-    native = record(0.001, backend="native", native=True, speedup=None, native_samples=None)
+    native = native_record(0.001)
     assert "native 1.00 ms: nothing beats it" in " ".join(line.text for line in _best([slow, native]))
 
 
-@pytest.mark.parametrize(("waited", "warned"), [(0.02, False), (0.5, True)])
-def test_a_busy_machine_is_said(waited, warned):
-    """``waited`` is what each of native's two threads waited."""
-    native = record(0.01, backend="native", native=True, noise=Noise(0, 0, 0, 0, 2 * waited))
-    text = " ".join(line.text for line in _busy([native, record(0.002)]))
-    assert ("busy machine: in 1 of 1 cases" in text) == warned
+def said(lines):
+    return " ".join(" ".join(line.text for line in lines).split())
+
+
+def test_a_busy_machine_is_said_with_what_to_do():
+    """Each cause once, with the number of rows that claim nothing because of it."""
+    other = "its processes were stopped and continued"
+    rows = [contended(record(0.002, case=case)) for case in ("a", "b")] + [contended(record(0.002, case="c"), other)]
+    text = said(_busy([native_record(), *rows, record(0.002, case="d")]))
+    assert f"contended: 2 of 4 rows claim no speedup, because {CAUSE}: close what keeps the cores busy" in text
+    assert f"contended: 1 of 4 rows claim no speedup, because {other}" in text
+    assert "busy host" not in text
+    assert said(_busy([native_record(), record(0.002)])) == ""
+
+
+def test_a_contended_row_claims_no_figure():
+    """Neither milliseconds nor a speedup; it comes last, and has no part in the mean."""
+    lines = [line.text for line in render_backend("openvino", [contended(record(0.0001, case="busy")), record(0.005)])]
+    (busy,) = [line for line in lines if line.startswith("busy")]
+    assert busy.split() == ["busy", "-", "-", "contended", "-"]
+    assert lines.index(busy) > next(index for index, line in enumerate(lines) if line.startswith("residual"))
+    assert any(line.startswith("geometric mean 2.0") and line.endswith("over 1 case") for line in lines)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_two_latencies_of_a_row_divide_to_its_speedup(kept):
+    """Both are of the rounds that the speedup counts: with memory kept, where that was measured."""
+    made = record(0.0025, native_s=0.016)
+    made = memory_kept(made, native_kept_s=0.010) if kept else made
+    (row,) = [line.text for line in render_backend("openvino", [made]) if line.text.startswith("residual")]
+    _, native, own, speedup, *_ = row.split()
+    assert float(native) == pytest.approx(10.0 if kept else 16.0, rel=0.02)
+    assert float(native) / float(own) == pytest.approx(float(speedup.removesuffix("x")), rel=0.006)
+    assert made.native_typical_s / made.typical_s.value == pytest.approx(made.ranked_speedup.value, rel=1e-12)
+
+
+def test_what_single_processes_get_by_default_is_beside_the_speedup():
+    """The range has the servers that it is of in the line above; memory's part of the mean is told below."""
+    made = replace(memory_kept(record(0.0025, native_s=0.020), 0.010), process_range=ProcessRange(7.06, 15.2, 6))
+    text = said(render_backend("openvino", [made]))
+    assert "typical ms and speedup: memory kept on both sides, 95% interval; by default: what 6 single processes" in text
+    assert "7.1 to 15x" in text
+    memory = made.speedup.value / made.speedup_memory_kept.value
+    assert f"by default a process gets {format_ratio(made.speedup.value)} in the mean" in text
+    assert f"{format_ratio(memory)} of that is memory management" in text
+
+
+def test_where_memory_cannot_be_kept_the_report_says_why():
+    """The speedups are then those by default, and nothing is said of memory management."""
+    made = replace(record(0.0025), process_range=ProcessRange(3.0, 5.0, 6))
+    text = said(render_backend("openvino", [made], "malloc is that of libjemalloc.so.2"))
+    assert "typical ms and speedup: memory as by default" in text
+    assert "memory is not kept on either side: malloc is that of libjemalloc.so.2" in text
+    assert "memory management" not in text
+
+
+def test_limits_that_are_not_shown_are_explained():
+    """The others are counted; a missed one fails its test, which says why."""
+    limits = [Limit("min_speedup", 2.0, outcome, f"the reason of {outcome}") for outcome in (MET, MISSED, NOT_SHOWN)]
+    rows = [record(0.0025, case=f"case-{index}", limits=(limit,)) for index, limit in enumerate(limits)]
+    text = said(render_backend("openvino", rows))
+    assert "min_speedup and max_latency: 1 met, 1 missed, 1 not shown" in text
+    assert "not shown: the reason of not shown" in text
+    assert "the reason of met" not in text
+
+
+def test_disturbed_rounds_are_counted():
+    """What was measured again took time."""
+    assert "cases: 1 as precise as asked; 7 disturbed rounds were measured again" in said(
+        render_spent(Spent(stops={"precise": 1}, discarded_rounds=7))
+    )
+    assert "disturbed" not in said(render_spent(Spent(stops={"precise": 1})))
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.005, False), (0.05, True)])
 def test_a_host_that_gives_cores_to_others_is_said(share, warned):
-    native = record(0.01, backend="native", native=True, noise=Noise(0, 0, 0, share, 0))
+    native = native_record(noise=Noise(0, 0, 0, share, 0))
     text = " ".join(line.text for line in _busy([native, record(0.002)]))
     assert ("busy host: it gave 5% of the cores' time to other machines" in text) == warned

@@ -7,7 +7,8 @@ import pytest
 
 from pytest_formfunc.stats.allocation import LEAST_LAUNCH_SD, Scatter, scatter_of
 from pytest_formfunc.stats.launches import launch_means
-from pytest_formfunc.stats.student import ratio_estimate, t_quantile, weighted_mean
+from pytest_formfunc.stats.servers import estimate_over_servers
+from pytest_formfunc.stats.student import t_quantile, weighted_mean
 from pytest_formfunc.stats.trimmed import trimmed_mean, trimmed_variance
 
 
@@ -71,7 +72,7 @@ def test_launches_of_few_rounds_do_not_make_launches_look_different():
 def test_one_launch_of_one_round_says_nothing_of_scatter_and_is_not_an_error():
     """The variances are the least, and the interval is open."""
     assert scatter_of([np.array([0.1])]) == Scatter(0.0, LEAST_LAUNCH_SD**2, LEAST_LAUNCH_SD**2)
-    assert launch_means([np.array([0.1])]).interval().high == math.inf
+    assert launch_means([np.array([0.1])], [0]).interval().high == math.inf
 
 
 @pytest.mark.simulation
@@ -96,7 +97,8 @@ def test_equal_weights_are_students_own_interval():
         assert mean.value == pytest.approx(np.mean(values))
         assert mean.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
         assert mean.df == pytest.approx(4)
-    assert ratio_estimate(values, weights=[1.0] * 5).high == pytest.approx(ratio_estimate(values).high)
+    weighted, plain = (estimate_over_servers(values, range(5), None, weights=one) for one in ([1.0] * 5, None))
+    assert weighted.high == pytest.approx(plain.high)
 
 
 @pytest.mark.simulation
@@ -105,9 +107,9 @@ def test_the_interval_over_unequal_launches_covers_the_truth_at_its_level():
     generator = np.random.default_rng(2)
     held, narrower = 0, 0
     for _ in range(2000):
-        means = launch_means(made_up(generator, [6] * 3 + [36] * 9, truth=0.05))
+        means = launch_means(made_up(generator, [6] * 3 + [36] * 9, truth=0.05), range(12))
         interval = means.interval()
         held += interval.low <= math.exp(0.05) <= interval.high
-        narrower += interval.half_width < ratio_estimate(means.logs).half_width
+        narrower += interval.half_width < estimate_over_servers(means.logs, means.servers, None).half_width
     assert 0.93 < held / 2000 < 0.98
     assert narrower > 1200

@@ -8,7 +8,8 @@ from pytest_formfunc.backends import BACKENDS, NATIVE, backend_entry
 from pytest_formfunc.cases import Case, pattern_case
 from pytest_formfunc.forms.patterns import pattern_entry
 from pytest_formfunc.measure.artifacts import Prepared
-from pytest_formfunc.measure.case_measurer import CaseMeasurer, Effort
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
+from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.series import Measurement

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from support import blind_pytest
 from support.engines import check_marked, needs_engine
 from support.warm_pytest import warm_pytest
 
@@ -19,6 +20,10 @@ from support.warm_pytest import warm_pytest
 def _heed_ctrl_c() -> None:
     """Undo an ignored SIGINT, which background processes of a shell inherit; to be called in a new child process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _command(detect: bool) -> list[str]:
+    return [sys.executable, "-m", "pytest"] if detect else [sys.executable, blind_pytest.__file__]
 
 
 # What a run imports that names our options, and one that measures, or whose tests do.
@@ -57,37 +62,46 @@ class Project:
         return path
 
     def pytest(
-        self, *args: str, timeout: float = 240, env: dict[str, str] | None = None, fresh: bool = False
+        self,
+        *args: str,
+        timeout: float = 240,
+        env: dict[str, str] | None = None,
+        fresh: bool = False,
+        detect: bool = False,
     ) -> Outcome:
-        """Run pytest in a process of its own: a fork of one that has imported it, or, ``fresh``, a new interpreter."""
+        """Run pytest in a process of its own: a fork of one that has imported it, or, ``fresh``, a new interpreter.
+
+        Only where it is to ``detect`` it does other work on the machine count, such as the tests beside this one.
+        """
         environment = users_environment() | {"COLUMNS": "100"} | (env or {})
         args = ("-p", "no:cacheprovider", *args)
         if fresh or "PYTHONPATH" in (env or {}):
             done = subprocess.run(
-                [sys.executable, "-m", "pytest", *args],
+                [*_command(detect), *args],
                 cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
             )  # fmt: skip
             return Outcome(done.returncode, done.stdout + done.stderr)
         warm = warm_pytest(*(HEAVY if needs_engine() else LIGHT))
-        return Outcome(*warm.run(list(args), self.folder, environment, timeout))
+        return Outcome(*warm.run(list(args), self.folder, environment, timeout, detect=detect))
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Start pytest in a new interpreter and do not wait: for tests that send it a signal."""
+    def start(self, *args: str, detect: bool = False) -> subprocess.Popen[str]:
+        """Start pytest in a new interpreter and do not wait: for tests that send a signal."""
+        args = ("-p", "no:cacheprovider", "--formfunc-servers", "2", f"--formfunc-cache-dir={self.cache}", *args)
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--formfunc-cache-dir={self.cache}", *args],
-            cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*_command(detect), *args], cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True, preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
 
     def measure(self, *args: str, **kwargs) -> Outcome:
         """Run with little effort: these tests check messages and records, not speed.
 
-        It uses one thread, because two threads on a busy machine wait milliseconds for each other.
+        It uses one thread, because two threads on a busy machine wait milliseconds for each other, and two servers,
+        because each takes a second to start.
         """
         check_marked()
         return self.pytest(
             "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms", "--formfunc-precision", "20%",
-            f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
+            "--formfunc-servers", "2", f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
         )  # fmt: skip
 
     def saved(self) -> list[Path]:
@@ -117,9 +131,19 @@ def calm(document: dict) -> dict:
 
     for entry in document["benchmarks"]:
         record = entry["extra_info"]["formfunc"]
-        for key in {"samples", "samples_low", "native_samples", "native_samples_low"} & set(record):
-            record[key] = calmed(record[key])
+        for key in record:
+            if key.removesuffix("_low").endswith("samples"):
+                record[key] = calmed(record[key])
+        record["servers"] = [0, 1, 2, 3]
     return document
+
+
+def speed_up(record: dict, times: float) -> None:
+    """Make the accelerated side of a saved record so many times as fast as it was."""
+    for name in ("samples", "samples_low"):
+        record[name] = [[value / times for value in launch] for launch in record[name]]
+    for name, factor in (("speedup", times), ("speedup_memory_kept", times), ("typical_s", 1 / times)):
+        record[name] = {**record[name], **{end: record[name][end] * factor for end in ("value", "low", "high")}}
 
 
 MATRIX = """

@@ -1,10 +1,16 @@
 """Records made from known latencies, for tests of the gate and of reports."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from pytest_formfunc.records import Record
+from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
 from pytest_formfunc.records.parts import Latency, Noise, Samples
-from pytest_formfunc.stats import speedup_estimate
+from pytest_formfunc.stats import estimate_over_servers
+from pytest_formfunc.stats.pairs import launch_levels, launch_logs
+from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, LEVEL_SD
+
+CAUSE = "its threads waited for cores that other programs kept busy"
 
 
 def samples(seconds, launches=6, scatter=0.02, seed=0):
@@ -15,8 +21,21 @@ def samples(seconds, launches=6, scatter=0.02, seed=0):
     return Samples(together, together)
 
 
+def ratio(native, accelerated, prior_sd=DEFAULT_SD, level=0.95):
+    """Estimate a speedup as a run does, where each launch has a server of its own."""
+    logs = launch_logs(native.median, accelerated.median)
+    return estimate_over_servers(logs, range(len(logs)), prior_sd, level)
+
+
+def level(own, beside):
+    """Estimate a typical latency as a run does, where each launch has a server of its own."""
+    return estimate_over_servers(launch_levels(own.median, beside.median), range(len(own.median)), LEVEL_SD)
+
+
 def record(accelerated_s, native_s=0.010, draw=0, **changes):
-    accelerated, native = samples(accelerated_s, seed=draw), samples(native_s, seed=draw + 100)
+    """Make a record of a machine where no process can be made to keep its memory; each launch has its own server."""
+    accelerated = changes.get("samples", samples(accelerated_s, seed=draw))
+    native = changes.get("native_samples", samples(native_s, seed=draw + 100))
     values = {
         "case": "residual-d8-w64", "form": {"kind": "pattern", "name": "residual", "depth": 8, "width": 64},
         "input_shape": (1, 3, 224, 224), "batch": 1, "seed": 0, "backend": "openvino", "native": False,
@@ -24,10 +43,45 @@ def record(accelerated_s, native_s=0.010, draw=0, **changes):
         "latency_s": Latency(*[accelerated_s] * 6), "compile_s": 0.1, "first_call_s": 0.01, "peak_rss_bytes": 1,
         "cost": {"macs": 1}, "noise": Noise(0, 0, 0, 0, 0.0), "samples": accelerated,
         "host": {"cpu": "CPU", "isa": ["avx2"], "cores": 2, "llc_bytes": 2**25, "versions": {"openvino": "1"}}, "fingerprint": "here", "stopped": "budget",
-        "speedup": speedup_estimate(native.median, accelerated.median), "native_samples": native,
-        "graph": {"hash": "a", "kernels": {"brgconv": 17}},
+        "native_samples": native, "graph": {"hash": "a", "kernels": {"brgconv": 17}},
+        "method": METHOD_DEFAULT, "servers": tuple(range(len(accelerated.median))),
     }  # fmt: skip
+    if native is not None:
+        values |= {"speedup": ratio(native, accelerated), "typical_s": level(accelerated, native)}
     return Record(**{**values, **changes})
+
+
+def native_record(native_s=0.01, **changes):
+    """Make the record of native itself."""
+    own = samples(native_s, seed=100)
+    return record(
+        native_s, backend="native", native=True, speedup=None, native_samples=None, samples=own,
+        typical_s=level(own, own), **changes,
+    )  # fmt: skip
+
+
+def memory_kept(made, native_kept_s, draw=0):
+    """Give a record what was measured with memory kept; its engine keeps its memory anyway."""
+    native = samples(native_kept_s, seed=draw + 200)
+    return replace(
+        made,
+        method=METHOD,
+        native_kept_samples=native,
+        speedup_memory_kept=ratio(native, made.samples, KEPT_SD),
+        typical_s=level(made.samples, native),
+    )
+
+
+def contended(made, cause=CAUSE):
+    """Make of a record what it is where other work disturbed too much of the measurement: it claims nothing."""
+    return replace(
+        made,
+        noise=replace(made.noise, contended=True, cause=cause),
+        speedup=None,
+        speedup_memory_kept=None,
+        typical_s=None,
+        process_range=None,
+    )
 
 
 def saved(made):

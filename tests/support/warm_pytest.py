@@ -30,8 +30,10 @@ class WarmPytest:
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *python_path()])},
         )  # fmt: skip
 
-    def run(self, args: list[str], folder: Path, environment: dict[str, str], timeout_s: float) -> tuple[int, str]:
-        """Run pytest; return its exit code and what it wrote, errors last.
+    def run(
+        self, args: list[str], folder: Path, environment: dict[str, str], timeout_s: float, *, detect: bool
+    ) -> tuple[int, str]:
+        """Run pytest; return its exit code and what it wrote, errors last. `Blind` is its plugin unless it ``detect``s.
 
         Raises:
             subprocess.TimeoutExpired: it did not end within the limit, and was killed.
@@ -44,6 +46,7 @@ class WarmPytest:
                 "environment": environment,
                 "files": files,
                 "limit": timeout_s,
+                "detect": detect,
             }
             self._process.stdin.write(json.dumps(request) + "\n")
             code = json.loads(self._process.stdout.readline())
@@ -78,6 +81,7 @@ def _warm_up(modules: list[str]) -> None:
 def _be_the_users(request: dict) -> int:
     """Become what ``python -m pytest`` in that folder is; return its exit code."""
     import pytest
+    from support.blind_pytest import Blind
 
     os.chdir(request["folder"])
     os.environ.clear()
@@ -88,7 +92,7 @@ def _be_the_users(request: dict) -> int:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
-    return int(pytest.main(request["args"]))
+    return int(pytest.main(request["args"], plugins=[] if request["detect"] else [Blind()]))
 
 
 def _wait(pid: int, limit_s: float) -> int | None:
