@@ -161,7 +161,7 @@ class CaseMeasurer:
         return scatter_of(paired_log_ratios(*result.together(*pair, among=result.undisturbed(*pair))))
 
     def _accelerated(self) -> list[Participant]:
-        """Return the participants that have a speedup; none without this side's native, for nothing comes of it then."""
+        """Return the participants that have a speedup; none without this side's native, for it is not needed then."""
         series = self.result.series
         if Participant(NATIVE) not in series:
             return []
