@@ -1,32 +1,21 @@
+"""Records and their JSON form: what is written is read back, and what is damaged is refused."""
+
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
-from support.records import record
+from support.records import CAUSE, contended, full_record, memory_kept, record, samples
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.records import Record
-from pytest_formfunc.records.parts import Counterpart, Parity, Verdict
+from pytest_formfunc.records import METHOD, METHOD_DRAWN, Record
+from pytest_formfunc.records.parts import Noise, Parity, ProcessRange
 from pytest_formfunc.stats import Estimate
 
 
-def full_record():
-    """Return a record with every optional part."""
-    estimate = Estimate(2.0, 0.0, math.inf, n=1)
-    counterpart = Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), ((1.0,),), ((1.0,),), ((2.0,),))
-    return replace(
-        record(0.0025),
-        parity=Parity(True, 0.0, math.inf, 1.0),
-        speedup=estimate,
-        facts={"accuracy": {"lost_db": 3.0}},
-        settings={"requests": 4},
-        against=counterpart,
-        verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
-    )
-
-
-@pytest.mark.parametrize("made", [record(0.0025), full_record()], ids=["plain", "full"])
+@pytest.mark.parametrize(
+    "made", [record(0.0025), full_record(), contended(full_record())], ids=["plain", "full", "contended"]
+)
 def test_what_is_written_is_read_back(made):
     """The record that is read from JSON equals the one that was written, verdict included."""
     read = Record.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)))
@@ -44,9 +33,73 @@ def test_numbers_that_are_not_finite_are_null():
     json.dumps(out, allow_nan=False)
 
 
+def test_every_field_has_been_written_once():
+    """The full record differs from an empty one in each optional field, so that none is forgotten above."""
+    made, empty = full_record(), record(0.0025)
+    optional = {field.name for field in fields(Record) if getattr(empty, field.name) in (None, (), {}, "")}
+    assert optional >= {"speedup_memory_kept", "process_range", "kept_samples", "native_kept_samples", "limits"}
+    assert [name for name in sorted(optional) if getattr(made, name) == getattr(empty, name)] == []
+    out = made.to_json()
+    assert out["method"] == METHOD
+    assert out["servers"] == [0, 1, 2, 3, 0, 1]
+    assert out["process_range"] == {"low": 3.0, "high": 9.0, "servers": 4}
+    assert [limit["outcome"] for limit in out["limits"]] == ["met", "not shown"]
+    for name in ("native_samples", "native_kept_samples", "kept_samples"):
+        assert [list(launch) for launch in getattr(made, name).median] == out[name]
+        assert [list(launch) for launch in getattr(made, name).low] == out[f"{name}_low"]
+
+
+def test_a_contended_record_claims_nothing():
+    """Neither a speedup nor a latency, and the cause is a clause."""
+    out = contended(full_record()).to_json()
+    assert not {"speedup", "speedup_memory_kept", "typical_s", "process_range"} & set(out)
+    assert (out["noise"]["contended"], out["noise"]["cause"]) == (True, CAUSE)
+    read = Record.from_json(json.loads(json.dumps(out)))
+    assert read.noise.contended
+    assert read.ranked_speedup is None
+    assert read.native_typical_s is None
+
+
+def test_the_speedup_with_memory_kept_is_ranked_where_it_is_known():
+    """Its rounds are native's with memory kept, and the engine's own, or those with memory kept where it runs twice."""
+    plain = record(0.0025)
+    assert (plain.ranked_speedup, plain.ranked_samples) == (plain.speedup, (plain.native_samples, plain.samples))
+    kept = memory_kept(plain, 0.008)
+    assert kept.ranked_speedup == kept.speedup_memory_kept != kept.speedup
+    assert kept.ranked_samples == (kept.native_kept_samples, kept.samples)
+    twice = replace(kept, kept_samples=samples(0.0020))
+    assert twice.ranked_samples == (kept.native_kept_samples, twice.kept_samples)
+    assert kept.native_typical_s == pytest.approx(kept.typical_s.value * kept.speedup_memory_kept.value)
+
+
+def test_a_run_that_names_no_servers_and_no_method_was_made_by_one_server():
+    """Each launch drew a heap layout, which stands for a server of its own."""
+    out = record(0.0025).to_json()
+    del out["servers"], out["method"]
+    for name in ("contended", "cause", "discarded_rounds"):
+        del out["noise"][name]
+    read = Record.from_json(out)
+    assert read.method == METHOD_DRAWN
+    assert (read.servers, read.server_of_launch) == ((), (0, 1, 2, 3, 4, 5))
+    assert read.noise == Noise(0, 0, 0, 0, 0.0, contended=False, cause="", discarded_rounds=0)
+
+
 @pytest.mark.parametrize(
     ("change", "clause"),
     [
+        ({"servers": [0, 1]}, "there are more or fewer servers than launches"),
+        ({"servers": ["first"] * 6}, "damaged"),
+        ({"servers": 3}, "damaged"),
+        ({"method": 2}, "method is 2 and must be a text"),
+        ({"limits": [{"name": "min_speedup"}]}, "damaged"),
+        ({"limits": {"min_speedup": 2}}, "damaged"),
+        ({"process_range": {"low": 1.0}}, "damaged"),
+        ({"process_range": None}, "damaged"),
+        ({"typical_s": {"value": 1}}, "damaged"),
+        ({"speedup_memory_kept": "4x"}, "damaged"),
+        ({"noise": {**record(0.0025).to_json()["noise"], "contended": "yes"}}, "contended is 'yes' and must be"),
+        ({"native_kept_samples": [[1.0]], "native_kept_samples_low": [[1.0]]}, "another number of launches"),
+        ({"kept_samples": [[1.0]] * 6}, "damaged"),
         ({"schema": 2}, "has formfunc schema 2, this version reads 1"),
         ({"schema": None}, "has formfunc schema None"),
         ({"samples": []}, "damaged"),

@@ -60,9 +60,14 @@ def launch_levels(series: Launches, beside: Launches | None = None) -> list[floa
     if beside is not None:
         ratios = paired_log_ratios(series, beside)
     return [
-        float(np.mean(np.log(np.asarray(rounds[: len(ratio)], dtype=float))[kept_rounds(ratio)]))
+        _level(np.log(np.asarray(rounds[: len(ratio)], dtype=float)), ratio)
         for rounds, ratio in zip(series, ratios, strict=True)
     ]
+
+
+def _level(logs: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:
+    """Return the mean of the logs whose ratios are kept; of equal ratios, from both ends, so that both sides agree."""
+    return float(np.mean([logs[kept_rounds(ratios)], logs[kept_rounds(-ratios)]]))
 
 
 def typical_round(series: Launches, beside: Launches | None = None) -> float:

@@ -1,13 +1,21 @@
 """Saved runs, also of earlier versions, are read with their history or refused in one sentence."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from pytest_formfunc.cli import main
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.gate.baseline import parse_baseline, read_baseline, read_with_history
+from pytest_formfunc.gate.baseline import Baseline, parse_baseline, read_baseline, read_with_history
+from pytest_formfunc.gate.judge import Evidence
+from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.records import METHOD, METHOD_DRAWN
+from pytest_formfunc.report.figures import native_ms, own_ms
+from pytest_formfunc.stats.pairs import launch_logs
 
 DATA = Path(__file__).parents[1] / "data"
 OLD = ["saved-by-commit-d1608b6.json", "saved-by-commit-6cacabd.json"]  # the first version, and a later one
@@ -31,6 +39,27 @@ def test_what_the_first_version_did_not_save_is_unknown_and_not_zero():
     first, later = (read_baseline(DATA / name).records[KEY] for name in OLD)
     assert first.noise.native_run_delay_fraction is None
     assert later.noise.native_run_delay_fraction >= 0
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_an_old_run_is_not_compared_with_a_new_one(name):
+    """It was measured by another method, which it does not name; one sentence says so, and what to do."""
+    then = read_baseline(DATA / name).records[KEY]
+    assert then.method == METHOD_DRAWN == "one server, heap layouts drawn"
+    assert (then.speedup_memory_kept, then.process_range, then.noise.contended) == (None, None, False)
+    now = dataclasses.replace(then, method=METHOD, servers=tuple(range(then.launches)))
+    baseline = Baseline("old", {KEY: then}, {}, {KEY: (then,)}, {KEY: (then,)})
+    verdict = SavedJudge(baseline, 1).judge(Evidence(KEY, record=lambda: now), 0.1).verdict
+    assert verdict.status == "not comparable"
+    assert verdict.reason == f"the baseline was measured by another method ({METHOD_DRAWN}; now {METHOD}): save a new one"
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_the_milliseconds_of_an_old_run_divide_to_the_ratio_of_its_rounds(name):
+    """To the digits that are printed; the first version's speedup was the median ratio of them."""
+    record = read_baseline(DATA / name).records[KEY]
+    logs = launch_logs(record.native_samples.median, record.samples.median)
+    assert float(native_ms(record)) / float(own_ms(record)) == pytest.approx(math.exp(fmean(logs)), rel=0.02)
 
 
 @pytest.mark.parametrize("name", OLD)

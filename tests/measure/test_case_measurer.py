@@ -1,5 +1,7 @@
 """Measuring a case with fake workers and a fake clock; real ones are in test_workers.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -293,3 +295,152 @@ def test_what_could_not_be_prepared_is_a_failure_from_the_start(tmp_path):
     result = lab.measurer(NATIVE, refused={OPENVINO: "it has no kernel"}).measure(Effort(0.03, 60))
     assert result.failures == {OPENVINO: "it has no kernel"}
     assert set(result.series) == {NATIVE}
+
+
+KEPT = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
+THREE = {"native": 0.016, "native with memory kept": 0.008, "openvino": 0.002}
+
+
+def test_native_by_default_is_told_and_native_with_memory_kept_is_ranked(tmp_path):
+    """Two speedups of the same rounds; the one by default has few of them, because it is processes that differ."""
+    result = Lab(tmp_path, THREE).measurer(NATIVE, NATIVE.kept, OPENVINO, kept=KEPT).measure(Effort(0.03, 60))
+    assert result.speedup(OPENVINO).value == pytest.approx(8.0)
+    assert result.speedup_memory_kept(OPENVINO).value == pytest.approx(4.0)
+    assert result.ranked_speedup(OPENVINO) == result.speedup_memory_kept(OPENVINO)
+    assert result.ranked_pair(OPENVINO) == (NATIVE.kept, OPENVINO)
+    rounds = {one: {len(launch) for launch in series.launches} for one, series in result.series.items()}
+    assert rounds == {NATIVE: {2}, NATIVE.kept: {8}, OPENVINO: {8}}
+    assert result.stopped == "precise"
+
+
+def test_parity_is_checked_once_for_an_engine_that_takes_part_twice(tmp_path):
+    """With memory kept it runs the same program."""
+    outputs = {"native with memory kept": [9.0, 9.0, 9.0]}
+    lab = Lab(tmp_path, THREE, outputs=outputs)
+    result = lab.measurer(NATIVE, NATIVE.kept, OPENVINO, kept=KEPT).measure(Effort(0.03, 60))
+    assert result.failures == {}
+    assert result.series[NATIVE.kept].parity is None
+
+
+@pytest.mark.parametrize("when", ["load", "round"])
+def test_without_native_with_memory_kept_the_speedup_by_default_is_ranked(tmp_path, when):
+    """It may need more memory than there is; native by default then has all rounds of the next launches."""
+    lab = Lab(tmp_path, THREE, die={("native with memory kept", when)})
+    result = lab.measurer(NATIVE, NATIVE.kept, OPENVINO, kept=KEPT).measure(Effort(0.03, 60))
+    assert set(result.failures) == {NATIVE.kept}
+    assert set(result.series) == {NATIVE, OPENVINO}
+    assert result.speedup_memory_kept(OPENVINO) is None
+    assert not result.keeps_memory(OPENVINO)
+    assert result.ranked_speedup(OPENVINO).value == pytest.approx(8.0)
+    assert {len(launch) for launch in result.series[NATIVE].launches[1:]} == {8}
+
+
+def test_an_engine_that_fails_takes_its_twin_with_it(tmp_path):
+    """The other way round it does not."""
+    speeds = {**THREE, "inductor": 0.004, "inductor with memory kept": 0.004}
+    inductor = Participant("inductor")
+    everyone = (NATIVE, NATIVE.kept, OPENVINO, inductor, inductor.kept)
+    kept = {**KEPT, inductor: inductor.kept}
+    result = Lab(tmp_path, speeds, die={("inductor", "round")}).measurer(*everyone, kept=kept).measure(Effort(0.03, 60))
+    assert set(result.failures) == {inductor}
+    assert set(result.series) == {NATIVE, NATIVE.kept, OPENVINO}
+    lab = Lab(tmp_path, speeds, die={("inductor with memory kept", "round")})
+    result = lab.measurer(*everyone, kept=kept).measure(Effort(0.03, 60))
+    assert set(result.failures) == {inductor.kept}
+    assert set(result.series) == {NATIVE, NATIVE.kept, OPENVINO, inductor}
+    assert result.ranked_pair(inductor) == (NATIVE, inductor)
+    assert result.ranked_pair(OPENVINO) == (NATIVE.kept, OPENVINO)
+
+
+def test_disturbed_launches_do_not_count(tmp_path):
+    """There are as many more as it takes: every other one is, and native is four times as slow in it."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(1, 99, 2), scatter=3.0)
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert result.disturbed == dict.fromkeys(range(1, 10, 2), Cause.WAITING)
+    assert result.undisturbed(NATIVE, OPENVINO) == [0, 2, 4, 6, 8, 10]
+    assert len(result.series[NATIVE].launches) == 11
+    assert result.contended is None
+    assert result.stopped == "precise"
+    speedup = result.speedup(OPENVINO)
+    assert (speedup.value, speedup.n) == (pytest.approx(4.0), 6)
+
+
+@pytest.mark.parametrize(("quiet", "contended"), [(2, True), (3, False)])
+def test_three_quiet_launches_are_enough_for_a_speedup(tmp_path, quiet, contended):
+    """With fewer, nothing can be claimed, whatever the budget allowed."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(quiet, 99))
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 10))
+    assert result.stopped == "budget"
+    assert (result.contended is Cause.WAITING) == contended
+    assert len(result.undisturbed(NATIVE, OPENVINO)) == (len(result.servers) if contended else quiet)
+
+
+def test_waiting_for_quiet_rounds_keeps_to_the_budget(tmp_path):
+    """What is left is shared among the launches that are still wanted, and no launch waits longer than two seconds."""
+    for budget_s, longest_s in ((5.0, 5.0 / WANTED_LAUNCHES), (60.0, 2.0)):
+        lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
+        measurer = lab.measurer(NATIVE, OPENVINO)
+        measurer.advance(Effort(0.03, budget_s))
+        load_s, round_s = 0.4, 0.1
+        assert longest_s <= lab.now - load_s < longest_s + round_s
+        while measurer.advance(Effort(0.03, budget_s)):
+            pass
+        assert lab.now < budget_s + 0.5
+
+
+@pytest.mark.parametrize(("patient", "least", "most"), [(False, 0.0, 0.0), (True, 2 * 0.3, 2 * 0.7)])
+def test_further_launches_wait_only_where_that_is_asked_for(tmp_path, patient, least, most):
+    """A verdict side by side has a use for disturbed rounds, and one against saved runs has not."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer.measure(Effort(0.03, 3))
+    slept, sleep = [], lab.sleep
+    measurer._conditions = dataclasses.replace(measurer._conditions, sleep=lambda s: (slept.append(s), sleep(s)))
+    measurer.measure_more(MoreLaunches(2, patient=patient))
+    assert least <= sum(slept) <= most
+
+
+def test_threads_that_wait_for_each_other_are_waited_for_once(tmp_path):
+    """No other moment would be better, so the next launches are as long as planned, and they count."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer._conditions = dataclasses.replace(measurer._conditions, busy_s=lambda: 0.01 * lab.now)
+    result = measurer.measure(Effort(0.03, 60))
+    assert result.stopped == "precise"
+    assert (result.contended, result.disturbed) == (None, {})
+    first, *later = (len(launch) for launch in result.series[NATIVE].launches)
+    assert first > ROUNDS_PER_LAUNCH
+    assert set(later) == {ROUNDS_PER_LAUNCH}
+
+
+def test_few_servers_have_several_launches_each(tmp_path):
+    """The interval counts servers; it is never narrower than the scale that is assumed of so few allows."""
+    lab = Lab(tmp_path, THREE)
+    for precision, stopped in ((0.07, "precise"), (0.03, "budget")):
+        measurer = lab.measurer(NATIVE, NATIVE.kept, OPENVINO, kept=KEPT, servers=3)
+        result = measurer.measure(Effort(precision, 10))
+        assert [*result.servers.values()][:7] == [0, 1, 2, 0, 1, 2, 0][: len(result.servers)]
+        assert result.ranked_speedup(OPENVINO).n == 3
+        assert result.stopped == stopped
+
+
+def test_an_interrupted_launch_leaves_those_before_it_whole(tmp_path):
+    """Whatever has rounds can become a record."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer.advance(Effort(0.03, 60))
+    ask = FakeWorker.ask
+
+    def interrupted(worker, message):
+        if worker.backend == "openvino":
+            raise KeyboardInterrupt
+        return ask(worker, message)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FakeWorker, "ask", interrupted)
+        measurer.advance(Effort(0.03, 60))
+    result = measurer.result
+    assert result.speedup(OPENVINO).value == pytest.approx(4.0)
+    assert {len(series.launches) for series in result.series.values()} == {1}
+    kinds = [what for what, _ in lab.notes]
+    assert kinds.count("stop") == kinds.count("start") == 4

@@ -130,6 +130,29 @@ def test_ctrl_c_ends_every_worker_and_keeps_what_was_measured(bench):
     assert ("test_own.py::test_own[8]", "openvino") in bench.records("out.json")
 
 
+INTERRUPTED = """
+from pytest_formfunc.measure import rounds
+
+
+def interrupted(self, planned, until_s):
+    raise KeyboardInterrupt
+
+
+rounds.LaunchRounds.make = interrupted
+"""
+
+
+@pytest.mark.engine
+def test_ctrl_c_before_the_first_round_ended_is_no_error(bench):
+    """The models have loaded and agree, and nothing was timed yet."""
+    bench.write("conftest.py", INTERRUPTED)
+    outcome = bench.measure("--formfunc-patterns", "pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8")
+    assert outcome.code == 2, outcome.text
+    assert "KeyboardInterrupt" in outcome.text
+    assert "Error" not in outcome.text
+    assert "failed" not in outcome.text
+
+
 def test_by_default_the_suite_is_the_matrix_without_the_experiments():
     """`pytest bench/` must not start an hour of experiments for docs/figures.md."""
     root = Path(__file__).parents[2]

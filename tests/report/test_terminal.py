@@ -108,7 +108,7 @@ def test_what_single_processes_get_by_default_is_beside_the_speedup():
     """The range has the servers that it is of in the line above; memory's part of the mean is told below."""
     made = replace(memory_kept(record(0.0025, native_s=0.020), 0.010), process_range=ProcessRange(7.06, 15.2, 6))
     text = said(render_backend("openvino", [made]))
-    assert "typical ms and speedup: memory kept on both sides, 95% interval; by default: what 6 single processes" in text
+    assert "ms and speedup: typical, memory kept on both sides, 95% interval; by default: range of 6 processes" in text
     assert "7.1 to 15x" in text
     memory = made.speedup.value / made.speedup_memory_kept.value
     assert f"by default a process gets {format_ratio(made.speedup.value)} in the mean" in text
@@ -119,7 +119,7 @@ def test_where_memory_cannot_be_kept_the_report_says_why():
     """The speedups are then those by default, and nothing is said of memory management."""
     made = replace(record(0.0025), process_range=ProcessRange(3.0, 5.0, 6))
     text = said(render_backend("openvino", [made], "malloc is that of libjemalloc.so.2"))
-    assert "typical ms and speedup: memory as by default" in text
+    assert "ms and speedup: typical, memory as by default" in text
     assert "memory is not kept on either side: malloc is that of libjemalloc.so.2" in text
     assert "memory management" not in text
 

@@ -1,12 +1,24 @@
 """Records made from known latencies, for tests of the gate and of reports."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
-from pytest_formfunc.records.parts import Latency, Noise, Samples
-from pytest_formfunc.stats import estimate_over_servers
+from pytest_formfunc.records.parts import (
+    MET,
+    NOT_SHOWN,
+    Counterpart,
+    Latency,
+    Limit,
+    Noise,
+    Parity,
+    ProcessRange,
+    Samples,
+    Verdict,
+)
+from pytest_formfunc.stats import Estimate, estimate_over_servers
 from pytest_formfunc.stats.pairs import launch_levels, launch_logs
 from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, LEVEL_SD
 
@@ -81,6 +93,26 @@ def contended(made, cause=CAUSE):
         speedup_memory_kept=None,
         typical_s=None,
         process_range=None,
+    )
+
+
+def full_record():
+    """Make a record with every optional part."""
+    one = (((1.0,),),) * 3
+    return replace(
+        memory_kept(record(0.0025), 0.008),
+        parity=Parity(True, 0.0, math.inf, 1.0),
+        speedup=Estimate(2.0, 0.0, math.inf, n=1),
+        kept_samples=samples(0.0024),
+        process_range=ProcessRange(3.0, 9.0, 4),
+        servers=(0, 1, 2, 3, 0, 1),
+        limits=(Limit("min_speedup", 2.0, MET, "it has"), Limit("max_latency", 0.1, NOT_SHOWN, "it may take")),
+        noise=Noise(0.1, 2.0, 3, 0.01, 0.05, discarded_rounds=7),
+        facts={"accuracy": {"lost_db": 3.0}},
+        settings={"requests": 4},
+        graph={"hash": "a", "kernels": {"brgconv": 17}},
+        against=Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), *one),
+        verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
     )
 
 

@@ -1,0 +1,116 @@
+"""Cases measured in turn, with measurers that only count: order, budgets, and what is left over."""
+
+import dataclasses
+
+import pytest
+
+from pytest_formfunc.measure.effort import Effort
+from pytest_formfunc.measure.series import Measurement
+from pytest_formfunc.measure.together import Reserve, measure_together
+
+BUDGET = Effort(precision=0.03, budget_s=7.0)
+
+
+class Case:
+    """A case that is as precise as asked after some launches; each takes ``launch_s``."""
+
+    def __init__(self, name, notes, precise_after, launch_s=1.0, stops=None):
+        self.name, self.notes, self.precise_after, self.launch_s = name, notes, precise_after, launch_s
+        self.stops = stops or {}
+        self.launches = 0
+        self.result = Measurement()
+        self.budgets = []
+
+    def advance(self, effort):
+        self.notes.append(self.name)
+        self.budgets.append(effort.budget_s)
+        self.launches += 1
+        self.result.spent_s += self.launch_s
+        if self.launches >= self.precise_after:
+            self.result.stopped = "precise"
+        elif self.launches in self.stops:
+            self.result.stopped = self.stops[self.launches]
+        elif self.launch_s > effort.budget_s - self.result.spent_s:
+            self.result.stopped = "budget"
+        else:
+            self.result.stopped = ""
+        return not self.result.stopped
+
+
+def measured(*cases, reserve=None, effort=BUDGET):
+    """Measure cases together and return what is left."""
+    reserve = Reserve() if reserve is None else reserve
+    measure_together([(case, effort) for case in cases], reserve)
+    return reserve.seconds
+
+
+def test_cases_take_turns_launch_by_launch():
+    """A slow minute of the machine touches one launch of each, and not all of one."""
+    notes = []
+    measured(Case("a", notes, 3), Case("b", notes, 2), Case("c", notes, 3))
+    assert "".join(notes) == "abcabcac"
+
+
+def test_each_has_its_own_budget():
+    """One that is slow does not take the time of the others, and none is left."""
+    notes = []
+    slow, quick = Case("slow", notes, 99, launch_s=3.0), Case("quick", notes, 99, launch_s=0.5)
+    assert measured(slow, quick) == 0.0
+    assert (slow.launches, quick.launches) == (2, 14)
+    assert {*slow.budgets, *quick.budgets} == {7.0}
+
+
+def test_what_precise_cases_leave_is_shared_among_the_others():
+    """In turn as well, until it is used up; nobody gets more than there is."""
+    notes = []
+    early, first, second = Case("e", notes, 3), Case("1", notes, 99), Case("2", notes, 99)
+    left = measured(early, first, second)
+    assert "".join(notes[-4:]) == "1212"
+    assert (first.launches, second.launches) == (9, 9)
+    assert first.budgets[7:] == [7.0 + 4.0, 8.0 + 2.0]
+    assert left == 0.0
+
+
+def test_who_becomes_precise_on_the_reserve_leaves_the_rest():
+    """It takes no more than it needs."""
+    left = measured(Case("early", [], 3), Case("late", [], 8))
+    assert left == pytest.approx(4.0 - 1.0)
+
+
+def test_the_reserve_is_for_later_groups_too():
+    """What the first group left over, the second one uses."""
+    reserve = Reserve()
+    assert measured(Case("early", [], 3), reserve=reserve) == 4.0
+    late = Case("late", [], 99)
+    assert measured(late, reserve=reserve) == 0.0
+    assert late.launches == 7 + 4
+
+
+def test_a_launch_that_the_reserve_does_not_pay_for_is_not_made():
+    """On average a launch of this case takes three seconds, and two are left."""
+    slow = Case("slow", [], 99, launch_s=3.0)
+    assert measured(slow, reserve=Reserve(2.0)) == 2.0
+    assert slow.launches == 2
+
+
+@pytest.mark.parametrize("stopped", ["launches", "once", "failed"])
+def test_who_stopped_for_another_reason_neither_leaves_nor_takes(stopped):
+    """More time would not help, and a case that failed has no claim to more."""
+    case = Case("one", [], 99, stops={2: stopped})
+    assert measured(case, reserve=Reserve(5.0)) == 5.0
+    assert case.launches == 2
+
+
+def test_who_overran_its_budget_leaves_nothing_and_owes_nothing():
+    """Two launches are made in any case."""
+    assert measured(Case("over", [], 2, launch_s=10.0), reserve=Reserve(1.0)) == 1.0
+
+
+def test_the_rest_of_the_effort_stays_as_it_was():
+    """Only the time changes."""
+    seen = []
+    case = Case("a", [], 99)
+    advance = case.advance
+    case.advance = lambda effort: seen.append(effort) or advance(effort)
+    measured(case, reserve=Reserve(1.0))
+    assert {dataclasses.replace(effort, budget_s=0.0) for effort in seen} == {Effort(0.03, 0.0)}
