@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from pytest_formfunc import backends
-from pytest_formfunc.backends import BACKENDS, MIN_SQNR_DB, BackendEntry
+from pytest_formfunc.backends import BACKENDS, KEPT, LIBC, MIN_SQNR_DB, OWN, BackendEntry
 from pytest_formfunc.errors import BadInput, one_line
 from pytest_formfunc.forms import architectures, patterns
 from pytest_formfunc.forms.architectures import ArchitectureEntry
@@ -187,3 +187,5 @@ def _check_fields(entry: Any, offer: Offer) -> None:
         raise BadInput(
             f"{who}: its precision is {entry.precision!r} and must be one of {known}, or have a min_sqnr_db of its own"
         )
+    if isinstance(entry, BackendEntry) and entry.memory not in (LIBC, OWN, KEPT):
+        raise BadInput(f"{who}: its memory is {entry.memory!r} and must be one of {LIBC}, {OWN}, {KEPT}")

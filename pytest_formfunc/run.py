@@ -266,9 +266,10 @@ class Run:
         """Turn what was measured on this side into records and failures."""
         results, measurement = self.results, measured.measurer.result
         for participant, reason in measurement.failures.items():
-            # A failure on the other side is part of the verdict, and one with memory kept is no test's.
+            # A failure on the other side is part of the verdict; one with memory kept fails no test, and is told.
+            if participant.here and (case.id, participant.backend) not in self._settled:
+                results.failures[case.id, str(participant)] = reason
             if participant.here and not participant.keeps and (case.id, participant.backend) not in self._settled:
-                results.failures[case.id, participant.backend] = reason
                 results.records.pop((case.id, participant.backend), None)
         host = {**describe_host(distributions()), "allocator": allocator_name()}
         for participant, series in measurement.series.items():

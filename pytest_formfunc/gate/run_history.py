@@ -9,6 +9,7 @@ from itertools import pairwise
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_not_timed
 from pytest_formfunc.gate.saved_change import measure_change, pair_of
+from pytest_formfunc.records import Record
 from pytest_formfunc.results import HistoryRow
 
 LEVEL = 0.01  # level of the comparison whose smallest detectable loss is given
@@ -28,11 +29,7 @@ def history_of(runs: Sequence[Baseline]) -> Iterator[HistoryRow]:
         timed = [record for record in saved if why_not_timed(record) is None]
         if not timed:
             continue
-        latest = [
-            record
-            for record in timed
-            if (record.fingerprint, record.method) == (timed[-1].fingerprint, timed[-1].method)
-        ]
+        latest = [record for record in timed if _conditions(record) == _conditions(timed[-1])]
         logs = [math.log(record.ranked_speedup.value) for record in latest if record.ranked_speedup]
         steps = [(after - before) ** 2 / 2 for before, after in pairwise(logs)]
         change = measure_change(pair_of(latest[-1]), [pair_of(latest[-1])], [pair_of(record) for record in latest])
@@ -45,3 +42,8 @@ def history_of(runs: Sequence[Baseline]) -> Iterator[HistoryRow]:
             smallest_loss=change.smallest_seen(LEVEL),
             machines=len({record.fingerprint for record in timed}),
         )
+
+
+def _conditions(record: Record) -> tuple[str, str, str]:
+    """Return what two saved records must have in common to be steps of one history."""
+    return record.fingerprint, record.method, str(record.host.get("allocator"))

@@ -71,7 +71,7 @@ def assemble_record(
         inferences=series.ready.inferences,
         settings=series.ready.settings,
         facts=prepared.facts.get(backend, {}),
-        method=METHOD if measurement.keeps_memory(participant) else METHOD_DEFAULT,
+        method=METHOD if participant.native in measurement.kept else METHOD_DEFAULT,
         native_samples=None if native else _samples(measurement.series[participant.native], launches),
         kept_samples=_samples(measurement.series[pair[1]], launches) if pair and pair[1] != participant else None,
         native_kept_samples=(
@@ -89,7 +89,8 @@ def _estimates(measurement: Measurement, participant: Participant, launches: Seq
     if measurement.contended:
         return {}
     native, servers = participant.is_native, measurement.servers_of(launches)
-    over, under = measurement.ranked_pair(participant)
+    # Native's own level is that of a user's process; an engine's is the one that the speedup is made of.
+    over, under = (participant, participant) if native else measurement.ranked_pair(participant)
     beside, own = measurement.together(over, under, among=launches)
     found: dict[str, Any] = {}
     if measurement.stopped != "once":

@@ -14,6 +14,7 @@ from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
+    HAND_OVER,
     WANTED_LAUNCHES,
     later_rounds,
     plan_rounds,
@@ -100,8 +101,8 @@ class CaseMeasurer:
             self._rounds = self._rounds or plan_rounds(round_s, load_s, effort.budget_s)
             return self._rounds
 
-        patience_s = min(max(left_s, 0.0) / max(1, WANTED_LAUNCHES - self._launches), MOST_PATIENCE_S)
-        self._one_launch(None if effort.once else plan, patience_s)
+        share_s = left_s / max(1, WANTED_LAUNCHES - self._launches)
+        self._one_launch(None if effort.once else plan, lambda planned_s: min(share_s - planned_s, MOST_PATIENCE_S))
         launch_s = clock() - began
         result.spent_s += launch_s
         self._widths.append(self._widest())
@@ -138,7 +139,7 @@ class CaseMeasurer:
             if not self._participants:
                 break
             launch_began = clock()
-            self._one_launch(plan, PATIENCE_S if more.patient else 0.0, more.only)
+            self._one_launch(plan, lambda _: PATIENCE_S if more.patient else 0.0, more.only)
             now = clock()
             if now - began + now - launch_began > more.seconds:
                 break
@@ -167,12 +168,14 @@ class CaseMeasurer:
             return []
         return [one for one in series if not one.is_native and not one.keeps and one.native in series]
 
-    def _one_launch(self, plan: Plan | None, patience_s: float, only: Collection[Participant] = ()) -> None:
+    def _one_launch(
+        self, plan: Plan | None, patience: Callable[[float], float], only: Collection[Participant] = ()
+    ) -> None:
         """Fork a worker for each participant, let them take turns, and keep the rounds of those that did not fail.
 
         Args:
             plan: gives the number of rounds; None for one round of one call.
-            patience_s: seconds to wait for quiet rounds.
+            patience: gives the seconds to wait for quiet rounds beyond those that the launch takes anyway.
             only: who takes part; all if empty.
         """
         conditions = self._conditions
@@ -205,7 +208,10 @@ class CaseMeasurer:
             else:
                 ranked = [one for one in alive if one not in brief]
                 round_s = round_seconds([rounds.turns[one] for one in ranked], [calls_s[one] for one in ranked])
-                rounds.make(plan(round_s, load_s), conditions.clock() + patience_s * self._patient)
+                planned = plan(round_s, load_s)
+                rounds_s = planned * round_s * HAND_OVER
+                wait_s = max(0.0, patience(load_s + rounds_s)) if self._patient else 0.0
+                rounds.make(planned, conditions.clock() + rounds_s + wait_s)
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             self._patient = self._patient and not rounds.own_waiting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,10 +45,12 @@ class Turn:
     Attributes:
         discard: number of calls to make first, which do not count.
         calls: number of counted calls.
+        limit_s: seconds after which the turn ends early, with two counted calls at least.
     """
 
     discard: int
     calls: int
+    limit_s: float = math.inf
 
 
 @dataclass(frozen=True)

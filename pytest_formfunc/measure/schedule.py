@@ -18,6 +18,10 @@ SETTLE_CALLS = 2
 SLOW_CALL_S = 0.02
 MIN_CALLS = 2
 MAX_CALLS = 400
+# A turn ends early when it has taken this many times as long as planned: beside other programs a call may take a
+# thousand times as long, and what such a turn counts is discarded anyway.
+LIMIT_TIMES = 10
+LEAST_LIMIT_S = 0.2
 ROUNDS_PER_LAUNCH = 8
 LATER_ROUNDS = 15  # most rounds of a launch whose number depends on how much the first ones scattered
 MIN_ROUNDS = 3
@@ -37,14 +41,15 @@ def plan_turn(call_s: float) -> Turn:
     or more if these take less than `SETTLE_S`, but only one if a call takes more than `SLOW_CALL_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=2, calls=2), Turn(discard=20, calls=120))
+    (Turn(discard=2, calls=2, limit_s=0.4), Turn(discard=20, calls=120, limit_s=0.2))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
     if call_s > 0.5:
         calls = 1
     least = 1 if call_s > SLOW_CALL_S else SETTLE_CALLS
-    return Turn(discard=max(least, min(40, math.ceil(round(SETTLE_S / call_s, 6)))), calls=calls)
+    discard = max(least, min(40, math.ceil(round(SETTLE_S / call_s, 6))))
+    return Turn(discard, calls, limit_s=max(LEAST_LIMIT_S, round(LIMIT_TIMES * (discard + calls) * call_s, 6)))
 
 
 def turn_order(count: int, launch: int, round_index: int) -> tuple[int, ...]:

@@ -95,10 +95,6 @@ class Measurement:
         native, own = self.kept.get(participant.native), self.kept.get(participant)
         return (native, own) if native in self.series and own in self.series else None
 
-    def keeps_memory(self, participant: Participant) -> bool:
-        """Return whether a participant was also measured with memory kept."""
-        return self.with_memory_kept(participant) is not None
-
     def ranked_pair(self, participant: Participant) -> tuple[Participant, Participant]:
         """Return the two participants whose ratio is ranked and judged: with memory kept where that was measured."""
         return self.with_memory_kept(participant) or (participant.native, participant)

@@ -27,6 +27,7 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round, Turn
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
+FEWEST_CALLS = 2  # counted calls of a turn that ends early
 WARM_UP_CALLS = 2  # calls of the warm-up, at least
 
 
@@ -207,7 +208,7 @@ def _measure(connection: Connection, job: Job) -> None:
     request: Turn | None
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
-            measured = _take_turn(timer, request.discard, request.calls, engine.inferences)
+            measured = _take_turn(timer, request, engine.inferences)
             disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
             connection.send(replace(measured, disturbance=disturbance))
         connection.send(peak_rss_bytes())
@@ -223,16 +224,21 @@ def _warm_up(timer: Callable[[], int]) -> float:
     return later[len(later) // 2] / 1e9
 
 
-def _take_turn(timer: Callable[[], int], discard: int, calls: int, inferences: int) -> Round:
-    for _ in range(discard):
+def _take_turn(timer: Callable[[], int], turn: Turn, inferences: int) -> Round:
+    end = time.perf_counter() + turn.limit_s
+    for _ in range(turn.discard):
         timer()
-    latencies_ns = [0] * calls
+        if time.perf_counter() > end:
+            break
+    latencies_ns: list[int] = []
     gc_was_on = gc.isenabled()
     gc.disable()
     try:
         before = read_counters()
-        for index in range(calls):
-            latencies_ns[index] = timer()
+        while len(latencies_ns) < turn.calls:
+            latencies_ns.append(timer())
+            if len(latencies_ns) >= FEWEST_CALLS and time.perf_counter() > end:
+                break
         after = read_counters()
     finally:
         if gc_was_on:

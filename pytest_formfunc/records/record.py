@@ -103,12 +103,17 @@ class Record:
 
     @property
     def ranked_speedup(self) -> Estimate | None:
-        """Return the speedup that is ranked and judged: with memory kept, where that was measured."""
-        return self.speedup_memory_kept or self.speedup
+        """Return the speedup that is ranked and judged: with memory kept, if the run measured so, else by default.
+
+        None also where the run measured with memory kept, but this case failed there: the two are not mixed.
+        """
+        return self.speedup_memory_kept if self.method == METHOD else self.speedup
 
     @property
     def ranked_samples(self) -> tuple[Samples, Samples] | None:
         """Return the rounds of native and of the accelerated side that the ranked speedup comes from."""
+        if self.ranked_speedup is None:
+            return None
         if self.native_kept_samples is not None:
             return self.native_kept_samples, self.kept_samples or self.samples
         return None if self.native_samples is None else (self.native_samples, self.samples)
