@@ -40,8 +40,6 @@ def why_not_timed(then: Record, now: Record | None = None) -> str | None:
         return f"the baseline claims no speedup for it, because {then.noise.cause}"
     if then.native_samples is None or then.ranked_speedup is None:
         return "the baseline has no speedup for it"
-    if now is not None and now.ranked_speedup is None and not now.noise.contended:
-        return "this run has no speedup for it: with memory kept it failed"
     if then.launches < 2:
         return "the baseline called it only once (a graph-only gate, or --benchmark-disable)"
     if now is not None and now.method != then.method:
@@ -49,6 +47,8 @@ def why_not_timed(then: Record, now: Record | None = None) -> str | None:
     allocators = [one.host.get("allocator") for one in (then, now or then)]
     if allocators[0] != allocators[1]:
         return f"the baseline was measured with another allocator ({allocators[0]}; now {allocators[1]})"
+    if now is not None and now.ranked_speedup is None and not now.noise.contended:
+        return "this run has no speedup for it: with memory kept it failed"
     return None
 
 

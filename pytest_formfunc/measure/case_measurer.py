@@ -211,7 +211,7 @@ class CaseMeasurer:
                 planned = plan(round_s, load_s)
                 rounds_s = planned * round_s * HAND_OVER
                 wait_s = max(0.0, patience(load_s + rounds_s)) if self._patient else 0.0
-                rounds.make(planned, conditions.clock() + rounds_s + wait_s)
+                rounds.make(planned, conditions.clock() + (rounds_s + wait_s if wait_s else 0.0))
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             self._patient = self._patient and not rounds.own_waiting

@@ -12,7 +12,7 @@ from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
-from pytest_formfunc.measure.schedule import ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
+from pytest_formfunc.measure.schedule import HAND_OVER, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
 from pytest_formfunc.stats.allocation import Scatter
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0, cpu_s=1.0)
@@ -330,7 +330,6 @@ def test_without_native_with_memory_kept_the_speedup_by_default_is_ranked(tmp_pa
     assert set(result.failures) == {NATIVE.kept}
     assert set(result.series) == {NATIVE, OPENVINO}
     assert result.speedup_memory_kept(OPENVINO) is None
-    assert not result.keeps_memory(OPENVINO)
     assert result.ranked_speedup(OPENVINO).value == pytest.approx(8.0)
     assert {len(launch) for launch in result.series[NATIVE].launches[1:]} == {8}
 
@@ -377,18 +376,18 @@ def test_three_quiet_launches_are_enough_for_a_speedup(tmp_path, quiet, contende
 
 def test_waiting_for_quiet_rounds_keeps_to_the_budget(tmp_path):
     """What is left is shared among the launches that are still wanted, and no launch waits longer than two seconds."""
-    for budget_s, longest_s in ((5.0, 5.0 / WANTED_LAUNCHES), (60.0, 2.0)):
+    load_s, rounds_s, round_s = 0.4, 8 * 0.048 * HAND_OVER, 0.1
+    for budget_s, longest_s in ((5.0, 5.0 / WANTED_LAUNCHES), (60.0, load_s + rounds_s + 2.0)):
         lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
         measurer = lab.measurer(NATIVE, OPENVINO)
         measurer.advance(Effort(0.03, budget_s))
-        load_s, round_s = 0.4, 0.1
-        assert longest_s <= lab.now - load_s < longest_s + round_s
+        assert longest_s <= lab.now < longest_s + round_s
         while measurer.advance(Effort(0.03, budget_s)):
             pass
         assert lab.now < budget_s + 0.5
 
 
-@pytest.mark.parametrize(("patient", "least", "most"), [(False, 0.0, 0.0), (True, 2 * 0.3, 2 * 0.7)])
+@pytest.mark.parametrize(("patient", "least", "most"), [(False, 0.0, 0.0), (True, 2 * 0.4, 2 * 1.1)])
 def test_further_launches_wait_only_where_that_is_asked_for(tmp_path, patient, least, most):
     """A verdict side by side has a use for disturbed rounds, and one against saved runs has not."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))

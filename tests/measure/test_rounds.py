@@ -10,7 +10,7 @@ from pytest_formfunc.measure.rounds import BRIEF_ROUNDS, Conditions, LaunchRound
 
 NATIVE, OPENVINO = Participant("native"), Participant("openvino")
 CALL_S = 0.001
-TURN = Turn(2, 12)  # of a call of that many seconds
+TURN = Turn(2, 12, limit_s=0.2)  # of a call of that many seconds
 
 
 class Machine:

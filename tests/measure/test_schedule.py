@@ -57,9 +57,15 @@ def test_a_turn_never_counts_its_first_call(call_s):
 
 def test_a_turn_has_many_short_calls_or_few_slow_ones():
     """A turn counts as many calls as fit into its time, within limits."""
-    assert plan_turn(0.001) == Turn(2, 12)
+    assert plan_turn(0.001) == Turn(2, 12, limit_s=0.2)
     assert plan_turn(3.0).calls == 1
     assert plan_turn(1e-6).calls == 400
+
+
+def test_a_turn_that_takes_ten_times_as_long_as_planned_ends_early():
+    """Beside other programs a short call may take a thousand times as long; a slow one keeps its time."""
+    assert plan_turn(0.001).limit_s == 0.2
+    assert plan_turn(0.050).limit_s == pytest.approx(10 * 3 * 0.050)
 
 
 def test_slow_calls_settle_at_once():
