@@ -43,7 +43,8 @@ def looked_again(tmp_path_factory, artifact_cache):
         project.backends.append("openvino-bf16")
     project.outcome = project.measure(
         *FORM, "--formfunc-backends", ",".join(project.backends), "--formfunc-against", "v1", "--formfunc-threshold",
-        "0.1%", "--formfunc-escalation", "2s", "--benchmark-json=out.json", "--benchmark-save=one", fresh=True,
+        "0.1%", "--formfunc-escalation", "2s", "--benchmark-json=out.json", "--benchmark-save=one",
+        "--formfunc-report=final.json", fresh=True,
     )  # fmt: skip
     project.accelerated = {
         record["backend"]: record for record in project.records("out.json").values() if not record["native"]
@@ -59,6 +60,13 @@ def test_a_second_look_at_one_backend_leaves_the_verdict_of_the_other(looked_aga
     assert len(records) == 2
     assert max(one["verdict"]["looks"] for one in records) > 1
     assert "not judged" not in looked_again.outcome.text
+
+
+def test_what_a_test_has_reported_does_not_change_later(looked_again):
+    """Further looks at the second backend measure the first one's native too; its record stays what was saved."""
+    final = json.loads((looked_again.folder / "final.json").read_text())
+    assert len(final) == 1 + len(looked_again.backends)
+    assert {(one["case"], one["backend"]): one for one in final} == looked_again.records("out.json")
 
 
 def test_a_run_side_by_side_can_be_saved_and_compared_with(looked_again):

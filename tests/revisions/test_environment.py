@@ -61,7 +61,7 @@ def test_versions_that_differ_are_named(repository, environment):
     metadata.write_text("Metadata-Version: 2.1\nName: openvino\nVersion: 2001.1.0\n")
     outcome = repository.measure(
         *FORM, "--formfunc-escalation", "5s", "--formfunc-threshold", "20%", "--formfunc-plant", "openvino=300%",
-        "--formfunc-against", "HEAD", "--formfunc-against-env", str(environment),
+        "--formfunc-against", "HEAD", "--formfunc-against-env", str(environment), "--formfunc-servers", "3",
     )  # fmt: skip
     assert outcome.code == 1, outcome.text
     text = " ".join(outcome.text.split())

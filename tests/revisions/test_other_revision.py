@@ -269,7 +269,7 @@ def test_a_factory_is_compared_and_its_loss_fails(repository):
     repository.write("test_forms.py", MATRIX)
     outcome = repository.measure(
         *factory, "test_forms.py", "--formfunc-against", "v1", "--formfunc-plant", "openvino=300%", "-rf", "-vv",
-        "--formfunc-threshold", "20%", "--formfunc-escalation", "5s", "--formfunc-budget", "2s",
+        "--formfunc-threshold", "20%", "--formfunc-escalation", "5s", "--formfunc-budget", "2s", "--formfunc-servers", "3",
     )  # fmt: skip
     assert outcome.code == 1, outcome.text
     assert "Traceback" not in outcome.text

@@ -1,8 +1,10 @@
-"""Processes as Linux lists them: those that measure, and waiting for what they do."""
+"""Processes as Linux lists them: those that measure, waiting for what they do, and some that keep the cores busy."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,3 +30,18 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
     while not (there := condition()) and time.monotonic() < end:
         time.sleep(0.02)
     return there
+
+
+_BUSY = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+while os.getppid() == int(sys.argv[2]):
+    for _ in range(100_000):
+        pass
+"""
+
+
+def keep_cores_busy() -> None:
+    """Keep each core that this process may use busy by a process of its own, until this process ends."""
+    for core in os.sched_getaffinity(0):
+        subprocess.Popen([sys.executable, "-c", _BUSY, str(core), str(os.getpid())])
