@@ -10,7 +10,9 @@ from support.preload import preload_library
 
 from pytest_formfunc import allocator
 
-SAY = "from pytest_formfunc.allocator import allocator_name, why_not_kept; print(allocator_name()); print(why_not_kept())"
+SAY = (
+    "from pytest_formfunc.allocator import allocator_name, why_not_kept; print(allocator_name()); print(why_not_kept())"
+)
 
 
 def said_by_a_process(**variables):
@@ -43,7 +45,8 @@ def test_a_library_with_a_malloc_of_its_own_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("library", "name"), [("ld-musl-x86_64.so.1", "ld-musl-x86_64.so.1"), ("libc.musl-x86_64.so.1",) * 2, ("", "unknown")]
+    ("library", "name"),
+    [("ld-musl-x86_64.so.1", "ld-musl-x86_64.so.1"), ("libc.musl-x86_64.so.1",) * 2, ("", "unknown")],
 )
 def test_another_c_library_is_named(monkeypatch, library, name):
     """musl's has no parameters; where nothing is known, nothing is assumed."""

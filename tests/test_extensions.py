@@ -65,6 +65,7 @@ def test_offers_become_entries_in_their_order():
         (ARCHITECTURES, [ArchitectureEntry("one", "pkg:One", params=1.5)], "its params is 1.5 and must be a whole numb"),
         (BACKENDS, [BackendEntry("one", "pkg:One", ("torch", 3))], "must be a tuple of strings"),
         (BACKENDS, [BackendEntry("one", "pkg:One", precision="fp32")], "its precision is 'fp32' and must be one of f32"),
+        (BACKENDS, [BackendEntry("one", "pkg:One", memory="mine")], "its memory is 'mine' and must be one of libc, own"),
         (BACKENDS, [BackendEntry("native", "pkg:One")], "backend 'native' is registered twice"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from support.records import CAUSE, contended, full_record, memory_kept, record, 
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records import METHOD, METHOD_DRAWN, Record
-from pytest_formfunc.records.parts import Noise, Parity, ProcessRange
+from pytest_formfunc.records.parts import Noise, Parity
 from pytest_formfunc.stats import Estimate
 
 

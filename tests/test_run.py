@@ -116,6 +116,68 @@ def test_side_by_side_there_is_a_verdict_on_busy_cores_too(project):
     assert f"lost speedup against v1 ({record['against']['commit'][:10]}): its speedups are not known" in words(outcome)
 
 
+NO_START = """
+from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.server_process import ServerProcess
+
+start, started = ServerProcess.start, []
+
+
+def no_second_one(self):
+    if self not in started:
+        started.append(self)
+    if started.index(self):
+        raise WorkerDied("the measuring server did not start")
+    start(self)
+
+
+ServerProcess.start = no_second_one
+"""
+
+
+def test_a_server_that_does_not_start_is_one_sentence(bench):
+    """Each test says so, and the report."""
+    bench.write("conftest.py", NO_START)
+    outcome = bench.measure(*FORM, "--junitxml=junit.xml")
+    assert outcome.code == 1, outcome.text
+    assert "2 failed" in outcome.text
+    assert {*bench.failures().values()} == {
+        f"Failed: {CASE} on {backend}: the measuring server did not start" for backend in ("native", "openvino")
+    }
+    assert f"not measured: {CASE} on openvino: the measuring server did not start" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+NO_MEMORY = """
+from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.workers import WorkerServer
+
+worker = WorkerServer.worker
+
+
+def none_that_keeps(self, job, what, number=0):
+    if "memory kept" in what:
+        raise WorkerDied(f"{what} was killed by SIGKILL")
+    return worker(self, job, what, number)
+
+
+WorkerServer.worker = none_that_keeps
+"""
+
+
+def test_what_fails_only_with_memory_kept_is_told_and_not_ranked(bench):
+    """It may need more memory than there is: the tests pass, the record has the speedup by default alone."""
+    bench.write("conftest.py", NO_MEMORY)
+    outcome = bench.measure(*FORM, "--benchmark-json=out.json")
+    assert outcome.code == 0, outcome.text
+    sentence = "native with memory kept worker was killed by SIGKILL"
+    assert f"not measured: {CASE} on native with memory kept: {sentence}"[:99] in outcome.text
+    assert outcome.line(f"{CASE:36}").split()[3] == "-"
+    record = bench.records("out.json")[CASE, "openvino"]
+    assert record["speedup"]["value"] > 0
+    assert not [name for name in record if "kept" in name]
+
+
 STOPPED = """
 import os
 import signal

@@ -51,7 +51,9 @@ def test_an_old_run_is_not_compared_with_a_new_one(name):
     baseline = Baseline("old", {KEY: then}, {}, {KEY: (then,)}, {KEY: (then,)})
     verdict = SavedJudge(baseline, 1).judge(Evidence(KEY, record=lambda: now), 0.1).verdict
     assert verdict.status == "not comparable"
-    assert verdict.reason == f"the baseline was measured by another method ({METHOD_DRAWN}; now {METHOD}): save a new one"
+    assert (
+        verdict.reason == f"the baseline was measured by another method ({METHOD_DRAWN}; now {METHOD}): save a new one"
+    )
 
 
 @pytest.mark.parametrize("name", OLD)

@@ -226,7 +226,9 @@ def test_more_launches_make_the_change_more_precise():
 def test_a_run_that_other_work_disturbed_is_inconclusive_and_waits_for_quiet_first():
     """Further launches may be quiet, so they are asked for, patiently; if none is, the sentence says what to do."""
     asked = []
-    evidence = Evidence(KEY, record=lambda: contended(record(0.0500)), look_again=lambda more: asked.append(more) or 0.0)
+    evidence = Evidence(
+        KEY, record=lambda: contended(record(0.0500)), look_again=lambda more: asked.append(more) or 0.0
+    )
     baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
     verdict = SavedJudge(baseline, 1).judge(evidence, 0.10).verdict
     assert (verdict.status, verdict.change) == ("inconclusive", None)

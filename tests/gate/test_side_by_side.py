@@ -16,6 +16,7 @@ from pytest_formfunc.measure.schedule import steady_rounds
 from pytest_formfunc.measure.series import Measurement, Series
 
 LOAD_S, ROUND_S = 0.34, 0.04
+SERVERS = Conditions().servers
 HERE = Participant("openvino")
 THERE = HERE.counterpart
 EVERYONE = (HERE.native, HERE, THERE.native, THERE)
@@ -28,7 +29,7 @@ class MadeUp:
     are forked from ``pool`` servers in turn, and those of one server have their deviation in common.
     """
 
-    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015, pool=Conditions().servers):
+    def __init__(self, seed, *, loss=0.0, rounds=0.13, launches=0.015, pool=SERVERS):
         self.generator = np.random.default_rng(seed)
         self.loss, self.rounds, self.launches, self.pool = loss, rounds, launches, pool
         self.begin()

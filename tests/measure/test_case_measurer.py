@@ -423,7 +423,7 @@ def test_few_servers_have_several_launches_each(tmp_path):
         assert result.stopped == stopped
 
 
-def test_an_interrupted_launch_leaves_those_before_it_whole(tmp_path):
+def test_an_interrupted_launch_leaves_those_before_it_whole(tmp_path, monkeypatch):
     """Whatever has rounds can become a record."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
     measurer = lab.measurer(NATIVE, OPENVINO)
@@ -435,8 +435,8 @@ def test_an_interrupted_launch_leaves_those_before_it_whole(tmp_path):
             raise KeyboardInterrupt
         return ask(worker, message)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(FakeWorker, "ask", interrupted)
+    monkeypatch.setattr(FakeWorker, "ask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         measurer.advance(Effort(0.03, 60))
     result = measurer.result
     assert result.speedup(OPENVINO).value == pytest.approx(4.0)

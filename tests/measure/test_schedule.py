@@ -84,7 +84,11 @@ def test_there_are_fewer_rounds_so_that_the_wanted_launches_fit_the_budget():
     assert plan_rounds(0.006, load_s=0.1, budget_s=5) == ROUNDS_PER_LAUNCH
     rounds = plan_rounds(0.1, load_s=0.1, budget_s=5)
     assert MIN_ROUNDS < rounds < ROUNDS_PER_LAUNCH
-    assert WANTED_LAUNCHES * (0.1 + rounds * 0.1 * HAND_OVER) <= 5 < WANTED_LAUNCHES * (0.1 + (rounds + 1) * 0.1 * HAND_OVER)
+    assert (
+        WANTED_LAUNCHES * (0.1 + rounds * 0.1 * HAND_OVER)
+        <= 5
+        < WANTED_LAUNCHES * (0.1 + (rounds + 1) * 0.1 * HAND_OVER)
+    )
     assert plan_rounds(30.0, load_s=1.0, budget_s=5) == MIN_ROUNDS
 
 

@@ -111,7 +111,8 @@ def test_launches_are_forked_from_the_servers_in_turn(prepared):
                 started.append(len(server.pids))
         assert parents == [*server.pids, *server.pids]
         assert started == [1, 2, 2, 2]
-        heaps = [next(line for line in Path(f"/proc/{pid}/maps").open() if "[heap]" in line) for pid in server.pids]
+        maps = [Path(f"/proc/{pid}/maps").read_text().splitlines() for pid in server.pids]
+        heaps = [next(line for line in lines if "[heap]" in line) for lines in maps]
         assert heaps[0] != heaps[1]
     finally:
         server.close()

@@ -47,6 +47,10 @@ class Hangs(Base):
 def test_model(formfunc, kind):
     result = formfunc(kind(), torch.randn(8, 8))
     assert result.speedup.low <= result.speedup.value <= result.speedup.high
+    assert result.speedup_memory_kept.low <= result.speedup_memory_kept.value <= result.speedup_memory_kept.high
+    assert result.process_range.low <= result.speedup.value <= result.process_range.high
+    assert not result.contended
+    assert result.native.speedup is None
     assert result.latency.median > 0
     assert result.parity.ok
 

@@ -12,7 +12,9 @@ from pytest_formfunc.stats.trimmed import MANY, kept_rounds, trimmed_mean
 def made_up(seed, counts):
     """Return latencies that the machine's speed and outliers move, by launch."""
     generator = np.random.default_rng(seed)
-    return [np.exp(generator.normal(0, 0.3, count) + 2.0 * (generator.random(count) < 0.15)).tolist() for count in counts]
+    return [
+        np.exp(generator.normal(0, 0.3, count) + 2.0 * (generator.random(count) < 0.15)).tolist() for count in counts
+    ]
 
 
 @pytest.mark.parametrize("counts", [[8] * 6, [1, 2, 3, 4, 5], [MANY, MANY + 1, 36], [2, 8, 15]])

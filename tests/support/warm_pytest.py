@@ -81,6 +81,7 @@ def _warm_up(modules: list[str]) -> None:
 def _be_the_users(request: dict) -> int:
     """Become what ``python -m pytest`` in that folder is; return its exit code."""
     import pytest
+
     from support.blind_pytest import Blind
 
     os.chdir(request["folder"])
