@@ -117,12 +117,18 @@ class LaunchRounds:
         self._chosen = [0]
 
     def make(self, planned: int, until_s: float) -> None:
-        """Make rounds until as many as planned are quiet, or until a time, but as many as planned in any case."""
+        """Make rounds until as many as planned are quiet, or until a time.
+
+        A launch that waits for quiet rounds and is late ends with a few, which is all that it gives if they are
+        disturbed; one that does not wait, or is not disturbed, has as many as planned.
+        """
         conditions = self._conditions
         pause_s = _PAUSE_S[0]
+        waits = until_s > conditions.clock()
         while (quiet := self._causes.count(None)) < planned and len(self._failed) < len(self._alive):
             late = conditions.clock() >= until_s
-            if late and len(self._rounds) >= planned:
+            disturbed = len(self._causes) > quiet
+            if late and len(self._rounds) >= (min(planned, MIN_ROUNDS) if waits and disturbed else planned):
                 break
             if self._causes and self._causes[-1] is not None and not late:
                 conditions.sleep(min(pause_s, max(until_s - conditions.clock(), 0.0)))

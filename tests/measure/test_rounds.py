@@ -150,6 +150,13 @@ def test_without_patience_there_are_as_many_rounds_as_planned():
     assert (launch.counted(NATIVE), launch.rounds.cause, machine.slept) == (5, Cause.WAITING, [])
 
 
+def test_a_launch_that_waited_in_vain_ends_with_few_rounds():
+    """Its turns may each take many times as long as planned, and nothing but a verdict side by side uses them."""
+    machine = Machine(busy_until(9e9))
+    launch = Launch(machine, two(machine)).make(8, patience_s=0.01)
+    assert (launch.counted(NATIVE), launch.rounds.cause) == (3, Cause.WAITING)
+
+
 def test_a_few_quiet_rounds_are_enough():
     """Three of them, or all if fewer were planned; the disturbed ones beside them are discarded."""
     for planned, quiet in ((5, 3), (5, 4), (2, 2)):
