@@ -57,7 +57,7 @@ def busy(tmp_path_factory, artifact_cache):
     conftest = one.write("conftest.py", BUSY)
     one.outcome = one.measure(
         *FORM, "--formfunc-strict", "--benchmark-save=busy", "--benchmark-json=out.json", "--junitxml=junit.xml",
-        detect=True,
+        as_user=True,
     )  # fmt: skip
     conftest.unlink()
     return one
@@ -105,7 +105,7 @@ def test_side_by_side_there_is_a_verdict_on_busy_cores_too(project):
     outcome = project.measure(
         "--formfunc-model", "mynets.net:build", "test_forms.py", "--formfunc-against", "v1", "--formfunc-plant",
         "openvino=900%", "--formfunc-threshold", "50%", "--formfunc-escalation", "5s", "--formfunc-servers", "3",
-        "--formfunc-budget", "1500ms", "--benchmark-json=out.json", "-rf", "-vv", detect=True,
+        "--formfunc-budget", "1500ms", "--benchmark-json=out.json", "-rf", "-vv", as_user=True,
     )  # fmt: skip
     record = project.records("out.json")["mynets.net:build-1x3x32x32", "openvino"]
     assert record["verdict"]["status"] == "regressed", outcome.text
@@ -138,7 +138,7 @@ ServerProcess.start = no_second_one
 def test_a_server_that_does_not_start_is_one_sentence(bench):
     """Each test says so, and the report."""
     bench.write("conftest.py", NO_START)
-    outcome = bench.measure(*FORM, "--junitxml=junit.xml")
+    outcome = bench.measure(*FORM, "--junitxml=junit.xml", as_user=True)
     assert outcome.code == 1, outcome.text
     assert "2 failed" in outcome.text
     assert {*bench.failures().values()} == {

@@ -37,7 +37,7 @@ def test_a_plain_run_loads_nothing_heavy(project, args):
         f"    print('LOADED', [name for name in {HEAVY} if name in sys.modules])\n",
     )
     project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
-    outcome = project.pytest(*args, fresh=True, detect=True)  # as a user starts it
+    outcome = project.pytest(*args, fresh=True, as_user=True)
     assert outcome.code == 0, outcome.text
     assert outcome.line("LOADED") == "LOADED []"
     assert "formfunc ==" not in outcome.text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from support import blind_pytest
+from support import quick_pytest
 from support.engines import check_marked, needs_engine
 from support.warm_pytest import warm_pytest
 
@@ -22,8 +22,8 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _command(detect: bool) -> list[str]:
-    return [sys.executable, "-m", "pytest"] if detect else [sys.executable, blind_pytest.__file__]
+def _command(as_user: bool) -> list[str]:
+    return [sys.executable, "-m", "pytest"] if as_user else [sys.executable, quick_pytest.__file__]
 
 
 # What a run imports that names our options, and one that measures, or whose tests do.
@@ -67,36 +67,36 @@ class Project:
         timeout: float = 240,
         env: dict[str, str] | None = None,
         fresh: bool = False,
-        detect: bool = False,
+        as_user: bool = False,
     ) -> Outcome:
         """Run pytest in a process of its own: a fork of one that has imported it, or, ``fresh``, a new interpreter.
 
-        Only where it is to ``detect`` it does other work on the machine count, such as the tests beside this one.
+        Where it measures it has the plugin `Quick`, unless it is to be exactly ``as`` a ``user``'s.
         """
         environment = users_environment() | {"COLUMNS": "100"} | (env or {})
         args = ("-p", "no:cacheprovider", *args)
         if fresh or "PYTHONPATH" in (env or {}):
             done = subprocess.run(
-                [*_command(detect), *args],
+                [*_command(as_user), *args],
                 cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
             )  # fmt: skip
             return Outcome(done.returncode, done.stdout + done.stderr)
         warm = warm_pytest(*(HEAVY if needs_engine() else LIGHT))
-        return Outcome(*warm.run(list(args), self.folder, environment, timeout, detect=detect))
+        quick = needs_engine() and not as_user
+        return Outcome(*warm.run(list(args), self.folder, environment, timeout, quick=quick))
 
-    def start(self, *args: str, detect: bool = False) -> subprocess.Popen[str]:
+    def start(self, *args: str) -> subprocess.Popen[str]:
         """Start pytest in a new interpreter and do not wait: for tests that send a signal."""
         args = ("-p", "no:cacheprovider", "--formfunc-servers", "2", f"--formfunc-cache-dir={self.cache}", *args)
         return subprocess.Popen(
-            [*_command(detect), *args], cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*_command(as_user=False), *args], cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True, preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
 
     def measure(self, *args: str, **kwargs) -> Outcome:
         """Run with little effort: these tests check messages and records, not speed.
 
-        It uses one thread, because two threads on a busy machine wait milliseconds for each other, and two servers,
-        because each takes a second to start.
+        It uses one thread, because two threads on a busy machine wait milliseconds for each other, and two servers.
         """
         check_marked()
         return self.pytest(

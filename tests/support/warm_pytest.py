@@ -31,9 +31,9 @@ class WarmPytest:
         )  # fmt: skip
 
     def run(
-        self, args: list[str], folder: Path, environment: dict[str, str], timeout_s: float, *, detect: bool
+        self, args: list[str], folder: Path, environment: dict[str, str], timeout_s: float, *, quick: bool
     ) -> tuple[int, str]:
-        """Run pytest; return its exit code and what it wrote, errors last. `Blind` is its plugin unless it ``detect``s.
+        """Run pytest; return its exit code and what it wrote, errors last. `Quick` is its plugin if it is ``quick``.
 
         Raises:
             subprocess.TimeoutExpired: it did not end within the limit, and was killed.
@@ -46,7 +46,7 @@ class WarmPytest:
                 "environment": environment,
                 "files": files,
                 "limit": timeout_s,
-                "detect": detect,
+                "quick": quick,
             }
             self._process.stdin.write(json.dumps(request) + "\n")
             code = json.loads(self._process.stdout.readline())
@@ -82,7 +82,7 @@ def _be_the_users(request: dict) -> int:
     """Become what ``python -m pytest`` in that folder is; return its exit code."""
     import pytest
 
-    from support.blind_pytest import Blind
+    from support.quick_pytest import Quick
 
     os.chdir(request["folder"])
     os.environ.clear()
@@ -93,7 +93,7 @@ def _be_the_users(request: dict) -> int:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
-    return int(pytest.main(request["args"], plugins=[] if request["detect"] else [Blind()]))
+    return int(pytest.main(request["args"], plugins=[Quick()] if request["quick"] else []))
 
 
 def _wait(pid: int, limit_s: float) -> int | None:
