@@ -158,7 +158,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         precision=parse_fraction(raw["precision"], what="precision", high=0.5),
         budget_s=parse_seconds(raw["budget"], what="budget"),
         timeout_s=parse_seconds(raw["timeout"], what="timeout"),
-        servers=_number(raw["servers"], "servers", low=2, high=256),
+        servers=_number(raw["servers"], "servers", low=3, high=256),
         threshold=parse_fraction(raw["threshold"], what="threshold"),
         gate=names.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=names.check_names(_names(raw["fail_on"]), FAIL_ON, "kind of verdict"),

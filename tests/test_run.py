@@ -104,8 +104,8 @@ def test_side_by_side_there_is_a_verdict_on_busy_cores_too(project):
     project.write("conftest.py", BUSY)
     outcome = project.measure(
         "--formfunc-model", "mynets.net:build", "test_forms.py", "--formfunc-against", "v1", "--formfunc-plant",
-        "openvino=900%", "--formfunc-threshold", "50%", "--formfunc-escalation", "5s", "--formfunc-servers", "3",
-        "--formfunc-budget", "1500ms", "--benchmark-json=out.json", "-rf", "-vv", as_user=True,
+        "openvino=900%", "--formfunc-threshold", "50%", "--formfunc-escalation", "10s", "--formfunc-servers", "5",
+        "--formfunc-budget", "2500ms", "--benchmark-json=out.json", "-rf", "-vv", as_user=True,
     )  # fmt: skip
     record = project.records("out.json")["mynets.net:build-1x3x32x32", "openvino"]
     assert record["verdict"]["status"] == "regressed", outcome.text

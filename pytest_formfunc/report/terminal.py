@@ -49,7 +49,7 @@ def render_report(results: Results) -> Iterator[Line]:
         yield from render_backend(backend, records, results.memory_note)
     yield from _engines(records, results.failures)
     yield from _failures(results.failures)
-    if results.best:
+    if results.best and not all(record.once for record in records):
         yield from _best(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records)

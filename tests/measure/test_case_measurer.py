@@ -13,6 +13,7 @@ from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import HAND_OVER, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
+from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.stats.allocation import Scatter
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0, cpu_s=1.0)
@@ -362,6 +363,18 @@ def test_disturbed_launches_do_not_count(tmp_path):
     assert result.stopped == "precise"
     speedup = result.speedup(OPENVINO)
     assert (speedup.value, speedup.n) == (pytest.approx(4.0), 6)
+
+
+def test_further_launches_without_native_make_no_speedup():
+    """Side by side they are of the accelerated pair alone: the two that native took part in stay disturbed."""
+    launches = {one: 2 if one.is_native else 6 for one in EVERYONE}
+    result = Measurement(
+        kept={one: one for one in EVERYONE},
+        series={one: Series(one, [[Round((1.0,), QUIET)]] * count, [*range(count)]) for one, count in launches.items()},
+        servers={number: number for number in range(6)},
+        disturbed={0: Cause.WAITING, 1: Cause.WAITING},
+    )
+    assert result.contended is Cause.WAITING
 
 
 @pytest.mark.parametrize(("quiet", "contended"), [(2, True), (3, False)])

@@ -31,7 +31,7 @@ SENTENCES = [
     (["--formfunc-timeout", "soon"], "timeout 'soon' is not a duration"),
     (["--formfunc-threads", "4096"], "threads '4096' is out of range"),
     (["--formfunc-seed", "-1"], "seed '-1' is out of range"),
-    (["--formfunc-servers", "1"], "servers '1' is out of range: give a whole number between 2 and 256"),
+    (["--formfunc-servers", "2"], "servers '2' is out of range: give a whole number between 3 and 256"),
     (["--formfunc-model", "nets"], "model 'nets' is malformed"),
     (["--formfunc-report", "out.pdf"], "report 'out.pdf' has no known ending"),
     (["--formfunc-escalation", "much"], "escalation 'much' is not a duration"),

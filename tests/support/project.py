@@ -87,7 +87,7 @@ class Project:
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start pytest in a new interpreter and do not wait: for tests that send a signal."""
-        args = ("-p", "no:cacheprovider", "--formfunc-servers", "2", f"--formfunc-cache-dir={self.cache}", *args)
+        args = ("-p", "no:cacheprovider", "--formfunc-servers", "3", f"--formfunc-cache-dir={self.cache}", *args)
         return subprocess.Popen(
             [*_command(as_user=False), *args], cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True, preexec_fn=_heed_ctrl_c,
@@ -96,12 +96,13 @@ class Project:
     def measure(self, *args: str, **kwargs) -> Outcome:
         """Run with little effort: these tests check messages and records, not speed.
 
-        It uses one thread, because two threads on a busy machine wait milliseconds for each other, and two servers.
+        It uses one thread, because two threads on a busy machine wait milliseconds for each other, and as few servers
+        as there may be.
         """
         check_marked()
         return self.pytest(
             "--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms", "--formfunc-precision", "20%",
-            "--formfunc-servers", "2", f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
+            "--formfunc-servers", "3", f"--formfunc-cache-dir={self.cache}", *args, **kwargs,
         )  # fmt: skip
 
     def saved(self) -> list[Path]:
