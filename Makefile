@@ -45,7 +45,7 @@ check: $(STAMP)
 # The performance claims; minutes each. docs/figures.md says which is which.
 figures: $(STAMP)
 	$(BIN)/pytest bench/test_overhead.py bench/test_fidelity.py bench/test_reference_tools.py \
-	    bench/test_interference.py bench/test_contention.py bench/test_coverage.py bench/test_estimators.py \
+	    bench/test_interference.py bench/test_quiet.py bench/test_contention.py bench/test_coverage.py bench/test_estimators.py \
 	    bench/test_allocation.py bench/test_steadiness.py bench/test_gate_quality.py bench/test_architectures.py \
 	    bench/test_ceiling.py bench/test_conformance.py bench/test_quantisation.py $(ARGS)
 

@@ -73,14 +73,19 @@ def _patterns(records: Sequence[Record]) -> Iterator[str]:
         if not rows:
             continue
         names = {record.form["name"] for record, _ in rows}
-        averages.append(f"{format_estimate(geometric_mean([speedup for _, speedup in rows]))} {which}")
+        averages.append(f"{_said(geometric_mean([speedup for _, speedup in rows]), which)} {which}")
         if "depthwise_bottleneck" in names:
             mean = _mean_of(rows, "depthwise_bottleneck")
             above = sum(_mean_of(rows, name).value > mean.value for name in names)
-            most.append(f"{format_estimate(mean)} {which} (number {above + 1} of {len(names)})")
+            most.append(f"{_said(mean, which)} {which} (number {above + 1} of {len(names)})")
     yield f"average of patterns: 3.8x or 4.8x there; here {', '.join(averages)}"
     if most:
         yield f"depthwise bottleneck, the most: 5.5x or 6.5x there; here {', '.join(most)}"
+
+
+def _said(speedup: Estimate, which: str) -> str:
+    """Return a speedup as text: by default without an interval, because servers, which all cases share, differ."""
+    return format_estimate(speedup) if which == KEPT else format_ratio(speedup.value)
 
 
 def _mean_of(rows: Sequence[Row], name: str) -> Estimate:
@@ -95,7 +100,7 @@ def _networks(records: Sequence[Record]) -> Iterator[str]:
             if record.form["name"] == "darts":
                 most, its_speedup = by_speedup[0]
                 found.append(
-                    f"{format_estimate(speedup)} {which} (number {place} of {len(by_speedup)}; "
+                    f"{_said(speedup, which)} {which} (number {place} of {len(by_speedup)}; "
                     f"most: {most.form['name']} {format_ratio(its_speedup.value)})"
                 )
     if found:
@@ -170,17 +175,17 @@ def factor_lines(records: Sequence[Record]) -> Iterator[str]:
             continue
         yield f"what a speedup by default is made of, geometric means over the cases of {len(factors)} {words}:"
         if kind == "pattern":
-            yield f"{'pattern':30} {'memory kept':>21} {'x memory':>8} {'= by default':>21}"
+            yield f"{'pattern':30} {'memory kept':>21} {'x memory':>8} {'= by default':>12}"
             for one in factors:
                 yield (
                     f"{one.name:30} {format_estimate(one.kept):>21} {format_ratio(one.memory):>8} "
-                    f"{format_estimate(one.by_default):>21}"
+                    f"{format_ratio(one.by_default.value):>12}"
                 )
         mean_kept, mean_default = (
             geometric_mean([getattr(one, field) for one in factors]) for field in ("kept", "by_default")
         )
         text = (
-            f"mean: {format_estimate(mean_kept)} with memory kept, {format_estimate(mean_default)} by default: "
+            f"mean: {format_estimate(mean_kept)} with memory kept, {format_ratio(mean_default.value)} by default: "
             f"memory management is {format_ratio(mean_default.value / mean_kept.value)} of it"
         )
         share = f", {memory_share(factors):.0%} of the mean in logs" if mean_default.value > 1 else ""
