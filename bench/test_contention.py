@@ -116,6 +116,10 @@ def test_rows_beside_loops_that_come_and_go_are_right_or_claim_nothing(machine, 
             with hogs(count, seed=100 * repeat + count):
                 machine.add(name_of(count))
         loud = sum((machine.rows[name_of(count)] for count in COUNTS), Rows())
+        with capsys.disabled():  # an interrupted bench leaves what it has found so far
+            print(f"\ncontention: after {repeat + 1} repeats:")
+            for scenario in machine.rows:
+                print(machine.describe(scenario))
     with capsys.disabled():
         known = sum(one is not None for one in machine.reference.values())
         print(f"\ncontention: {known} cases have a reference, from a quiet run of {machine.reference_s:.0f} s")
