@@ -116,7 +116,7 @@ class CaseMeasurer:
             effort.budget_s - result.spent_s,
             launch_s,
         )  # fmt: skip
-        result.stopped = reason or ""
+        result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
 
     def measure(self, effort: Effort) -> Measurement:

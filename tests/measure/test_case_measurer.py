@@ -365,6 +365,15 @@ def test_disturbed_launches_do_not_count(tmp_path):
     assert (speedup.value, speedup.n) == (pytest.approx(4.0), 6)
 
 
+def test_on_time_that_others_left_over_a_case_stays_stopped_by_its_budget(tmp_path):
+    """The time may end before another launch, and the row must say then that it is not as precise as asked."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.5)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    assert measurer.measure(Effort(0.03, 4)).stopped == "budget"
+    assert measurer.advance(Effort(0.03, 60))
+    assert measurer.result.stopped == "budget"
+
+
 def test_further_launches_without_native_make_no_speedup():
     """Side by side they are of the accelerated pair alone: the two that native took part in stay disturbed."""
     launches = {one: 2 if one.is_native else 6 for one in EVERYONE}
