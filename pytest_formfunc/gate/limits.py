@@ -32,7 +32,9 @@ def _judge(record: Record, name: str, limit: float) -> Limit:
     estimate = record.ranked_speedup if floor else record.typical_s
     shown = format_ratio(limit) if floor else f"{format_ms(limit)} ms"
     if record.noise.contended or estimate is None or not math.isfinite(estimate.high):
-        why = record.noise.cause or "its launches are too few for an interval"
+        failed = floor and record.speedup is not None and estimate is None
+        few = "with memory kept it failed" if failed else "its launches are too few for an interval"
+        why = record.noise.cause or few
         return Limit(name, limit, NOT_SHOWN, f"{record.title}: its {name} of {shown} is not shown, because {why}")
     holds = estimate.low >= limit if floor else estimate.high <= limit
     fails = estimate.high < limit if floor else estimate.low > limit

@@ -9,11 +9,11 @@ from statistics import NormalDist, fmean
 
 from pytest_formfunc.gate.decision import smallest_seen
 from pytest_formfunc.gate.history import PRIOR_RUNS, RunNoise, learn_noise
-from pytest_formfunc.records import Record
+from pytest_formfunc.records import METHOD_DEFAULT, Record
 from pytest_formfunc.records.parts import Samples
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.pairs import launch_logs
-from pytest_formfunc.stats.servers import KEPT_SD, mean_over_servers
+from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, mean_over_servers
 from pytest_formfunc.stats.student import Mean, log_interval, t_quantile
 
 
@@ -25,11 +25,13 @@ class Pair:
         native: native's.
         accelerated: those of the accelerated side, from the same rounds.
         servers: the server that each launch was forked from.
+        prior_sd: the scale that moderates the scatter of few servers.
     """
 
     native: Samples
     accelerated: Samples
     servers: tuple[int, ...]
+    prior_sd: float = KEPT_SD
 
     @property
     def different_servers(self) -> int:
@@ -46,7 +48,7 @@ class Pair:
         """Return the log speedup over servers; it has no error if there is only one."""
         if self.different_servers < 2:
             return Mean(fmean(self.logs), 0.0, 1.0)
-        return mean_over_servers(self.logs, self.servers, KEPT_SD)
+        return mean_over_servers(self.logs, self.servers, self.prior_sd)
 
 
 @dataclass(frozen=True)
@@ -129,4 +131,4 @@ def pair_of(record: Record) -> Pair:
     """Return the rounds of a record's ranked speedup."""
     samples = record.ranked_samples
     assert samples is not None
-    return Pair(*samples, record.server_of_launch)
+    return Pair(*samples, record.server_of_launch, DEFAULT_SD if record.method == METHOD_DEFAULT else KEPT_SD)

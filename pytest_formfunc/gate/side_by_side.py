@@ -15,6 +15,7 @@ from pytest_formfunc.records.parts import Counterpart, Verdict
 from pytest_formfunc.results import Absent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.pairs import typical_round
+from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive, each look has this many times the launches of the look before: 2, 4, 8 and 16
@@ -66,14 +67,13 @@ class SideBySideJudge:
         there, measurement = here.counterpart, evidence.measurement
         if measurement is None or any(one not in measurement.series for one in (here, there, there.native)):
             return None
-        native_there, accelerated_there = measurement.ranked_pair(there)
-        native_here, accelerated_here = measurement.ranked_pair(here)
+        _, (native_here, accelerated_here, native_there, accelerated_there) = _judged(measurement, here)
         own, samples = measurement.together(accelerated_here, accelerated_there)
         native = measurement.together(native_there, accelerated_there, accelerated_here, native_here)[0]
         return Counterpart(
             self._other.revision,
             self._other.commit,
-            measurement.ranked_speedup(there),
+            _speedup(measurement, native_there, accelerated_there),
             tuple(map(tuple, samples)),
             tuple(map(tuple, own)),
             tuple(map(tuple, native)),
@@ -135,9 +135,10 @@ class SideBySideJudge:
         verb = VERBS[status]
         if native_note:
             verb = "has less speedup only because native got faster, which is not a regression"
+        _, (native_here, own, native_there, other) = _judged(measurement, here)
         speedups = "its speedups are not known, because " + measurement.contended.value if measurement.contended else (
-            f"{format_estimate(measurement.ranked_speedup(here.counterpart))} there, "
-            f"{format_estimate(measurement.ranked_speedup(here))} here"
+            f"{format_estimate(_speedup(measurement, native_there, other))} there, "
+            f"{format_estimate(_speedup(measurement, native_here, own))} here"
         )  # fmt: skip
         text = (
             f"{title} {verb} against {self._other.title}: {speedups}, a change of {format_estimate(change.estimate)} "
@@ -160,6 +161,12 @@ def _judged(
     if (native_here.keeps, own.keeps) != (native_there.keeps, other.keeps):  # on one side it failed
         native_here, own, native_there, other = here.native, here, here.counterpart.native, here.counterpart
     return (own, other), (native_here, own, native_there, other)
+
+
+def _speedup(measurement: Measurement, native: Participant, accelerated: Participant) -> Estimate:
+    """Return the speedup of one side's judged pair."""
+    prior_sd = KEPT_SD if native in measurement.kept.values() else DEFAULT_SD
+    return measurement.ratio(native, accelerated, prior_sd)
 
 
 def _paired_rounds(

@@ -7,6 +7,7 @@ import pytest
 from support.records import CAUSE, contended, memory_kept, native_record, record
 
 from pytest_formfunc.gate.limits import judge_limits
+from pytest_formfunc.records import METHOD
 from pytest_formfunc.records.parts import MET, MISSED, NOT_SHOWN
 from pytest_formfunc.stats import Estimate
 
@@ -94,3 +95,11 @@ def test_native_has_a_latency_and_no_speedup():
 def test_what_was_not_asked_for_is_not_judged():
     """No limit, no outcome."""
     assert judge(FOUR) == {}
+
+
+def test_what_failed_with_memory_kept_has_no_floor_to_show():
+    """Its speedup by default is another number, and is not judged in its place."""
+    made = replace(record(0.005), speedup_memory_kept=None, method=METHOD)
+    [limit] = judge_limits(made, 1.5, None)
+    assert limit.outcome == NOT_SHOWN
+    assert limit.reason.endswith("is not shown, because with memory kept it failed")
