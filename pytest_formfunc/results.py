@@ -22,6 +22,7 @@ class Spent:
         stops: number of cases by the reason why no more launches were made.
         second_looks: number of requests for further launches.
         discarded_rounds: number of rounds that were disturbed and measured again.
+        waited_s: seconds, part of ``measuring_s``, for which measuring waited because the machine was slow.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
     """
 
@@ -34,6 +35,7 @@ class Spent:
     stops: dict[str, int] = field(default_factory=dict)
     second_looks: int = 0
     discarded_rounds: int = 0
+    waited_s: float = 0.0
     worker_peak_bytes: int = 0
 
     @property

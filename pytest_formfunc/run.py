@@ -13,13 +13,15 @@ from pytest_formfunc.errors import MeasurementError, WorkerDied
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.judges import make_judge
-from pytest_formfunc.host import describe_host
+from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.measure.assemble import assemble_record
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.pace import Pace, measured_pace
+from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.participants import Side
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
@@ -126,6 +128,7 @@ class Run:
         self._begun = 0  # cases that were prepared to be measured
         self._settled: set[Key] = set()
         self._reserve = Reserve()
+        self._pace: Pace | None = None
         self._groups = _groups_of([*work.known_cases])
         self._not_kept = why_not_kept()
         self.results.memory_note = self._not_kept or ""
@@ -153,13 +156,16 @@ class Run:
                 ready += self._prepare(wanted, of_it, once=once)
             workers.wait()
             began = workers.clock()
-            measure_together([(one.measured.measurer, one.effort) for one in ready], self._reserve)
+            measure_together(
+                [(one.measured.measurer, one.effort) for one in ready], self._reserve, self._pace_of(once=once)
+            )
             spent.measuring_s += workers.clock() - began
         except WorkerDied as error:  # a server does not start
             for one in ready:
                 self._fail(one.case, one.backends, error)
         finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
+            spent.waited_s = self._pace.waited_s if self._pace is not None else 0.0
             for one in ready:
                 self._finish(one.case, one.measured)
             self._say("")
@@ -181,6 +187,21 @@ class Run:
             return self._judge_record(case, key, threshold)
         finally:
             self._settled.add(key)
+
+    def close(self) -> None:
+        """End what measured the machine's pace, and note it for the next run; it may be called repeatedly."""
+        if self._pace is not None:
+            self._pace.close()
+
+    def _pace_of(self, *, once: bool) -> Pace:
+        """Return what says whether the machine is slow, which nobody asks where nothing is timed."""
+        if once:
+            return Pace()
+        if self._pace is None:
+            host, threads = describe_host(distributions()), self._settings.threads
+            key = f"{fingerprint(host)}, torch {host['versions'].get('torch')}, {threads} threads"
+            self._pace = measured_pace(self._workers, PaceHistory(self._settings.cache_dir, key))
+        return self._pace
 
     def _judge_record(self, case: Case, key: Key, threshold: float) -> Verdict | None:
         backend, records = key[1], self.results.records
@@ -220,7 +241,12 @@ class Run:
             lineup.participants,
             launcher(self._workers, sides, case.seed, settings.slow_down),
             self._scratch,
-            Conditions(threads=settings.threads, servers=self._workers.size, clock=self._workers.clock),
+            Conditions(
+                threads=settings.threads,
+                servers=self._workers.size,
+                clock=self._workers.clock,
+                pace=self._pace_of(once=once),
+            ),
             kept=lineup.kept,
             progress=self._progress_of(case, self._begun),
             refused=lineup.refused,

@@ -12,6 +12,7 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
+from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
     HAND_OVER,
@@ -215,12 +216,20 @@ class CaseMeasurer:
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             self._patient = self._patient and not rounds.own_waiting
+            self.result.paces[number] = rounds.pace
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
+            self._note_slow_launches()
             for participant in alive:
                 if participant in self._participants:
                     counted = rounds.of(participant)
                     self._keep(participant, number, ready[participant], counted, workers[participant])
+
+    def _note_slow_launches(self) -> None:
+        """Note launches that were slow by what is known now: the machine may have shown its best only after them."""
+        for number, pace in self.result.paces.items():
+            if self._conditions.pace.is_slow(pace):
+                self.result.disturbed.setdefault(number, Cause.SLOW)
 
     def _show_progress(self, round_index: int, planned: int) -> None:
         if self._progress:

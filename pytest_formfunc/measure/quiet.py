@@ -32,12 +32,14 @@ class Cause(enum.Enum):
     WAITING = "its threads waited for cores that other programs kept busy"
     STOLEN = "the hypervisor gave its cores to other machines"
     STOPPED = "its processes were stopped and continued"
+    SLOW = "the machine was much slower than at its best: a small fixed network took more than 1.5 times as long"
     QUOTA = "the number of cores that this process may use fell below the number of threads"
 
 
 _ADVICE = {
     Cause.STOLEN.value: "measure again when its host is less busy, or on another machine",
     Cause.STOPPED.value: "measure again",
+    Cause.SLOW.value: "measure again later, or give it more time to wait (--formfunc-budget)",
     Cause.QUOTA.value: "start the run again, so that it uses the cores that are left",
 }
 _CLOSE = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.disturbance import read_busy_s
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Round, Turn
 from pytest_formfunc.measure.quiet import LEAST_OTHERS, Cause, stolen_over, why_disturbed
@@ -48,6 +49,7 @@ class Conditions:
         sleep: waits for some seconds.
         busy_s: returns the seconds for which all cores have worked, or 0 if unknown.
         cores: returns the number of cores that this process may use.
+        pace: says whether the machine is slow at the moment.
     """
 
     threads: int = 1
@@ -56,6 +58,7 @@ class Conditions:
     sleep: Callable[[float], None] = time.sleep
     busy_s: Callable[[], float] = read_busy_s
     cores: Callable[[], int] = allowed_cores
+    pace: Pace = field(default_factory=Pace)
 
 
 class LaunchRounds:
@@ -67,6 +70,7 @@ class LaunchRounds:
         discarded: number of rounds that were measured again.
         own_waiting: whether threads waited for cores although no other program used them: the engines' own threads wait
             for each other, which no other moment changes.
+        pace: the slowest pace of the machine beside the rounds that count; 0 if it is not known.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class LaunchRounds:
         self.cause: Cause | None = None
         self.discarded = 0
         self.own_waiting = False
+        self.pace = 0.0
         self._alive = list(alive)
         self._brief = frozenset(brief)
         self._workers = workers
@@ -107,13 +112,15 @@ class LaunchRounds:
         self._failed: set[Participant] = set()
         self._rounds: list[dict[Participant, Round]] = []
         self._causes: list[Cause | None] = []
+        self._paces: list[float] = []
+        self._pace = 0.0  # after the last round
         self._chosen: list[int] = []
         self._cpu_s: dict[Participant, float] = {}
         self._worked: list[tuple[float, float, float]] = []  # time, all cores' work, that of the participants
 
     def make_one_call(self) -> None:
         """Make one round of one call of each participant, whatever disturbs it."""
-        self._one_round(0, {participant: Turn(0, 1) for participant in self._alive})
+        self._take_turns(0, {participant: Turn(0, 1) for participant in self._alive})
         self._chosen = [0]
 
     def make(self, planned: int, until_s: float) -> None:
@@ -125,6 +132,7 @@ class LaunchRounds:
         conditions = self._conditions
         pause_s = _PAUSE_S[0]
         waits = until_s > conditions.clock()
+        self._pace = conditions.pace.take()
         while (quiet := self._causes.count(None)) < planned and len(self._failed) < len(self._alive):
             late = conditions.clock() >= until_s
             disturbed = len(self._causes) > quiet
@@ -133,6 +141,8 @@ class LaunchRounds:
             if self._causes and self._causes[-1] is not None and not late:
                 conditions.sleep(min(pause_s, max(until_s - conditions.clock(), 0.0)))
                 pause_s = min(2 * pause_s, _PAUSE_S[1])
+                conditions.pace.wait(until_s - conditions.clock())
+                self._pace = conditions.pace.take()
             self._show(quiet, planned)
             self._one_round(len(self._rounds), self.turns)
         self._choose(planned)
@@ -142,6 +152,18 @@ class LaunchRounds:
         return [self._rounds[index][participant] for index in self._chosen if participant in self._rounds[index]]
 
     def _one_round(self, index: int, turns: Mapping[Participant, Turn]) -> None:
+        """Make a round, and note what disturbed it."""
+        answers = self._take_turns(index, turns)
+        pace = self._conditions.pace
+        before, self._pace = self._pace, pace.take()
+        self._paces.append(max(before, self._pace))
+        found = self._why_disturbed(answers, turns)
+        self._causes.append(found or (Cause.SLOW if pace.is_slow(self._paces[-1]) else None))
+        self._cpu_s |= {participant: answer.disturbance.total_cpu_s for participant, answer in answers.items()}
+        own_s = sum(self._cpu_s.values()) + pace.cpu_s
+        self._worked.append((self._conditions.clock(), self._conditions.busy_s(), own_s))
+
+    def _take_turns(self, index: int, turns: Mapping[Participant, Turn]) -> dict[Participant, Round]:
         answers: dict[Participant, Round] = {}
         taking_part = self._alive
         if self._causes.count(None) >= BRIEF_ROUNDS:  # so theirs are the first of the rounds that count
@@ -156,9 +178,7 @@ class LaunchRounds:
                 self._failed.add(participant)
                 self._fail(participant, error)
         self._rounds.append(answers)
-        self._causes.append(self._why_disturbed(answers, turns))
-        self._cpu_s |= {participant: answer.disturbance.total_cpu_s for participant, answer in answers.items()}
-        self._worked.append((self._conditions.clock(), self._conditions.busy_s(), sum(self._cpu_s.values())))
+        return answers
 
     def _why_disturbed(self, answers: Mapping[Participant, Round], turns: Mapping[Participant, Turn]) -> Cause | None:
         conditions = self._conditions
@@ -185,6 +205,7 @@ class LaunchRounds:
         found = [cause for cause in self._causes if cause is not None]
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
         self._chosen = quiet if enough else everything
+        self.pace = max((self._paces[index] for index in self._chosen), default=0.0)
         if not enough and set(found) == {Cause.WAITING} and not self._others_worked():
             self.own_waiting = True
             return

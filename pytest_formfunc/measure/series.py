@@ -59,6 +59,7 @@ class Measurement:
         series: the series of each participant that did not fail.
         servers: the server that each launch was forked from, by the launch's number.
         disturbed: what disturbed the launches that have too few quiet rounds, by the launch's number.
+        paces: the slowest pace of the machine during each launch, in seconds, by the launch's number.
         discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
@@ -70,6 +71,7 @@ class Measurement:
     series: dict[Participant, Series] = field(default_factory=dict)
     servers: dict[int, int] = field(default_factory=dict)
     disturbed: dict[int, Cause] = field(default_factory=dict)
+    paces: dict[int, float] = field(default_factory=dict)
     discarded: int = 0
     failures: dict[Participant, str] = field(default_factory=dict)
     stopped: str = ""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort
+from pytest_formfunc.measure.pace import Pace
 
 GROUP = 8  # cases that are measured in turn, at most: the first of their tests waits for all of them
+PATIENT_SHARE = 0.5  # of the cases' budgets may be spent on waiting, before launches, while the machine is slow
 
 
 @dataclass
@@ -22,28 +24,41 @@ class Reserve:
     seconds: float = 0.0
 
 
-def measure_together(cases: Sequence[tuple[CaseMeasurer, Effort]], reserve: Reserve) -> None:
+def measure_together(cases: Sequence[tuple[CaseMeasurer, Effort]], reserve: Reserve, pace: Pace) -> None:
     """Measure cases until each is precise or has spent its budget, then share what is left among those that are not.
 
     Args:
         cases: what to measure, and the effort for each.
         reserve: what earlier cases left over, which this changes.
+        pace: says whether the machine is slow, so that it is worth while to wait.
     """
     waiting = list(cases)
+    patience_s = PATIENT_SHARE * sum(effort.budget_s for _, effort in cases)
     while waiting:
-        waiting = [(measurer, effort) for measurer, effort in waiting if measurer.advance(effort)]
+        still = []
+        for measurer, effort in waiting:
+            waited_s = pace.wait(patience_s)
+            patience_s = max(0.0, patience_s - waited_s)
+            for other, _ in waiting:
+                other.result.spent_s += waited_s / len(waiting)
+            if measurer.advance(effort):
+                still.append((measurer, effort))
+        waiting = still
     for measurer, effort in cases:
         if measurer.result.stopped == "precise":
             reserve.seconds += max(0.0, effort.budget_s - measurer.result.spent_s)
     waiting = [(measurer, effort) for measurer, effort in cases if measurer.result.stopped == "budget"]
     while waiting:
-        waiting = [(measurer, effort) for measurer, effort in waiting if _advance_on_reserve(measurer, effort, reserve)]
+        waiting = [(measurer, effort) for measurer, effort in waiting if _advance_on_reserve(measurer, effort, reserve, pace)]
 
 
-def _advance_on_reserve(measurer: CaseMeasurer, effort: Effort, reserve: Reserve) -> bool:
+def _advance_on_reserve(measurer: CaseMeasurer, effort: Effort, reserve: Reserve, pace: Pace) -> bool:
     """Make one launch in the time that others left over; return whether another is wanted."""
     spent_s = measurer.result.spent_s
-    if spent_s / max(measurer.launches, 1) > reserve.seconds:
+    launch_s = spent_s / max(measurer.launches, 1)
+    reserve.seconds -= pace.wait(max(0.0, reserve.seconds - launch_s))
+    if launch_s > reserve.seconds:
+        reserve.seconds = max(0.0, reserve.seconds)
         return False
     wanted = measurer.advance(replace(effort, budget_s=spent_s + reserve.seconds))
     reserve.seconds = max(0.0, reserve.seconds - (measurer.result.spent_s - spent_s))

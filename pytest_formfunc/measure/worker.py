@@ -44,6 +44,7 @@ def worker_main(connection: Connection) -> None:
         "host": _host,
         "survey": _survey,
         "weigh": _weigh,
+        "pace": _pace,
     }[job.kind]
     try:
         os.chdir(workspace.cwd or os.curdir)
@@ -212,6 +213,29 @@ def _measure(connection: Connection, job: Job) -> None:
             disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
             connection.send(replace(measured, disturbance=disturbance))
         connection.send(peak_rss_bytes())
+
+
+def _pace(connection: Connection, job: Job) -> None:
+    """Time a fixed network of small convolutions, a turn on each request, until the parent hangs up."""
+    import torch
+
+    torch.set_num_threads(job.threads)
+    torch.set_grad_enabled(False)
+    network = torch.nn.Sequential(*[torch.nn.Conv2d(32, 32, 3, padding=1) for _ in range(3)]).eval()
+    example = torch.ones(1, 32, 16, 16)
+    keep_freed_memory()
+
+    def timer() -> int:
+        started = time.perf_counter_ns()
+        network(example)
+        return time.perf_counter_ns() - started
+
+    _warm_up(timer)
+    with contextlib.suppress(EOFError):
+        while (request := connection.recv()) is not None:
+            answer = _take_turn(timer, request, inferences=1)
+            wait_until_parked()
+            connection.send(answer)
 
 
 def _warm_up(timer: Callable[[], int]) -> float:

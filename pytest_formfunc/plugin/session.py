@@ -141,6 +141,8 @@ class Session:
 
     def close(self) -> None:
         """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
+        if self.run is not None:
+            self.run.close()
         if self._workers is not None:
             self._workers.close()
         if self._revision is not None:

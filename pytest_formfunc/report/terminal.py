@@ -230,6 +230,7 @@ def render_spent(spent: Spent) -> Iterator[Line]:
     )
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
     again = f"; {spent.discarded_rounds} disturbed rounds were measured again" if spent.discarded_rounds else ""
+    again += f"; waited {spent.waited_s:.0f} s while the machine was slow" if spent.waited_s >= 0.5 else ""
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""
     yield Line(f"cases: {stops or 'none measured'}{looks}{again}")
     yield Line(

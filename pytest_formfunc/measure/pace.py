@@ -1,0 +1,146 @@
+"""How fast the machine is at the moment: a small fixed network, timed between rounds by a process of its own.
+
+A virtual machine's cores may at times exchange data much more slowly, because its host has moved them apart or lets
+others use what they share. No counter of the guest shows it. Native synchronises its threads at each layer and an engine
+at fewer of them, so their ratio moves too: by half, for seconds or minutes (docs/measuring.md). A network of small
+convolutions on all threads shows it clearly, because it does little beside synchronising.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.pace_history import PaceHistory
+from pytest_formfunc.measure.protocol import Round, Turn
+from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.stats import quantile
+
+# A pace that many times the usual one is slow. On the machine of docs/figures.md it is either below 1.1, in 19 rounds of
+# 20, or above 2.2 times the best; a processor that lowers its frequency as it warms stays below 1.5.
+SLOWER = 1.5
+TURN = Turn(discard=4, calls=7, limit_s=0.1)
+FIRST_TURNS = 20  # before anything is measured
+_POLL_S = 0.05  # pause between two turns while this waits for a better moment
+# The best pace is that of a tenth of the turns: single ones may have been favoured.
+_BEST = 0.1
+
+
+class PaceWorker(Protocol):
+    """The worker that times the network."""
+
+    def ask(self, message: object) -> Round:
+        """Take a turn."""
+
+    def stop(self) -> None:
+        """End the worker."""
+
+
+class Pace:
+    """Takes the machine's pace and says whether it is slow.
+
+    Attributes:
+        cpu_s: processor time that the worker has used.
+        waited_s: seconds that `wait` has taken.
+    """
+
+    cpu_s = 0.0
+    waited_s = 0.0
+
+    def take(self) -> float:
+        """Take the pace: the seconds of a call of the network; 0 if it is not known."""
+        return 0.0
+
+    def is_slow(self, seconds: float) -> bool:
+        """Return whether a pace is far from the best of this machine, as far as it is known now."""
+        return False
+
+    def wait(self, limit_s: float) -> float:
+        """Wait until the pace is not slow; return the seconds that it took, about ``limit_s`` at most."""
+        return 0.0
+
+    def close(self) -> None:
+        """End the worker; it may be called repeatedly."""
+
+
+class MeasuredPace(Pace):
+    """A pace that a worker measures."""
+
+    def __init__(
+        self,
+        start: Callable[[], PaceWorker],
+        history: PaceHistory,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take how to start the worker, which happens when the pace is first taken.
+
+        Args:
+            start: starts the worker.
+            history: the best pace of earlier runs.
+            clock: returns the time in seconds.
+            sleep: waits for some seconds.
+        """
+        self._start = start
+        self._history = history
+        self._clock = clock
+        self._sleep = sleep
+        self._worker: PaceWorker | None = None
+        self._broken = False
+        self._taken: list[float] = []
+        self._best_before = history.best()
+
+    def take(self) -> float:
+        """Take the pace; where the worker fails, no pace is known from then on, and none is slow."""
+        if self._broken:
+            return 0.0
+        try:
+            if self._worker is None:
+                self._worker = self._start()
+                for _ in range(FIRST_TURNS):
+                    self._one_turn()
+            return self._one_turn()
+        except MeasurementError:
+            self._broken = True
+            self.close()
+            return 0.0
+
+    def is_slow(self, seconds: float) -> bool:
+        """Return whether a pace is more than `SLOWER` times the best of this run and of the ones before it."""
+        return seconds > SLOWER * min(self._best_now(), self._best_before)
+
+    def wait(self, limit_s: float) -> float:
+        """Wait until the pace is not slow."""
+        began = self._clock()
+        while self.is_slow(self.take()) and self._clock() - began < limit_s:
+            self._sleep(_POLL_S)
+        waited_s = self._clock() - began
+        self.waited_s += waited_s
+        return waited_s
+
+    def close(self) -> None:
+        """End the worker, and note this run's best pace for the next."""
+        if self._worker is None:
+            return
+        self._worker.stop()
+        self._worker = None
+        if len(self._taken) > FIRST_TURNS:
+            self._history.add(self._best_now())
+
+    def _one_turn(self) -> float:
+        assert self._worker is not None
+        answer = self._worker.ask(TURN)
+        self.cpu_s = answer.disturbance.total_cpu_s
+        self._taken.append(quantile(answer.calls_s, 0.5))
+        return self._taken[-1]
+
+    def _best_now(self) -> float:
+        return quantile(self._taken, _BEST) if self._taken else math.inf
+
+
+def measured_pace(workers: WorkerServer, history: PaceHistory) -> Pace:
+    """Return the pace of this machine, which a worker of a pool takes."""
+    return MeasuredPace(lambda: workers.worker(workers.job("pace"), "the pace of the machine"), history, workers.clock)
