@@ -23,6 +23,7 @@ class Spent:
         second_looks: number of requests for further launches.
         discarded_rounds: number of rounds that were disturbed and measured again.
         waited_s: seconds, part of ``measuring_s``, for which measuring waited because the machine was slow.
+        paces: shares of the looks at the machine in which it was near its best pace, and much slower; None if unknown.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
     """
 
@@ -36,6 +37,7 @@ class Spent:
     second_looks: int = 0
     discarded_rounds: int = 0
     waited_s: float = 0.0
+    paces: tuple[float, float] | None = None
     worker_peak_bytes: int = 0
 
     @property

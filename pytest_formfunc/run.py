@@ -165,7 +165,8 @@ class Run:
                 self._fail(one.case, one.backends, error)
         finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
-            spent.waited_s = self._pace.waited_s if self._pace is not None else 0.0
+            if self._pace is not None:
+                spent.waited_s, spent.paces = self._pace.waited_s, self._pace.shares()
             for one in ready:
                 self._finish(one.case, one.measured)
             self._say("")
@@ -237,6 +238,7 @@ class Run:
         prepared = {side: one.prepared for side, one in sides.items()}
         lineup = line_up(backends, prepared, keep=not once and self._not_kept is None)
         self._begun += 1
+        pace = self._pace_of(once=once)
         measurer = CaseMeasurer(
             lineup.participants,
             launcher(self._workers, sides, case.seed, settings.slow_down),
@@ -244,8 +246,8 @@ class Run:
             Conditions(
                 threads=settings.threads,
                 servers=self._workers.size,
-                clock=self._workers.clock,
-                pace=self._pace_of(once=once),
+                clock=lambda: self._workers.clock() - pace.waited_s,
+                pace=pace,
             ),
             kept=lineup.kept,
             progress=self._progress_of(case, self._begun),

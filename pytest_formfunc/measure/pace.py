@@ -1,9 +1,9 @@
 """How fast the machine is at the moment: a small fixed network, timed between rounds by a process of its own.
 
 A virtual machine's cores may at times exchange data much more slowly, because its host has moved them apart or lets
-others use what they share. No counter of the guest shows it. Native synchronises its threads at each layer and an engine
-at fewer of them, so their ratio moves too: by half, for seconds or minutes (docs/measuring.md). A network of small
-convolutions on all threads shows it clearly, because it does little beside synchronising.
+others use what they share. No counter of the guest shows it. Native synchronises its threads at each layer, and an
+engine at fewer of them, so their ratio moves too: by half, for seconds or minutes (docs/measuring.md). A network of
+small convolutions on all threads shows it clearly, because it does little beside synchronising.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from pytest_formfunc.measure.protocol import Round, Turn
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import quantile
 
-# A pace that many times the usual one is slow. On the machine of docs/figures.md it is either below 1.1, in 19 rounds of
-# 20, or above 2.2 times the best; a processor that lowers its frequency as it warms stays below 1.5.
-SLOWER = 1.5
+# A pace that is so many times the best one is slow. On the machine of docs/figures.md it is up to 1.9 times the best
+# where something slows all work alike, which moves speedups by 5%, or above 2.2, which moves them by 20 to 100%. A
+# processor that lowers its frequency as it warms stays below 1.5.
+SLOWER = 2.0
+NEAR = 1.15  # times the best one: the machine has its cores to itself
 TURN = Turn(discard=4, calls=7, limit_s=0.1)
 FIRST_TURNS = 20  # before anything is measured
+_HOPELESS_S = 2.0  # is waited again after the patience was spent and the machine was slow throughout
 _POLL_S = 0.05  # pause between two turns while this waits for a better moment
 # The best pace is that of a tenth of the turns: single ones may have been favoured.
 _BEST = 0.1
@@ -45,22 +48,34 @@ class Pace:
     Attributes:
         cpu_s: processor time that the worker has used.
         waited_s: seconds that `wait` has taken.
+        patience_s: seconds that `wait` may still take.
     """
 
     cpu_s = 0.0
     waited_s = 0.0
+    patience_s = 0.0
 
-    def take(self) -> float:
-        """Take the pace: the seconds of a call of the network; 0 if it is not known."""
+    def take(self, age_s: float = 0.0) -> float:
+        """Take the pace, the seconds of a call of the network, or return the last one if that is not older than an age.
+
+        Returns:
+            0 if it is not known.
+        """
         return 0.0
 
     def is_slow(self, seconds: float) -> bool:
         """Return whether a pace is far from the best of this machine, as far as it is known now."""
         return False
 
-    def wait(self, limit_s: float) -> float:
-        """Wait until the pace is not slow; return the seconds that it took, about ``limit_s`` at most."""
-        return 0.0
+    def allow(self, patience_s: float) -> None:
+        """Allow `wait` to take so many seconds from now on."""
+
+    def wait(self) -> None:
+        """Wait until the pace is not slow, or until the patience is spent."""
+
+    def shares(self) -> tuple[float, float] | None:
+        """Return the shares of turns near the best pace and of slow ones, or None if no pace is known."""
+        return None
 
     def close(self) -> None:
         """End the worker; it may be called repeatedly."""
@@ -91,12 +106,16 @@ class MeasuredPace(Pace):
         self._worker: PaceWorker | None = None
         self._broken = False
         self._taken: list[float] = []
+        self._taken_at = 0.0
+        self._hopeless = False
         self._best_before = history.best()
 
-    def take(self) -> float:
+    def take(self, age_s: float = 0.0) -> float:
         """Take the pace; where the worker fails, no pace is known from then on, and none is slow."""
         if self._broken:
             return 0.0
+        if self._taken and self._clock() - self._taken_at < age_s:
+            return self._taken[-1]
         try:
             if self._worker is None:
                 self._worker = self._start()
@@ -110,16 +129,29 @@ class MeasuredPace(Pace):
 
     def is_slow(self, seconds: float) -> bool:
         """Return whether a pace is more than `SLOWER` times the best of this run and of the ones before it."""
-        return seconds > SLOWER * min(self._best_now(), self._best_before)
+        return seconds > SLOWER * self._best()
 
-    def wait(self, limit_s: float) -> float:
-        """Wait until the pace is not slow."""
+    def allow(self, patience_s: float) -> None:
+        """Allow `wait` to take so many seconds; only a few where all of the last ones were spent in vain."""
+        self.patience_s = min(patience_s, _HOPELESS_S) if self._hopeless else patience_s
+
+    def wait(self) -> None:
+        """Wait until the pace is not slow, or until the patience is spent."""
         began = self._clock()
-        while self.is_slow(self.take()) and self._clock() - began < limit_s:
+        while (slow := self.is_slow(self.take())) and self._clock() - began < self.patience_s:
             self._sleep(_POLL_S)
         waited_s = self._clock() - began
+        self._hopeless = slow
         self.waited_s += waited_s
-        return waited_s
+        self.patience_s = max(0.0, self.patience_s - waited_s)
+
+    def shares(self) -> tuple[float, float] | None:
+        """Return the shares of turns near the best pace and of slow ones."""
+        if not self._taken:
+            return None
+        near = sum(seconds <= NEAR * self._best() for seconds in self._taken)
+        slow = sum(self.is_slow(seconds) for seconds in self._taken)
+        return near / len(self._taken), slow / len(self._taken)
 
     def close(self) -> None:
         """End the worker, and note this run's best pace for the next."""
@@ -135,7 +167,11 @@ class MeasuredPace(Pace):
         answer = self._worker.ask(TURN)
         self.cpu_s = answer.disturbance.total_cpu_s
         self._taken.append(quantile(answer.calls_s, 0.5))
+        self._taken_at = self._clock()
         return self._taken[-1]
+
+    def _best(self) -> float:
+        return min(self._best_now(), self._best_before)
 
     def _best_now(self) -> float:
         return quantile(self._taken, _BEST) if self._taken else math.inf

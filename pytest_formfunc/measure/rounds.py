@@ -22,6 +22,7 @@ from pytest_formfunc.stats import quantile
 BRIEF_ROUNDS = 2
 _PAUSE_S = (0.02, 0.4)  # first and longest pause before a disturbed round is measured again
 _REPLAN = 1.5  # calls that turn out to be shorter by this factor get turns of more calls
+_PACE_AGE_S = 0.1  # the machine's pace is not taken more often: it stays for longer, and taking it needs 12 ms
 _SURELY_S = 0.03  # the kernel's ticks may make idle cores seem busy for so long
 
 
@@ -138,11 +139,14 @@ class LaunchRounds:
             disturbed = len(self._causes) > quiet
             if late and len(self._rounds) >= (min(planned, MIN_ROUNDS) if waits and disturbed else planned):
                 break
-            if self._causes and self._causes[-1] is not None and not late:
+            if waits and self._causes and self._causes[-1] is Cause.SLOW:
+                if quiet >= MIN_ROUNDS:  # they are enough, and the next launch waits for a better moment
+                    break
+                conditions.pace.wait()
+                self._pace = conditions.pace.take(_PACE_AGE_S)
+            elif self._causes and self._causes[-1] is not None and not late:
                 conditions.sleep(min(pause_s, max(until_s - conditions.clock(), 0.0)))
                 pause_s = min(2 * pause_s, _PAUSE_S[1])
-                conditions.pace.wait(until_s - conditions.clock())
-                self._pace = conditions.pace.take()
             self._show(quiet, planned)
             self._one_round(len(self._rounds), self.turns)
         self._choose(planned)
@@ -155,7 +159,7 @@ class LaunchRounds:
         """Make a round, and note what disturbed it."""
         answers = self._take_turns(index, turns)
         pace = self._conditions.pace
-        before, self._pace = self._pace, pace.take()
+        before, self._pace = self._pace, pace.take(_PACE_AGE_S)
         self._paces.append(max(before, self._pace))
         found = self._why_disturbed(answers, turns)
         self._causes.append(found or (Cause.SLOW if pace.is_slow(self._paces[-1]) else None))

@@ -14,7 +14,7 @@ from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.pace import Pace
 
 GROUP = 8  # cases that are measured in turn, at most: the first of their tests waits for all of them
-PATIENT_SHARE = 0.5  # of the cases' budgets may be spent on waiting, before launches, while the machine is slow
+PATIENCE = 1.0  # times the cases' budgets may be waited, beside what measuring takes, while the machine is slow
 
 
 @dataclass
@@ -33,33 +33,29 @@ def measure_together(cases: Sequence[tuple[CaseMeasurer, Effort]], reserve: Rese
         pace: says whether the machine is slow, so that it is worth while to wait.
     """
     waiting = list(cases)
-    patience_s = PATIENT_SHARE * sum(effort.budget_s for _, effort in cases)
+    pace.allow(PATIENCE * sum(effort.budget_s for _, effort in cases))
     while waiting:
-        still = []
-        for measurer, effort in waiting:
-            waited_s = pace.wait(patience_s)
-            patience_s = max(0.0, patience_s - waited_s)
-            for other, _ in waiting:
-                other.result.spent_s += waited_s / len(waiting)
-            if measurer.advance(effort):
-                still.append((measurer, effort))
-        waiting = still
+        waiting = [(measurer, effort) for measurer, effort in waiting if _advance(measurer, effort, pace)]
     for measurer, effort in cases:
         if measurer.result.stopped == "precise":
             reserve.seconds += max(0.0, effort.budget_s - measurer.result.spent_s)
     waiting = [(measurer, effort) for measurer, effort in cases if measurer.result.stopped == "budget"]
     while waiting:
-        waiting = [(measurer, effort) for measurer, effort in waiting if _advance_on_reserve(measurer, effort, reserve, pace)]
+        waiting = [pair for pair in waiting if _advance_on_reserve(*pair, reserve, pace)]
+
+
+def _advance(measurer: CaseMeasurer, effort: Effort, pace: Pace) -> bool:
+    """Make one launch, if possible while the machine is not slow; return whether another is wanted."""
+    if not effort.once:
+        pace.wait()
+    return measurer.advance(effort)
 
 
 def _advance_on_reserve(measurer: CaseMeasurer, effort: Effort, reserve: Reserve, pace: Pace) -> bool:
     """Make one launch in the time that others left over; return whether another is wanted."""
     spent_s = measurer.result.spent_s
-    launch_s = spent_s / max(measurer.launches, 1)
-    reserve.seconds -= pace.wait(max(0.0, reserve.seconds - launch_s))
-    if launch_s > reserve.seconds:
-        reserve.seconds = max(0.0, reserve.seconds)
+    if spent_s / max(measurer.launches, 1) > reserve.seconds:
         return False
-    wanted = measurer.advance(replace(effort, budget_s=spent_s + reserve.seconds))
+    wanted = _advance(measurer, replace(effort, budget_s=spent_s + reserve.seconds), pace)
     reserve.seconds = max(0.0, reserve.seconds - (measurer.result.spent_s - spent_s))
     return wanted

@@ -230,9 +230,14 @@ def render_spent(spent: Spent) -> Iterator[Line]:
     )
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
     again = f"; {spent.discarded_rounds} disturbed rounds were measured again" if spent.discarded_rounds else ""
-    again += f"; waited {spent.waited_s:.0f} s while the machine was slow" if spent.waited_s >= 0.5 else ""
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""
     yield Line(f"cases: {stops or 'none measured'}{looks}{again}")
+    if spent.paces is not None:
+        near, slow = spent.paces
+        yield Line(
+            f"machine: near its best pace in {near:.0%} of all looks, less than half as fast in {slow:.0%}; waited "
+            f"{spent.waited_s:.0f} s for it"
+        )
     yield Line(
         f"peak memory: {format_bytes(spent.parent_peak_bytes)} in this process, "
         f"{format_bytes(spent.worker_peak_bytes)} in the largest worker"
