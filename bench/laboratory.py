@@ -14,6 +14,8 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.pace import measured_pace
+from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.rounds import Conditions, WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
@@ -26,13 +28,20 @@ class Laboratory:
     Attributes:
         scratch: a folder for artifacts and outputs.
         threads: number of threads of each engine.
-        server: the pool; whoever made the laboratory closes it.
+        server: the pool.
+        pace: says whether the machine is slow, by what this pool and earlier ones with the same folder have seen.
     """
 
     def __init__(self, scratch: Path, servers: int = POOL) -> None:
         self.scratch = scratch
         self.threads = allowed_cores()
         self.server = WorkerServer(timeout_s=120, threads=self.threads, size=servers)
+        self.pace = measured_pace(self.server, PaceHistory(scratch, "laboratory"))
+
+    def close(self) -> None:
+        """End every process."""
+        self.pace.close()
+        self.server.close()
 
     def start(self) -> None:
         """Start all servers now, so that none starts while something is measured."""
@@ -60,7 +69,12 @@ class Laboratory:
             lineup.participants,
             launcher(self.server, prepared, case.seed, slow_down or {}),
             self.scratch,
-            Conditions(threads=self.threads, servers=self.server.size, clock=self.server.clock),
+            Conditions(
+                threads=self.threads,
+                servers=self.server.size,
+                clock=lambda: self.server.clock() - self.pace.waited_s,
+                pace=self.pace,
+            ),
             kept=lineup.kept,
         )
 

@@ -124,7 +124,7 @@ def measured(tmp_path_factory):
                     launches.more(count, launches.turning)
             found[case.id] = launches.found()
     finally:
-        laboratory.server.close()
+        laboratory.close()
     return found
 
 

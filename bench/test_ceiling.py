@@ -49,7 +49,7 @@ def test_ceiling(engine, tmp_path, capsys):
         prepared = laboratory.prepare(NETWORK, ("native", engine))
         calls = calls_s(laboratory, NETWORK, prepared, engine)
     finally:
-        laboratory.server.close()
+        laboratory.close()
     best = max(rates.values())
     gmacs = prepared.cost["macs"] / 1e9
     least_ms = 1e3 * gmacs / best

@@ -112,7 +112,7 @@ def runs(tmp_path_factory):
                 case = pattern_case(pattern, depth, 64)
                 done.setdefault(case.id, []).append(one_run(laboratory, case))
         finally:
-            laboratory.server.close()
+            laboratory.close()
     return done
 
 

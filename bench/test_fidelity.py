@@ -108,7 +108,7 @@ def laboratory(request, tmp_path_factory):
             patch.setenv(name, value)
         one.start()
     yield one
-    one.server.close()
+    one.close()
 
 
 def theirs(packed, load, environment):

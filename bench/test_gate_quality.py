@@ -36,6 +36,7 @@ from pytest_formfunc.gate.side_by_side import MOST_LAUNCHES, SideBySideJudge
 from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.together import Reserve, measure_together
+from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 SECONDS = float(os.environ.get("FORMFUNC_SECONDS", "600"))
 BUDGET_S = float(os.environ.get("FORMFUNC_BUDGET", "7"))
@@ -184,7 +185,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
         while time.monotonic() < end:
             scenarios = ONLY or ["unchanged", f"unchanged{series[-1]}", next(losses)]
             generator.shuffle(scenarios)
-            laboratory.server.close()  # each pass has its own servers, as each run has
+            laboratory.close()  # each pass has its own servers, as each run has
             laboratory = Laboratory(tmp_path)
             laboratory.start()
             this_pass = {}
@@ -197,7 +198,8 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                     )
                     for case in generator.sample(cases, len(cases))
                 ]  # fmt: skip
-                measure_together([(trial.measurer, Effort(0.03, 2 * BUDGET_S)) for trial in trials], Reserve())
+                effort = Effort(0.03, 2 * BUDGET_S, enough=ENOUGH_SERVERS)
+                measure_together([(trial.measurer, effort) for trial in trials], Reserve(), laboratory.pace)
                 for trial in trials:
                     case, result = trial.case, trial.measurer.result
                     tally.launch_s.append(result.spent_s / trial.measurer.launches)
@@ -215,7 +217,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
             with capsys.disabled():
                 print(f"\n{tally.so_far()}", end="", flush=True)
     finally:
-        laboratory.server.close()
+        laboratory.close()
         stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
         if tally.seconds:  # also after Ctrl-C
             with capsys.disabled():

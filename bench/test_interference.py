@@ -16,7 +16,7 @@ TURNS = 8
 def laboratory(tmp_path_factory):
     one = Laboratory(tmp_path_factory.mktemp("interference"), servers=1)
     yield one
-    one.server.close()
+    one.close()
 
 
 @pytest.mark.parametrize("backend", ["openvino", "native"])

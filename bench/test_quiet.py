@@ -28,7 +28,7 @@ BUSY_LOOP = "while True: pass"
 def laboratory(tmp_path):
     one = Laboratory(tmp_path, servers=5)
     yield one
-    one.server.close()
+    one.close()
 
 
 def private_bytes(pid):

@@ -88,7 +88,7 @@ def laboratory(tmp_path_factory):
         one = Laboratory(tmp_path_factory.mktemp("reference-tools"), servers=PROCESSES)
         one.start()
         yield one
-        one.server.close()
+        one.close()
 
 
 def report(capsys, what, ratio):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Absent, Comparison, Results, Spent
 from pytest_formfunc.revisions.other_revision import OtherRevision
 from pytest_formfunc.settings import Settings
+from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 _LAUNCH_S = 0.5  # about the seconds of a launch of a small case, to begin no more servers than are needed
 
@@ -254,7 +256,9 @@ class Run:
             refused=lineup.refused,
         )
         # Each backend beyond the first accelerated one adds half of the budget.
-        effort = Effort(settings.precision, settings.budget_s * max(2, lineup.tested) / 2, once=once)
+        budget_s = settings.budget_s * max(2, lineup.tested) / 2
+        enough = ENOUGH_SERVERS if Side.THERE in sides else math.inf
+        effort = Effort(settings.precision, budget_s, once=once, enough=enough)
         return [_Ready(case, backends, _Measured(measurer, here, there), effort)]
 
     def _fail(self, case: Case, backends: Sequence[str], error: MeasurementError) -> None:

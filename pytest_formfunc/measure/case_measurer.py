@@ -108,15 +108,15 @@ class CaseMeasurer:
         result.spent_s += launch_s
         self._widths.append(self._widest())
         quiet = [server for number, server in result.servers.items() if number not in result.disturbed]
-        reason = "once" if effort.once else why_stop(
-            quiet,
-            self._launches,
-            self._conditions.servers,
-            self._widths,
-            effort.precision,
-            effort.budget_s - result.spent_s,
-            launch_s,
-        )  # fmt: skip
+        left_s = effort.budget_s - result.spent_s
+        if effort.once:
+            reason: str | None = "once"
+        elif len(quiet) >= effort.enough:
+            reason = "verdict"
+        else:
+            reason = why_stop(
+                quiet, self._launches, self._conditions.servers, self._widths, effort.precision, left_s, launch_s
+            )
         result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
 

@@ -21,11 +21,14 @@ class Effort:
         precision: stop when every speedup's half-width is below this fraction.
         budget_s: stop when the case has taken this many seconds.
         once: make one launch with one call of each participant, only to check parity.
+        enough: stop after so many undisturbed launches, however precise they are, because a verdict follows that looks
+            again where it must.
     """
 
     precision: float
     budget_s: float
     once: bool = False
+    enough: float = math.inf
 
 
 @dataclass(frozen=True)

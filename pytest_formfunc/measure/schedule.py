@@ -23,7 +23,7 @@ MAX_CALLS = 400
 LIMIT_TIMES = 10
 LEAST_LIMIT_S = 0.2
 ROUNDS_PER_LAUNCH = 8
-LATER_ROUNDS = 15  # most rounds of a launch whose number depends on how much the first ones scattered
+LATER_ROUNDS = (5, 15)  # fewest and most rounds of a launch whose number depends on how much the first ones scattered
 MIN_ROUNDS = 3
 STEADY_ROUNDS = (12, 36)  # fewest and most rounds of a further launch, if time allows
 FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer rounds leaves none out
@@ -97,7 +97,7 @@ def later_rounds(scatter: Scatter, round_s: float, load_s: float, budget_s: floa
     """
     round_s = max(round_s * HAND_OVER, 1e-9)
     affordable = (budget_s / WANTED_LAUNCHES - load_s) / round_s
-    wanted = scatter.best_rounds(load_s, round_s, budget_s, ROUNDS_PER_LAUNCH, LATER_ROUNDS, alpha=0.05)
+    wanted = scatter.best_rounds(load_s, round_s, budget_s, *LATER_ROUNDS, alpha=0.05)
     return round(max(MIN_ROUNDS, min(affordable, wanted)))
 
 

@@ -62,7 +62,8 @@ class Measurement:
         paces: the slowest pace of the machine during each launch, in seconds, by the launch's number.
         discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
-        stopped: why no more launches were made: ``precise``, ``budget``, ``launches`` or ``once``.
+        stopped: why no more launches were made: ``precise``, ``budget``, ``launches``, ``verdict`` (which looks
+            again where it must) or ``once``.
         spent_s: seconds that measuring took, without preparing.
         load_s: the part of ``spent_s`` that starting and loading workers took.
     """

@@ -248,6 +248,7 @@ _STOPS = {
     "precise": "as precise as asked",
     "budget": "stopped by the budget",
     "launches": "stopped by the most launches",
+    "verdict": "left to the verdict",
     "once": "run once",
     "": "failed",
 }

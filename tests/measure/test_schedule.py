@@ -95,8 +95,8 @@ def test_there_are_fewer_rounds_so_that_the_wanted_launches_fit_the_budget():
 def test_later_launches_have_more_rounds_where_rounds_scatter():
     """Few where launches differ, and never so many that too few launches fit."""
     noisy, uneven = Scatter(0.3**2, 0.01**2, 0.01**2), Scatter(0.01**2, 0.1**2, 0.1**2)
-    assert later_rounds(noisy, 0.04, 0.5, 60.0) == LATER_ROUNDS
-    assert later_rounds(uneven, 0.04, 0.5, 60.0) == ROUNDS_PER_LAUNCH
+    assert later_rounds(noisy, 0.04, 0.5, 60.0) == LATER_ROUNDS[1]
+    assert later_rounds(uneven, 0.04, 0.5, 60.0) == LATER_ROUNDS[0]
     assert later_rounds(noisy, 0.04, 0.5, 6.0) == round((1.0 - 0.5) / (0.04 * HAND_OVER))
     assert later_rounds(noisy, 0.04, 0.5, 0.1) == MIN_ROUNDS
 
