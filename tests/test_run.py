@@ -246,3 +246,34 @@ def test_what_is_printed_is_what_is_saved(bench):
     assert float(native) == pytest.approx(1e3 * typical_s * kept["value"], rel=0.006, abs=0.0006)
     final = json.loads((bench.folder / "final.json").read_text())
     assert {(one["case"], one["backend"]): one for one in final} == bench.records("out.json")
+
+
+# Under which a run keeps its pace; the number of runs that it keeps is that of the file.
+PACE = "pace.json"
+
+
+@pytest.mark.alone
+def test_a_run_leaves_its_pace_and_a_machine_that_is_far_slower_claims_nothing(tmp_path):
+    """Not even the first time that it is measured after it has become slow: rows and sentence say why."""
+    cache = tmp_path / "cache"
+    one = make_bench(Project(tmp_path / "project", cache))
+    usual = one.measure(*FORM, as_user=True)
+    assert usual.code == 0, usual.text
+    assert "machine: near its best pace in " in usual.text
+    assert "contended" not in usual.text
+    known = json.loads((cache / PACE).read_text())
+    ((key, (seconds,)),) = known.items()
+    assert "torch" in key
+    (cache / PACE).write_text(json.dumps({key: [seconds / 100]}))
+    slow = one.measure(*FORM, "--formfunc-budget", "2s", "--benchmark-json=out.json", as_user=True)
+    assert slow.code == 0, slow.text
+    assert slow.line(f"{CASE:36}").split()[1:] == ["-", "-", "contended", "-"], slow.text
+    reason = "the machine was much slower than at its best: a small fixed network took more than twice as long"
+    assert f"contended: 1 of 1 rows claim no speedup, because {reason}: measure again later" in words(slow)
+    assert "less than half as fast in 100%; waited " in slow.text
+    for record in one.records("out.json").values():
+        assert (record["noise"]["contended"], record["noise"]["cause"]) == (True, reason)
+        assert "speedup_memory_kept" not in record
+    (cache / PACE).unlink()
+    again = one.measure(*FORM, as_user=True)
+    assert "contended" not in again.text

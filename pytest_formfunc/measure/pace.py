@@ -8,6 +8,7 @@ small convolutions on all threads shows it clearly, because it does little besid
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
 from collections.abc import Callable
@@ -28,8 +29,7 @@ TURN = Turn(discard=4, calls=7, limit_s=0.1)
 FIRST_TURNS = 20  # before anything is measured
 _HOPELESS_S = 2.0  # is waited again after the patience was spent and the machine was slow throughout
 _POLL_S = 0.05  # pause between two turns while this waits for a better moment
-# The best pace is that of a tenth of the turns: single ones may have been favoured.
-_BEST = 0.1
+_BEST = 5  # the best pace is that of the fifth fastest turn: single ones may have been favoured
 
 
 class PaceWorker(Protocol):
@@ -105,8 +105,8 @@ class MeasuredPace(Pace):
         self._sleep = sleep
         self._worker: PaceWorker | None = None
         self._broken = False
-        self._taken: list[float] = []
-        self._taken_at = 0.0
+        self._taken: list[float] = []  # sorted
+        self._last = self._taken_at = 0.0
         self._hopeless = False
         self._best_before = history.best()
 
@@ -115,7 +115,7 @@ class MeasuredPace(Pace):
         if self._broken:
             return 0.0
         if self._taken and self._clock() - self._taken_at < age_s:
-            return self._taken[-1]
+            return self._last
         try:
             if self._worker is None:
                 self._worker = self._start()
@@ -137,9 +137,11 @@ class MeasuredPace(Pace):
 
     def wait(self) -> None:
         """Wait until the pace is not slow, or until the patience is spent."""
+        slow = self.is_slow(self.take())
         began = self._clock()
-        while (slow := self.is_slow(self.take())) and self._clock() - began < self.patience_s:
+        while slow and self._clock() - began < self.patience_s:
             self._sleep(_POLL_S)
+            slow = self.is_slow(self.take())
         waited_s = self._clock() - began
         self._hopeless = slow
         self.waited_s += waited_s
@@ -149,8 +151,8 @@ class MeasuredPace(Pace):
         """Return the shares of turns near the best pace and of slow ones."""
         if not self._taken:
             return None
-        near = sum(seconds <= NEAR * self._best() for seconds in self._taken)
-        slow = sum(self.is_slow(seconds) for seconds in self._taken)
+        near = bisect.bisect_right(self._taken, NEAR * self._best())
+        slow = len(self._taken) - bisect.bisect_right(self._taken, SLOWER * self._best())
         return near / len(self._taken), slow / len(self._taken)
 
     def close(self) -> None:
@@ -166,15 +168,15 @@ class MeasuredPace(Pace):
         assert self._worker is not None
         answer = self._worker.ask(TURN)
         self.cpu_s = answer.disturbance.total_cpu_s
-        self._taken.append(quantile(answer.calls_s, 0.5))
-        self._taken_at = self._clock()
-        return self._taken[-1]
+        self._last, self._taken_at = quantile(answer.calls_s, 0.5), self._clock()
+        bisect.insort(self._taken, self._last)
+        return self._last
 
     def _best(self) -> float:
         return min(self._best_now(), self._best_before)
 
     def _best_now(self) -> float:
-        return quantile(self._taken, _BEST) if self._taken else math.inf
+        return self._taken[_BEST - 1] if len(self._taken) >= _BEST else math.inf
 
 
 def measured_pace(workers: WorkerServer, history: PaceHistory) -> Pace:

@@ -44,7 +44,7 @@ class PaceHistory:
 
     def _read(self) -> dict[str, Any]:
         """Return what the file holds; nothing if it is missing or damaged."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             content = json.loads(self.file.read_text(encoding="utf-8"))
             if isinstance(content, dict):
                 return content

@@ -8,11 +8,12 @@ import pytest
 from pytest_formfunc.errors import WorkerDied
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
-from pytest_formfunc.measure.schedule import HAND_OVER, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
+from pytest_formfunc.measure.schedule import HAND_OVER, LATER_ROUNDS, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
 from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.stats.allocation import Scatter
 
@@ -194,7 +195,7 @@ def test_the_scatter_determines_the_rounds_of_further_launches(tmp_path):
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.01**2, 0.05**2, 0.05**2)))
     measurer.measure_more(MoreLaunches(1, scatter=Scatter(0.5**2, 0.01**2, 0.01**2)))
     result = measurer.measure_more(MoreLaunches(1))
-    assert [len(launch) for launch in result.series[OPENVINO].launches] == [8] * 6 + [12, 36, 8]
+    assert [len(launch) for launch in result.series[OPENVINO].launches] == [8] * 3 + [5] * 3 + [12, 36, 8]
 
 
 def test_turns_are_planned_by_earlier_launches_not_by_warming_up(tmp_path):
@@ -310,7 +311,7 @@ def test_native_by_default_is_told_and_native_with_memory_kept_is_ranked(tmp_pat
     assert result.ranked_speedup(OPENVINO) == result.speedup_memory_kept(OPENVINO)
     assert result.ranked_pair(OPENVINO) == (NATIVE.kept, OPENVINO)
     rounds = {one: {len(launch) for launch in series.launches} for one, series in result.series.items()}
-    assert rounds == {NATIVE: {2}, NATIVE.kept: {8}, OPENVINO: {8}}
+    assert rounds == {NATIVE: {2}, NATIVE.kept: {8, 5}, OPENVINO: {8, 5}}
     assert result.stopped == "precise"
 
 
@@ -332,7 +333,7 @@ def test_without_native_with_memory_kept_the_speedup_by_default_is_ranked(tmp_pa
     assert set(result.series) == {NATIVE, OPENVINO}
     assert result.speedup_memory_kept(OPENVINO) is None
     assert result.ranked_speedup(OPENVINO).value == pytest.approx(8.0)
-    assert {len(launch) for launch in result.series[NATIVE].launches[1:]} == {8}
+    assert {len(launch) for launch in result.series[NATIVE].launches[1:]} == {8, 5}
 
 
 def test_an_engine_that_fails_takes_its_twin_with_it(tmp_path):
@@ -431,7 +432,7 @@ def test_threads_that_wait_for_each_other_are_waited_for_once(tmp_path):
     assert (result.contended, result.disturbed) == (None, {})
     first, *later = (len(launch) for launch in result.series[NATIVE].launches)
     assert first > ROUNDS_PER_LAUNCH
-    assert set(later) == {ROUNDS_PER_LAUNCH}
+    assert later == [ROUNDS_PER_LAUNCH] * 2 + [LATER_ROUNDS[0]] * 3
 
 
 def test_few_servers_have_several_launches_each(tmp_path):
@@ -465,3 +466,35 @@ def test_an_interrupted_launch_leaves_those_before_it_whole(tmp_path, monkeypatc
     assert {len(series.launches) for series in result.series.values()} == {1}
     kinds = [what for what, _ in lab.notes]
     assert kinds.count("stop") == kinds.count("start") == 4
+
+
+class LaterKnown(Pace):
+    """A pace that is slow for what is known from the fourth look on."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def take(self, age_s=0.0):
+        self.looks += age_s == 0.0
+        return 3.0 if self.looks < 4 else 1.0
+
+    def is_slow(self, seconds):
+        return self.looks >= 4 and seconds > 2.0
+
+
+def test_launches_that_turn_out_to_have_been_slow_do_not_count(tmp_path):
+    """The first launches were made before the machine showed what it can do."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer._conditions = dataclasses.replace(measurer._conditions, pace=LaterKnown())
+    result = measurer.measure(Effort(0.03, 60))
+    assert result.disturbed == dict.fromkeys(range(3), Cause.SLOW)
+    assert result.undisturbed(NATIVE, OPENVINO) == [*range(3, len(result.servers))]
+    assert (result.stopped, result.contended) == ("precise", None)
+
+
+def test_where_a_verdict_follows_a_few_launches_are_enough(tmp_path):
+    """However imprecise they are; disturbed ones do not count."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.5, disturbed=[1])
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.0, 60, enough=5))
+    assert (result.stopped, len(result.servers)) == ("verdict", 6)

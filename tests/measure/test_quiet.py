@@ -83,7 +83,7 @@ def test_a_turn_of_no_time_is_no_error():
 
 def test_each_cause_is_a_clause_with_advice_of_its_own():
     """They follow "because" and the cause in sentences; what is not known has the advice on busy cores."""
-    assert len({cause.value for cause in Cause}) == len(Cause) == 4
-    assert len({advice_on(cause.value) for cause in Cause}) == 4
+    assert len({cause.value for cause in Cause}) == len(Cause) == 5
+    assert len({advice_on(cause.value) for cause in Cause}) == 5
     assert "--formfunc-budget" in advice_on(Cause.WAITING.value) == advice_on("something else")
     assert all(not cause.value.endswith(".") and cause.value[0].islower() for cause in Cause)

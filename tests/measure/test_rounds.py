@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Round, Turn
 from pytest_formfunc.measure.quiet import Cause
@@ -28,6 +29,7 @@ class Machine:
         self.now = self.busy_s = 0.0
         self.others, self.allowed, self.counts = others, allowed, counts
         self.slept = []
+        self.pace = Pace()
 
     def spend(self, seconds, used_s=0.0):
         self.busy_s += used_s + 2 * self.others(self.now) * seconds
@@ -44,7 +46,40 @@ class Machine:
             sleep=self.sleep,
             busy_s=lambda: self.busy_s if self.counts else 0.0,
             cores=lambda: self.allowed(self.now),
+            pace=self.pace,
         )
+
+
+class FakePace(Pace):
+    """A machine that is slow at times; each look takes 10 ms of two cores, and a wait ends when it is fast."""
+
+    def __init__(self, machine, slow=lambda now: False):
+        self.machine, self.slow = machine, slow
+        self.looks, self.taken = 0, (-9.0, 0.0)
+        self.patience_s = 60.0
+
+    def take(self, age_s=0.0):
+        if self.machine.now - self.taken[0] >= age_s:
+            self.looks += 1
+            self.cpu_s += 0.02
+            self.machine.spend(0.01, 0.02)
+            self.taken = self.machine.now, 3.0 if self.slow(self.machine.now) else 1.0
+        return self.taken[1]
+
+    def is_slow(self, seconds):
+        return seconds > 2.0
+
+    def wait(self):
+        while self.patience_s > 0 and self.is_slow(self.take()):
+            self.machine.spend(0.05)
+            self.patience_s -= 0.05
+
+
+def paced(slow, **kwargs):
+    """Return a machine whose pace is measured."""
+    machine = Machine(**kwargs)
+    machine.pace = FakePace(machine, slow)
+    return machine
 
 
 class FakeWorker:
@@ -311,3 +346,80 @@ def test_one_call_each_whatever_disturbs_it():
     assert [worker.turns for worker in launch.workers.values()] == [[Turn(0, 1)]] * 2
     assert launch.counted(NATIVE) == launch.counted(OPENVINO) == 1
     assert launch.rounds.cause is None
+
+
+def test_rounds_of_a_slow_machine_are_measured_again_when_it_is_fast():
+    """It began slow: what counts is from after that, and is beside a pace that is not slow."""
+    machine = paced(lambda now: now < 1.0)
+    launch = Launch(machine, two(machine)).make(5)
+    assert (launch.rounds.cause, launch.counted(NATIVE), launch.rounds.discarded) == (None, 5, 1)
+    assert min(launch.began(NATIVE)) >= 1.0
+    assert launch.rounds.pace == 1.0
+    assert machine.slept == []
+
+
+LONG_S = 0.05  # a turn of such calls takes 0.1 s, so that the machine is looked at after each round
+
+
+def long_launch(machine):
+    """Return a launch whose rounds take 0.21 s each, with the look after it."""
+    return Launch(machine, two(machine, call_s=LONG_S), calls_s={NATIVE: LONG_S, OPENVINO: LONG_S})
+
+
+def test_a_round_is_slow_if_the_machine_is_before_or_after_it():
+    """It is slow at the end of the second round and fast at that of the third: neither counts."""
+    machine = paced(lambda now: 0.3 < now < 0.6)
+    machine.pace.patience_s = 0.0
+    launch = long_launch(machine).make(5)
+    assert (launch.rounds.cause, launch.rounds.discarded, launch.counted(NATIVE)) == (None, 2, 5)
+    assert not [began for began in launch.began(NATIVE) if 0.2 < began < 0.6]
+
+
+def test_a_launch_that_becomes_slow_ends_with_the_rounds_that_it_has():
+    """Three are enough, and the next launch waits; with fewer it waits itself."""
+    for slow_s, counted in ((0.7, 3), (0.3, 8)):
+        machine = paced(lambda now, slow_s=slow_s: slow_s < now < 5.0)
+        launch = long_launch(machine).make(8)
+        assert (launch.rounds.cause, launch.counted(NATIVE)) == (None, counted)
+        assert (machine.now > 5.0) == (counted == 8)
+
+
+def test_a_machine_that_stays_slow_is_a_cause():
+    """All rounds are kept, and the launch says what disturbed it."""
+    machine = paced(lambda now: True)
+    machine.pace.patience_s = 0.5
+    launch = Launch(machine, two(machine)).make(8, patience_s=0.5)
+    assert launch.rounds.cause is Cause.SLOW
+    assert launch.rounds.pace == 3.0
+    assert launch.counted(NATIVE) >= 3
+
+
+def test_rounds_are_made_as_planned_where_nobody_waits():
+    """A verdict side by side has a use for slow rounds, and takes them as they are."""
+    machine = paced(lambda now: True)
+    launch = Launch(machine, two(machine)).make(5, patience_s=0.0)
+    assert (launch.counted(NATIVE), launch.rounds.cause) == (5, Cause.SLOW)
+    assert machine.pace.patience_s == 60.0
+
+
+def test_another_cause_is_said_before_slowness():
+    """Other programs make the machine slow as well, and are something that a user can end."""
+    machine = paced(lambda now: True, others=busy_until(9e9))
+    machine.pace.patience_s = 0.1
+    assert Launch(machine, two(machine)).make(5, patience_s=0.5).rounds.cause is Cause.WAITING
+
+
+def test_looks_at_the_machine_are_not_the_work_of_others():
+    """An engine whose threads wait for each other is told from one that waits for other programs, with a pace too."""
+    machine = paced(lambda now: False)
+    launch = Launch(machine, two(machine, waits=0.5)).make(5, patience_s=1.0)
+    assert machine.pace.looks > 5
+    assert launch.rounds.own_waiting
+
+
+def test_the_pace_is_not_taken_after_every_short_round():
+    """It stays for longer, and each look takes time."""
+    machine = paced(lambda now: False)
+    launch = Launch(machine, two(machine)).make(20)
+    assert launch.counted(NATIVE) == 20
+    assert 4 <= machine.pace.looks <= 7

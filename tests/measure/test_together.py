@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from pytest_formfunc.measure.effort import Effort
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.measure.together import Reserve, measure_together
 
@@ -37,10 +38,10 @@ class Case:
         return not self.result.stopped
 
 
-def measured(*cases, reserve=None, effort=BUDGET):
+def measured(*cases, reserve=None, effort=BUDGET, pace=None):
     """Measure cases together and return what is left."""
     reserve = Reserve() if reserve is None else reserve
-    measure_together([(case, effort) for case in cases], reserve)
+    measure_together([(case, effort) for case in cases], reserve, pace or Pace())
     return reserve.seconds
 
 
@@ -114,3 +115,34 @@ def test_the_rest_of_the_effort_stays_as_it_was():
     case.advance = lambda effort: seen.append(effort) or advance(effort)
     measured(case, reserve=Reserve(1.0))
     assert {dataclasses.replace(effort, budget_s=0.0) for effort in seen} == {Effort(0.03, 0.0)}
+
+
+class NotedPace(Pace):
+    """A pace that notes when it is waited for, and how much of that is allowed."""
+
+    def __init__(self, notes):
+        self.notes, self.allowed = notes, []
+
+    def allow(self, patience_s):
+        self.allowed.append(patience_s)
+
+    def wait(self):
+        self.notes.append("w")
+
+
+def test_each_launch_waits_while_the_machine_is_slow():
+    """All cases share what may be waited, which is as much as they may measure; on the reserve they wait as well."""
+    notes = []
+    pace = NotedPace(notes)
+    measured(Case("a", notes, 3), Case("b", notes, 8), pace=pace)
+    assert "".join(notes) == 3 * "wawb" + 5 * "wb"
+    assert pace.allowed == [14.0]
+
+
+def test_what_is_not_timed_waits_for_nothing():
+    """One call of each, to check outputs."""
+    notes = []
+    measured(
+        Case("a", notes, 9, stops={1: "once"}), effort=dataclasses.replace(BUDGET, once=True), pace=NotedPace(notes)
+    )
+    assert notes == ["a"]

@@ -17,15 +17,17 @@ import pytest
 class Quick:
     """A plugin that changes what a run of little effort does.
 
-    No round counts as disturbed because its threads waited or because cores were stolen, and all servers of a pool are
-    one process, because each takes a second and a half of a core to start.
+    No round counts as disturbed because its threads waited, because cores were stolen or because the machine was slow,
+    and all servers of a pool are one process, because each takes a second and a half of a core to start.
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        from pytest_formfunc.measure import quiet, workers
+        from pytest_formfunc import run
+        from pytest_formfunc.measure import pace, quiet, workers
 
         quiet.MOST_WAITING = quiet.MOST_STOLEN = math.inf
+        run.measured_pace = lambda *_: pace.Pace()
         workers.ServerProcess = functools.cache(workers.ServerProcess)
 
 
