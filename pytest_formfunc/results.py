@@ -99,6 +99,7 @@ class Results:
         spent: what the run spent.
         comparison: what the run is compared with.
         best: whether the fastest engine of each case was asked for.
+        never_called: ids of tests that asked for the fixture and did not call it.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
     """
 
@@ -107,6 +108,7 @@ class Results:
     spent: Spent = field(default_factory=Spent)
     comparison: Comparison = field(default_factory=Comparison)
     best: bool = False
+    never_called: list[str] = field(default_factory=list)
     memory_note: str = ""
 
     @property

@@ -1,16 +1,18 @@
+import math
+
 import numpy as np
 import pytest
 
 from pytest_formfunc.backends import MIN_SQNR_DB
-from pytest_formfunc.parity import ParityError, check_native, check_parity
+from pytest_formfunc.parity import ParityError, check_native, check_parity, read_outputs
 
 GENERATOR = np.random.default_rng(0)
 FIRST, SECOND = GENERATOR.normal(size=(1, 100)), GENERATOR.normal(size=(1, 100))
 
 
-def check(native, accelerated, precision, what):
+def check(native, accelerated, precision="f32", what="engine", **kwargs):
     """Compare at the tolerance of a precision."""
-    return check_parity(native, accelerated, precision, MIN_SQNR_DB[precision], what)
+    return check_parity(native, accelerated, precision, MIN_SQNR_DB[precision], what, **kwargs)
 
 
 def outputs(*arrays):
@@ -56,15 +58,31 @@ def test_an_error_in_one_of_several_outputs_is_found():
         check(native, theirs, "f32", "engine")
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_outputs_that_are_not_finite_are_refused(bad):
-    """This holds for native and for the engine."""
+def test_nan_is_refused():
+    """Of native and of the engine."""
     broken = FIRST.copy()
-    broken[0, 3] = bad
-    with pytest.raises(ParityError, match=r"native returns NaN or infinity \(1 of 100 values\)"):
+    broken[0, 3] = math.nan
+    with pytest.raises(ParityError, match=r"native returns NaN \(1 of 100 values\)"):
         check_native(outputs(broken, SECOND), "native")
-    with pytest.raises(ParityError, match="engine returns NaN or infinity"):
-        check(outputs(FIRST, SECOND), outputs(FIRST, broken), "f32", "engine")
+    with pytest.raises(ParityError, match=r"engine returns NaN or infinity in its output \(1 of 100 values\)"):
+        check(outputs(FIRST, SECOND), outputs(FIRST, broken))
+
+
+def test_infinities_that_native_has_too_are_equal():
+    """As of a mask; others are refused, and so are finite values in their place."""
+    one, other, wrong, finite = (FIRST.copy() for _ in range(4))
+    one[0, :3] = other[0, :3] = finite[0, :3] = [-math.inf, math.inf, -math.inf]
+    wrong[0, :3] = -math.inf
+    finite[0, 2] = 0.0
+    native = outputs(one, SECOND)
+    check_native(native, "native")
+    assert check(native, outputs(other, SECOND)).sqnr_db == math.inf
+    with pytest.raises(ParityError, match=r"returns NaN or infinity in its output \(1 of 100"):
+        check(native, outputs(wrong, SECOND))
+    with pytest.raises(ParityError, match="1 of 100 values are finite where native's are not"):
+        check(native, outputs(finite, SECOND))
+    with pytest.raises(ParityError, match="no finite value"):
+        check_native(outputs(0 * FIRST - math.inf, 0 * SECOND - math.inf), "native")
 
 
 @pytest.mark.parametrize("second", [FIRST, FIRST * (1 + 1e-8), FIRST + 1e-9])
@@ -99,3 +117,89 @@ def test_outputs_whose_size_depends_on_the_input_are_compared():
     wrong = [[np.zeros((0, 3)), FIRST], [np.zeros((0, 3)), -SECOND[:, :60]]]
     with pytest.raises(ParityError, match="disagrees with native"):
         check(native, wrong, "f32", "engine")
+
+
+FOUR = [GENERATOR.normal(size=(1, 16, 8, 8)) for _ in range(4)]
+
+
+def test_what_moves_is_judged_beside_the_whole():
+    """Anchors of 30,000 hide that the image is lost: on the whole the error is small, and nothing that moves is left."""
+    anchors = 1e4 * GENERATOR.normal(size=(1, 16, 8, 8))
+    native = [[anchors + 1.0 * one] for one in FOUR]
+    lost = [[anchors + 0.0 * one] for one in FOUR]
+    with pytest.raises(ParityError, match=r"what changes from input to input in its output: SQNR 0 dB, at least 10"):
+        check(native, lost, "int8")
+    right = [[anchors + 1.1 * one] for one in FOUR]
+    assert check(native, right, "int8").ok
+
+
+def test_each_output_is_judged_by_itself_and_named():
+    """Scores are lost while boxes, ten thousand times as large, are right."""
+    boxes, scores = [3e4 + 1e4 * one for one in FOUR], [0.01 * one[:, :, 0, 0] for one in FOUR]
+    native = [list(pair) for pair in zip(boxes, scores, strict=True)]
+    lost = [[box, 0 * score] for box, score in native]
+    names = ["['boxes']", "['scores']"]
+    with pytest.raises(ParityError, match=r"in output \['scores'\]: SQNR"):
+        check(native, lost, "int8", names=names)
+    with pytest.raises(ParityError, match="in output 2 of 2: SQNR"):
+        check(native, lost, "int8")
+
+
+def test_the_worst_channel_is_judged():
+    """One of sixteen is lost: the whole has 12 dB, which is enough for eight bits, and the channel has none."""
+    native = [[one] for one in FOUR]
+    lost = [[one * (np.arange(16) != 5).reshape(1, 16, 1, 1)] for one in FOUR]
+    with pytest.raises(ParityError, match=r"channel 5 of its output: SQNR -?0 dB, at least 6 dB required for int8"):
+        check(native, lost, "int8")
+
+
+def test_a_channel_that_hardly_matters_is_not_judged():
+    """Eight bits for a whole tensor leave little of a channel that spreads by a twentieth of the output."""
+    small = np.where(np.arange(16) == 5, 0.05, 1.0).reshape(1, 16, 1, 1)
+    native = [[one * small] for one in FOUR]
+    noisy = [[one * small + 0.1 * GENERATOR.normal(size=one.shape)] for one in FOUR]
+    assert check(native, noisy, "int8").ok
+
+
+def test_rounding_of_natives_own_precision_is_no_error():
+    """A movement of 0.001 on a constant of 30,000 is below what float32 holds; the engine is not to blame."""
+    native = [[(3e4 + 1e-3 * one).astype(np.float32).astype(float)] for one in FOUR]
+    engine = [[(3e4 + 1e-3 * one + 2e-3 * GENERATOR.normal(size=one.shape))] for one in FOUR]
+    assert check(native, engine).ok
+
+
+def test_complex_outputs_are_compared_as_complex():
+    """A lost imaginary part is an error, and so is a wrong phase."""
+    native = [[one + 1j * other] for one, other in zip(FOUR, reversed(FOUR), strict=True)]
+    check_native(native, "native")
+    assert check(native, native).sqnr_db == math.inf
+    for wrong in (lambda one: one.real + 0j, lambda one: one * 1j, np.conj):
+        with pytest.raises(ParityError, match="disagrees with native"):
+            check(native, [[wrong(one[0])] for one in native])
+
+
+@pytest.mark.parametrize(
+    ("precision", "differ", "passes"), [("f32", 1, True), ("f32", 20, False), ("int8", 60, True), ("int8", 200, False)]
+)
+def test_integers_may_differ_where_candidates_tie(precision, differ, passes):
+    """In one of a hundred places in float32, and in ten of a hundred below: what is chosen there is chance."""
+    native = [[GENERATOR.integers(0, 99, size=(1, 250))] for _ in range(4)]
+    theirs = [[one[0].copy()] for one in native]
+    for place in range(differ):
+        theirs[place % 4][0][0, place // 4] += 1
+    if passes:
+        assert check(native, theirs, precision).ok
+    else:
+        with pytest.raises(ParityError, match=f"{differ} of 1000 integers differ"):
+            check(native, theirs, precision)
+
+
+def test_outputs_are_read_as_what_they_are(tmp_path):
+    """Half floats become float64 as all floats do; complex, integer and truth values keep their kind; scalars stay."""
+    path = tmp_path / "one.npz"
+    given = [np.float16(1.5), np.complex64(1 + 2j), np.int32([1, 2]), np.bool_([True]), np.zeros((0, 3), np.float32)]
+    np.savez(path, *given)
+    (read,) = read_outputs([str(path)])
+    assert [one.dtype.name for one in read] == ["float64", "complex128", "int32", "bool", "float64"]
+    assert [one.shape for one in read] == [(), (), (2,), (1,), (0, 3)]
+    assert complex(read[1]) == 1 + 2j

@@ -34,12 +34,15 @@ class Engine(ABC):
         artifact: name of the file that `prepare` writes into the case's folder; engines that read the same file
             share the name, and the file is made once. Override `artifact_name` if it depends on the machine.
         inferences: batches that one call computes; a latency is a call's time divided by it.
+        takes_strides: whether it reads inputs with the strides that the user gave; others get contiguous copies, made
+            before anything is timed.
         threads: number of CPU threads that the engine may use.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
 
     artifact: ClassVar[str]
     inferences: int = 1
+    takes_strides: ClassVar[bool] = False
 
     def __init__(self, threads: int, target: str = "") -> None:
         self.threads = threads
@@ -89,6 +92,14 @@ class Engine(ABC):
     @abstractmethod
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""
+
+    def output_names(self) -> list[str]:
+        """Return what the outputs are called, in their order; empty where they have no names."""
+        return []
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return copies of what calls may change in the model, by name."""
+        return {}
 
     def graph(self) -> dict[str, Any] | None:
         """Return ``{"hash": ..., "kernels": {name: count}}`` if the engine reports its kernels, else None."""

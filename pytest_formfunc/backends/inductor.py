@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc.backends.arrays import from_array
 from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.native import arrays_of
 
@@ -32,6 +33,7 @@ class InductorEngine(Engine):
     """AOTInductor on the CPU: kernels for this processor's instructions and this number of threads."""
 
     artifact = "inductor.pt2"
+    takes_strides = True  # its code is made for the example's
 
     @classmethod
     def artifact_name(cls, threads: int) -> str:
@@ -67,7 +69,8 @@ class InductorEngine(Engine):
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """Choose the arrays that the next calls read."""
-        self._arguments = self._arguments.with_tensors([self._torch.from_numpy(array) for array in inputs])
+        tensors = zip(inputs, self._arguments.tensors, strict=True)
+        self._arguments = self._arguments.with_tensors([from_array(array, like) for array, like in tensors])
 
     def call(self) -> Any:
         """Run the model once and wait for its outputs."""

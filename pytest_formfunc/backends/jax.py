@@ -77,7 +77,8 @@ class JaxEngine(Engine):
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""
-        return [np.array(leaf) for leaf in self._jax.tree_util.tree_leaves(self.call())]
+        leaves = [np.array(leaf) for leaf in self._jax.tree_util.tree_leaves(self.call())]
+        return [leaf.astype(np.float32) if leaf.dtype.name in ("bfloat16", "float16") else leaf for leaf in leaves]
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pytest_formfunc.backends.arrays import from_array
+from pytest_formfunc.backends.arrays import from_array, output_array
 from pytest_formfunc.backends.base import Engine
 from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -20,6 +20,7 @@ class NativeEngine(Engine):
     """The module as it was written, float32, default memory format and allocator, inference mode."""
 
     artifact = "weights.pt"
+    takes_strides = True
 
     def why_unavailable(self) -> str | None:
         """Return None: PyTorch runs on every CPU that it installs on."""
@@ -63,6 +64,14 @@ class NativeEngine(Engine):
         """Run the model once and return its outputs, flattened, as copies."""
         return arrays_of(self.call())
 
+    def output_names(self) -> list[str]:
+        """Run the model once and return what its outputs are called."""
+        return names_of(self.call())
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return copies of the module's buffers, by name, to see which of them calls change."""
+        return {name: output_array(buffer) for name, buffer in self._network.named_buffers()}
+
     @property
     def precision(self) -> str:
         """Return the weights' precision."""
@@ -75,9 +84,22 @@ class NativeEngine(Engine):
 
 
 def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
-    """Return the tensors in a module's result, flattened, as copies; floating-point ones become float32."""
+    """Return the tensors in a module's result, flattened, as copies; 16-bit floats become float32."""
     import torch
     from torch.utils import _pytree
 
-    leaves = [leaf for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-    return [np.array((leaf.float() if leaf.is_floating_point() else leaf).cpu()) for leaf in leaves]
+    return [output_array(leaf) for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+
+
+def names_of(result: Any) -> list[str]:
+    """Return what the tensors in a module's result are called, as one would index it; empty for a single tensor.
+
+    >>> import torch
+    >>> names_of({"boxes": torch.zeros(1), "scores": (torch.zeros(1), None)})
+    ["['boxes']", "['scores'][0]"]
+    """
+    import torch
+    from torch.utils import _pytree
+
+    leaves, _ = _pytree.tree_flatten_with_path(result)
+    return [_pytree.keystr(path) for path, leaf in leaves if isinstance(leaf, torch.Tensor)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc.backends.arrays import from_bfloat16_bits
 from pytest_formfunc.backends.base import Engine
 
 if TYPE_CHECKING:
@@ -133,7 +134,13 @@ class OpenVinoEngine(Engine):
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""
         self.call()
-        return [np.array(self._request.get_output_tensor(index).data) for index in range(len(self._compiled.outputs))]
+        return self._outputs_of(self._request)
+
+    def _outputs_of(self, request: Any) -> list[np.ndarray[Any, Any]]:
+        """Return copies of a request's outputs; bfloat16 ones, which come as bits in float16 arrays, as float32."""
+        tensors = [request.get_output_tensor(index) for index in range(len(self._compiled.outputs))]
+        bf16 = self._openvino.Type.bf16
+        return [from_bfloat16_bits(one.data) if one.element_type == bf16 else np.array(one.data) for one in tensors]
 
     def graph(self) -> dict[str, Any] | None:
         """Return the executed kernels, read from OpenVINO's runtime model without running it."""

@@ -29,7 +29,7 @@ class OpenVinoThroughputEngine(OpenVinoEngine):
         super().set_inputs(inputs)
         for request in self._queue:
             for index, array in enumerate(inputs):
-                request.set_input_tensor(index, self._openvino.Tensor(array, shared_memory=True))
+                request.set_input_tensor(index, self._tensor(index, array))
 
     def call(self) -> Any:
         """Run every request of the queue once and wait for all outputs."""
@@ -40,8 +40,7 @@ class OpenVinoThroughputEngine(OpenVinoEngine):
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run every request once and return copies of the last one's outputs."""
         self.call()
-        request = self._queue[self.inferences - 1]
-        return [np.array(request.get_output_tensor(index).data) for index in range(len(self._compiled.outputs))]
+        return self._outputs_of(self._queue[self.inferences - 1])
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""

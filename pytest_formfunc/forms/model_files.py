@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_formfunc.errors import BadInput, Unsupported
 from pytest_formfunc.forms.input_specs import Call, format_call, make_inputs
 from pytest_formfunc.forms.known_inputs import KnownInput, complete_call
-from pytest_formfunc.forms.modules import digest_of, load_example, vary_all
+from pytest_formfunc.forms.modules import digest_of, given_inputs
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs, Network
@@ -63,7 +63,7 @@ class FileSource:
     def inputs(self, seed: int) -> Inputs:
         """Make arguments like the example's from a seed."""
         if self.inputs_path:
-            return vary_all(load_example(self.inputs_path), seed)
+            return given_inputs(self.inputs_path, seed)
         return make_inputs(self.call, seed)
 
     def stored_bytes(self) -> int:

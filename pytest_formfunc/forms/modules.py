@@ -55,7 +55,7 @@ class ModuleSource:
 
     def inputs(self, seed: int) -> Inputs:
         """Return the example for seed 0, else arguments similar to it."""
-        return vary_all(load_example(self.inputs_path), seed)
+        return given_inputs(self.inputs_path, seed)
 
     def _module(self) -> nn.Module:
         from torch import nn
@@ -66,25 +66,29 @@ class ModuleSource:
         return module.eval()
 
 
-def load_example(path: str) -> Inputs:
-    """Read the arguments of an example call from a file that this run wrote.
+def given_inputs(path: str, seed: int) -> Inputs:
+    """Return the arguments of a call, from a file of calls that this run wrote.
+
+    Seed 0 is the example, the next seeds are the other calls that the user gave, and all others are like the example.
 
     Raises:
         BadInput: the file cannot be read or holds something else.
     """
     from pytest_formfunc.forms.built import Inputs
 
-    example = _unpickle(path)
-    if not isinstance(example, Inputs):
-        raise BadInput(f"{path} must hold the arguments of a call")
-    return example
+    calls = _unpickle(path)
+    if not isinstance(calls, tuple) or not calls or not all(isinstance(one, Inputs) for one in calls):
+        raise BadInput(f"{path} must hold the arguments of calls")
+    return calls[seed] if 0 <= seed < len(calls) else vary_all(calls[0], seed)
 
 
 def vary_all(example: Inputs, seed: int) -> Inputs:
     """Return the example for seed 0, else arguments similar to it, made by `inputs.vary`."""
     from pytest_formfunc.forms.inputs import vary
 
-    return example if seed == 0 else example.map(lambda place, tensor: vary(tensor, seed + place))
+    alone = len(example.tensors) == 1
+    # Two seeds in a row must not give two tensors of a call the same values in another order.
+    return example if seed == 0 else example.map(lambda place, one: vary(one, seed + 1000 * place, alone=alone))
 
 
 def digest_of(*paths: Path) -> str:

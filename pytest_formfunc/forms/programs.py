@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.errors import BadInput, one_line
 from pytest_formfunc.forms.input_specs import Call, InputSpec, format_call, make_inputs
-from pytest_formfunc.forms.modules import digest_of, load_example, vary_all
+from pytest_formfunc.forms.modules import digest_of, given_inputs, vary_all
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +65,7 @@ class ProgramSource:
     def inputs(self, seed: int) -> Inputs:
         """Make arguments from a seed: like the user's example or call if given, else like the program's own example."""
         if self.inputs_path:
-            return vary_all(load_example(self.inputs_path), seed)
+            return given_inputs(self.inputs_path, seed)
         example = _example_of(Path(self.path))
         if not self.call:
             return vary_all(example, seed)

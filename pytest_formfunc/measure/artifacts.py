@@ -116,15 +116,19 @@ def _artifact_of(engine: str, threads: int) -> str:
 
 
 def _build(source: Any) -> Network:
-    """Build a network and run it once, so that the user sees its own error rather than one of the exporter."""
+    """Build a network and run a copy once, so that the user sees its own error rather than one of the exporter.
+
+    It runs without ``inference_mode``, whose tensors, if the network keeps any, could be used in no other way.
+    """
     import torch
 
     network: Network = source.build()
     if network.module is None:
         return network
-    with torch.inference_mode():
+    module, inputs = network.for_a_trial()
+    with torch.no_grad():
         try:
-            network.module(*network.inputs.args, **network.inputs.kwargs)
+            module(*inputs.args, **inputs.kwargs)
         except Exception as error:  # the user's code may raise anything
             raise MeasurementError(f"the model raises {one_line(error)}") from error
     return network
@@ -285,7 +289,8 @@ def _cost_of(network: Network) -> dict[str, int]:
         from pytest_formfunc.function.graph_cost import count_graph_cost
 
         return asdict(count_graph_cost(_graph_of(network)))
-    cost = count_cost(network.module, network.inputs.args, network.inputs.kwargs)
+    module, inputs = network.for_a_trial()
+    cost = count_cost(module, inputs.args, inputs.kwargs)
     if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers to watch
         cost = replace(cost, activation_bytes=count_activation_bytes(network.program))
     return asdict(cost)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.backends import NATIVE, backend_entry
+from pytest_formfunc.backends import MIN_SQNR_DB, NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.participants import Participant
@@ -28,6 +28,7 @@ from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.parity import check_native, check_parity, read_outputs
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
+from pytest_formfunc.stats.growth import growth
 from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
@@ -78,6 +79,7 @@ class CaseMeasurer:
         self._launches = 0
         self._rounds = 0
         self._widths: list[float] = []
+        self._names: tuple[str, ...] = ()  # of native's outputs
         self._patient = True  # whether waiting for a quiet moment makes sense
 
     @property
@@ -224,6 +226,21 @@ class CaseMeasurer:
                 if participant in self._participants:
                     counted = rounds.of(participant)
                     self._keep(participant, number, ready[participant], counted, workers[participant])
+            self._refuse_growth()
+
+    def _refuse_growth(self) -> None:
+        """Fail native if its latency grows within every launch: it has none of its own, and so there is no speedup."""
+        for participant in [one for one in self._participants if one.is_native]:
+            series = self.result.series.get(participant)
+            found = growth(series.per_round(0.5)) if series is not None else None
+            if found is not None and participant in self._participants:
+                self._fail(
+                    participant.native,
+                    MeasurementError(
+                        f"native gets slower from call to call, by {found:.1f} times and more within each launch: it "
+                        "keeps something of every call, so its latency depends on how often it was called"
+                    ),
+                )
 
     def _note_slow_launches(self) -> None:
         """Note launches that were slow by what is known now: the machine may have shown its best only after them."""
@@ -281,6 +298,7 @@ class CaseMeasurer:
     def _check_parity(self, ready: dict[Participant, Ready]) -> None:
         """Compare the outputs of each participant with those of native on the same side."""
         for reference in [participant for participant in ready if participant == participant.native]:
+            self._names = ready[reference].names or self._names
             try:
                 native = read_outputs(ready[reference].outputs)
                 check_native(native, str(reference))
@@ -291,12 +309,20 @@ class CaseMeasurer:
                 if participant.keeps or participant not in ready:  # what keeps its memory runs the same program
                     continue
                 if participant != reference and participant.native == reference:
-                    self._check_outputs(participant, ready[participant], native)
+                    self._check_outputs(participant, ready[participant], native, ready[reference])
 
-    def _check_outputs(self, participant: Participant, ready: Ready, native: Any) -> None:
+    def _check_outputs(self, participant: Participant, ready: Ready, native: Any, of_native: Ready) -> None:
         try:
             entry, outputs = backend_entry(participant.backend), read_outputs(ready.outputs)
-            parity = check_parity(native, outputs, entry.precision, entry.tolerance_db, str(participant))
+            parity = check_parity(
+                native,
+                outputs,
+                entry.precision,
+                min(entry.tolerance_db, MIN_SQNR_DB.get(of_native.precision, entry.tolerance_db)),
+                str(participant),
+                self._names,
+                of_native.precision,
+            )
         except MeasurementError as error:
             self._fail(participant, error)
             return

@@ -12,6 +12,7 @@ from pytest_formfunc.measure.case_measurer import Launch
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.workspace import OWN, Workspace
+from pytest_formfunc.parity import INPUTS, LATER_INPUTS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_do
             engine=side.prepared.engines[backend],
             source=side.source,
             artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
-            seeds=(seed, seed + 1),
+            seeds=tuple(range(seed, seed + (INPUTS if number == 0 else LATER_INPUTS))),
+            check_repeatable=number == 0 and participant.is_native and not participant.keeps,
             outputs_to=outputs_to,
             keep_memory=participant.keeps,
             graph=number == 0,  # it is the same in every launch, and some engines take long to return it

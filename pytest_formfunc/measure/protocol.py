@@ -88,12 +88,13 @@ class Ready:
         compile_s: seconds from the artifact on disk to a callable model.
         first_call_s: seconds of the first call.
         settled_call_s: seconds of a call after the warm-up: an estimate to plan the first rounds with.
-        outputs: files with the outputs for the parity check, one ``.npz`` for each seed.
+        outputs: files with the outputs for the parity check, one ``.npz`` for each input.
         graph: what the engine reports about the kernels that it executes, or None; only the first launch asks for it.
         precision: the precision that the engine runs in, as the engine reports it.
         device: the device's short name.
         inferences: batches that one call computes.
         settings: the settings of the engine that differ from its defaults.
+        names: what its outputs are called, in their order; only native names them, and only in the first launch.
     """
 
     compile_s: float
@@ -105,6 +106,7 @@ class Ready:
     device: str
     inferences: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

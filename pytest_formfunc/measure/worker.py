@@ -25,6 +25,7 @@ from pytest_formfunc.measure.disturbance import count_stops, disturbance_between
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round, Turn
+from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
@@ -150,7 +151,8 @@ def _prepare(connection: Connection, job: Job) -> None:
     request: Any = job.payload
     while request is not None:
         try:
-            prepared = prepare_in_worker(job.threads, **request)
+            with kept_settings():
+                prepared = prepare_in_worker(job.threads, **request)
             check_whose_code(job.workspace)
             connection.send(prepared)
         except (EOFError, BrokenPipeError, ConnectionError):
@@ -165,7 +167,7 @@ def _measure(connection: Connection, job: Job) -> None:
     import numpy as np
 
     from pytest_formfunc.backends import backend_entry
-    from pytest_formfunc.backends.arrays import to_array
+    from pytest_formfunc.measure.given_inputs import GivenInputs
 
     payload = job.payload
     count_stops()
@@ -177,21 +179,22 @@ def _measure(connection: Connection, job: Job) -> None:
     engine.load(source, Path(payload["artifact"]))
     compile_s = time.perf_counter() - started
     check_whose_code(job.workspace)
-    arrays = [
-        tuple(np.ascontiguousarray(to_array(tensor)) for tensor in source.inputs(seed).tensors)
-        for seed in payload["seeds"]
-    ]
-    engine.set_inputs(arrays[0])
+    given = GivenInputs(engine, [source.inputs(seed) for seed in payload["seeds"]])
     started = time.perf_counter()
     engine.call()
     first_call_s = time.perf_counter() - started
+    given.note_overwritten()
+    set_threads_again(job.threads)
+    if payload["check_repeatable"]:
+        given.check_repeatable()
     files = []
-    for index, inputs in enumerate(arrays):
-        engine.set_inputs(inputs)
+    for index, outputs in enumerate(given.outputs()):
         files.append(f"{payload['outputs_to']}-{index}.npz")
-        np.savez(files[-1], *engine.outputs())
-    engine.set_inputs(arrays[0])
-    timer = _slowed(engine.time_call, payload["slow_down"]) if payload["slow_down"] else engine.time_call
+        np.savez(files[-1], *outputs)
+    names = tuple(engine.output_names()) if payload["graph"] else ()
+    given.set(0)
+    timer = given.timer(engine.time_call)
+    timer = _slowed(timer, payload["slow_down"]) if payload["slow_down"] else timer
     settled_s = _warm_up(timer)
     connection.send(
         Ready(
@@ -204,6 +207,7 @@ def _measure(connection: Connection, job: Job) -> None:
             engine.device,
             engine.inferences,
             engine.settings(),
+            names,
         )
     )
     request: Turn | None
@@ -212,6 +216,7 @@ def _measure(connection: Connection, job: Job) -> None:
             measured = _take_turn(timer, request, engine.inferences)
             disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
             connection.send(replace(measured, disturbance=disturbance))
+        check_threads(job.threads)
         connection.send(peak_rss_bytes())
 
 

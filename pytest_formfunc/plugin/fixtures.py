@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_formfunc.plugin.measured_test import Formfunc
+from pytest_formfunc.plugin.plan import PLAN
 from pytest_formfunc.plugin.session import SESSION
 
 if TYPE_CHECKING:
@@ -16,13 +18,27 @@ if TYPE_CHECKING:
 @pytest.fixture
 def formfunc(request: pytest.FixtureRequest, formfunc_backend: str, _formfunc_benchmark: Any) -> Formfunc:
     """Measure a case, or a model with an example input; the result has .speedup, .latency and .parity."""
+    if "benchmark" in inspect.signature(request.function).parameters:
+        pytest.fail(
+            "a test is one row of the results, and this one takes both formfunc and benchmark: time with benchmark in "
+            "a test of its own",
+            pytrace=False,
+        )
     return Formfunc(request.node, _formfunc_benchmark)
 
 
 @pytest.fixture
 def formfunc_backend(request: pytest.FixtureRequest) -> str:
     """Name of one backend: native or an accelerated one."""
-    return str(request.param)
+    if hasattr(request, "param"):
+        return str(request.param)
+    if PLAN not in request.node.stash:
+        pytest.fail(
+            "pytest cannot repeat a method of a unittest.TestCase for each of several backends: ask for one (a "
+            "formfunc marker with backends=[...]), or write a function",
+            pytrace=False,
+        )
+    return request.node.stash[PLAN].backend
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import fixtures, hookspecs, options, xdist
-from pytest_formfunc.plugin.plan import PLAN
+from pytest_formfunc.plugin.plan import CALLED, PLAN
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
@@ -77,6 +77,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         session.note_problem(str(error))  # reported as wrong usage when collection ends
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed the random generators before each test that measures, where a seed was given by option or ini key."""
+    if PLAN in item.stash and options.is_given(item.config, "seed"):
+        from pytest_formfunc.seeding import seed_everything
+
+        seed_everything(item.config.stash[SESSION].settings.seed)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Plan every test that measures; in an xdist worker replace all tests by one that fails."""
@@ -113,6 +122,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(state.problem)
     if session.config.option.collectonly or capturing:
         return
+    state.refuse_unused_models(plans)
     if not plans:
         state.refuse_to_compare_nothing()
         return
@@ -125,9 +135,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """While models are captured for another run, write down why one could not be captured."""
+    """Say that a test measured nothing; while models are captured for another run, write down why one could not be."""
     report = yield
     folder = capture_folder()
+    if report.when == "call" and report.passed and PLAN in item.stash and not item.stash.get(CALLED, False):
+        session = item.config.stash[SESSION]
+        sentence = "it asks for formfunc and never called it, so nothing was measured"
+        if session.run is not None:
+            session.run.results.never_called.append(item.nodeid)
+        if folder is None and session.settings.strict:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: {sentence}, which --formfunc-strict does not pass"
     if folder is not None and report.failed and PLAN in item.stash and call.excinfo is not None:
         from pytest_formfunc.revisions.capture import note_failed
 
@@ -168,7 +186,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if session.run is None:
         return
     results = session.run.results
-    if not (results.records or results.failures):
+    if not (results.records or results.failures or results.never_called):
         return
     from pytest_formfunc.report.files import write_report
     from pytest_formfunc.report.terminal import render_report

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_formfunc.plugin.options import read_markers
 from pytest_formfunc.plugin.plan import PLAN, TestPlan
-from pytest_formfunc.plugin.session import Session
+from pytest_formfunc.plugin.session import SESSION, Session
 
 
 def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
@@ -44,13 +44,27 @@ def parametrize_matrix(metafunc: pytest.Metafunc, session: Session) -> None:
         metafunc.parametrize("formfunc_backend", names, indirect=True)
 
 
+def _only_backend(item: pytest.Function) -> str | None:
+    """Return the backend of a test without parameters; None where several are asked for."""
+    marker = read_markers(item)
+    backends = item.config.stash[SESSION].settings.backends if marker.backends is None else marker.backends
+    return backends[0] if len(backends) == 1 else None
+
+
 def plan_test(item: pytest.Function) -> None:
-    """Plan a test that measures, and give pytest-benchmark the clock that replays its latencies."""
+    """Plan a test that measures, and give pytest-benchmark the clock that replays its latencies.
+
+    A method of a ``unittest.TestCase``, which pytest does not parametrize, measures the only backend that was asked
+    for; where there are several it gets no plan, and its fixture says so.
+    """
     params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    backend = str(params.pop("formfunc_backend"))
+    backend = params.pop("formfunc_backend", None) or _only_backend(item)
+    if backend is None:
+        return
     group = params.get("formfunc_case")
     if group is None:  # the test's id without its backend
-        others = f"-{item.callspec.id}-".replace(f"-{backend}-", "-", 1).strip("-")
+        ids = item.callspec.id if hasattr(item, "callspec") else ""
+        others = f"-{ids}-".replace(f"-{backend}-", "-", 1).strip("-")
         name = f"{item.originalname}[{others}]" if others else item.originalname
         group = item.nodeid.removesuffix(item.name) + name
     shares_case = "formfunc_case" in params and len(params) > 1

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.plugin.plan import PLAN, TestPlan
+from pytest_formfunc.plugin.plan import CALLED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.gate.rules import Rules
+    from pytest_formfunc.plugin.own_model import Arguments
     from pytest_formfunc.plugin.result import Result
     from pytest_formfunc.records import Record
     from pytest_formfunc.settings import Settings
@@ -31,7 +32,15 @@ class Formfunc:
         self._benchmark = benchmark
         self._used = False
 
-    def __call__(self, model: Any, inputs: Any = None, *, calibration: Iterable[Any] | None = None) -> Result:
+    def __call__(
+        self,
+        model: Any,
+        inputs: Any = None,
+        *,
+        kwargs: dict[str, Any] | None = None,
+        others: Iterable[Any] | None = None,
+        calibration: Iterable[Any] | None = None,
+    ) -> Result:
         """Measure native and every accelerated backend of the case together, and judge this test's backend.
 
         Args:
@@ -39,6 +48,10 @@ class Formfunc:
                 path of a .onnx, .xml or .pt2 file.
             inputs: the arguments of an example call: a tensor, a tuple (which may contain tuples and dicts of tensors),
                 or a dict of named arguments. They may be left out for a program, and for a file that has fixed shapes.
+                Arrays of numpy become tensors.
+            kwargs: named arguments beside those of ``inputs``.
+            others: arguments of further calls, each like ``inputs``, whose outputs are compared as well. Where there
+                are fewer than three, we draw the rest like the example.
             calibration: arguments of further calls, each like ``inputs``, to quantise your own model with; every fourth
                 is set aside to measure the loss of accuracy. If they are left out, random inputs are used.
 
@@ -50,18 +63,20 @@ class Formfunc:
         from pytest_formfunc.backends import NATIVE
         from pytest_formfunc.cases import Case
         from pytest_formfunc.gate.rules import why_failed
+        from pytest_formfunc.plugin.own_model import Arguments
         from pytest_formfunc.plugin.result import Result
 
         if self._used:
             _fail("formfunc was called twice in one test: a test is one row of the results, so parametrize it")
-        self._used = True
+        self._used = self._item.stash[CALLED] = True
         session, plan = self._item.config.stash[SESSION], self._item.stash[PLAN]
+        given = Arguments(inputs, kwargs, others, calibration)
         folder = capture_folder()
         if folder is not None:
-            self._capture(folder, plan, model, inputs)
+            self._capture(folder, plan, model, given)
         run, settings = session.run, session.settings
         assert run is not None  # it began when collection ended
-        case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, inputs, calibration)
+        case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, given)
         run.measure(case, plan.group, once=self._benchmark is not None and not self._benchmark.enabled)
         key, results = (case.id, plan.backend), run.results
         threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
@@ -91,19 +106,19 @@ class Formfunc:
             plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
         self._item.config.hook.pytest_formfunc_record(config=self._item.config, record=record)
 
-    def _capture(self, folder: Path, plan: TestPlan, model: Any, inputs: Any) -> NoReturn:
+    def _capture(self, folder: Path, plan: TestPlan, model: Any, given: Arguments) -> NoReturn:
         """Write the model down for the run that compares with this revision, and skip the rest of the test."""
         __tracebackhide__ = True
         from pytest_formfunc.cases import Case
         from pytest_formfunc.revisions.capture import note_captured
 
         if not isinstance(model, Case):
-            note_captured(folder, plan.group, self._own_case(folder, plan, model, inputs).source)
+            note_captured(
+                folder, plan.group, self._own_case(folder, plan, model, replace(given, calibration=None)).source
+            )
         pytest.skip("captured for a comparison")
 
-    def _own_case(
-        self, folder: Path, plan: TestPlan, model: Any, inputs: Any, calibration: Iterable[Any] | None = None
-    ) -> Case:
+    def _own_case(self, folder: Path, plan: TestPlan, model: Any, given: Arguments) -> Case:
         __tracebackhide__ = True
         from pytest_formfunc.plugin.own_model import user_case, with_calibration
 
@@ -113,8 +128,8 @@ class Formfunc:
                 "model of your own leave formfunc_case out and parametrize what it is made from"
             )
         try:
-            case = user_case(folder, plan.group, model, inputs, self._item.module)
-            return with_calibration(case, folder, calibration)
+            case = user_case(folder, plan.group, model, given, self._item.module)
+            return with_calibration(case, folder, given.calibration)
         except BadInput as error:
             problem = f"{self._item.nodeid}: {error}"
         _fail(problem)  # outside of the except clause, or pytest would print both errors

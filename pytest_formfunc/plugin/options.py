@@ -86,6 +86,11 @@ def read_markers(item: pytest.Item) -> Marker:
     return merged
 
 
+def is_given(config: pytest.Config, key: str) -> bool:
+    """Return whether an option has a value on the command line or in the ini file."""
+    return config.getoption(f"formfunc_{key}") is not None or f"formfunc_{key}" in config.inicfg
+
+
 def any_given(config: pytest.Config) -> bool:
     """Return whether the command line has any formfunc option; ini files are checked when a test measures."""
     return any(config.getoption(f"formfunc_{spec.key}") is not None for spec in OPTIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,55 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs
 
 
-def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: Any) -> Case:
+@dataclass(frozen=True)
+class Arguments:
+    """What a test gave beside its model.
+
+    Attributes:
+        inputs: the arguments of an example call: a tensor, a tuple, or a dict of named ones; None if there are none.
+        kwargs: named arguments beside positional ones.
+        others: arguments of further calls, each like ``inputs``, to compare outputs for.
+        calibration: arguments of further calls, to quantise with; None for random ones.
+    """
+
+    inputs: Any = None
+    kwargs: dict[str, Any] | None = None
+    others: Iterable[Any] | None = None
+    calibration: Iterable[Any] | None = None
+
+    def calls(self) -> tuple[Inputs, ...]:
+        """Return the example call and the others, with their tensors on the CPU.
+
+        Raises:
+            BadInput: one has no tensor, or another one differs from the example in shapes, types or names.
+        """
+        example = _read_example(self.inputs, self.kwargs)
+        others = [] if self.others is None else self._like(example, self.others, "others")
+        return (example, *others)
+
+    def _like(self, example: Inputs, calls: Iterable[Any], what: str) -> list[Inputs]:
+        if hasattr(calls, "shape") or isinstance(calls, dict):
+            raise BadInput(f"{what} must be a list of inputs, each like the example: {what}=[x2, x3]")
+        given = []
+        for number, call in enumerate(calls, 1):
+            one = _read_example(call, self.kwargs if not isinstance(call, dict) or example.args else None)
+            if _shapes_of(one) != _shapes_of(example):
+                raise BadInput(
+                    f"input {number} of {what} must have the shapes, types and names of the example: it has "
+                    f"{_words(one)}, and the example {_words(example)}"
+                )
+            given.append(one)
+        return given
+
+
+def user_case(folder: Path, group: str, model: Any, given: Arguments, test_module: Any) -> Case:
     """Turn a test's own model and example input into a case that workers can load from a folder.
 
     Args:
         folder: the folder to write model and inputs into.
         group: the case's id.
         model: a module, an exported program, or the path of a model file.
-        inputs: the arguments of an example call; None if the program or the file has its own.
+        given: the arguments of calls; without an example if the program or the file has its own.
         test_module: the module of the test, whose classes a worker cannot import.
 
     Raises:
@@ -37,31 +78,31 @@ def user_case(folder: Path, group: str, model: Any, inputs: Any, test_module: An
     from pytest_formfunc.forms.modules import ModuleSource
 
     if isinstance(model, str | Path):
-        return _file_case(folder, group, Path(model).absolute(), inputs)
+        return _file_case(folder, group, Path(model).absolute(), given)
     if isinstance(model, torch.export.ExportedProgram):
         path = _next_path(folder, ".pt2")
         torch.export.save(model, path)
-        return _file_case(folder, group, path, inputs, "ExportedProgram")
+        return _file_case(folder, group, path, given, "ExportedProgram")
     if not isinstance(model, torch.nn.Module):
         raise BadInput(
             "formfunc measures a torch.nn.Module, an exported program, the path of a .onnx, .xml or .pt2 file, or a "
             f"case, not {type(model).__name__}"
         )
-    given = _read_example(inputs)
+    calls = given.calls()
     path = _next_path(folder, ".pickle")
     inputs_path = path.with_suffix(".inputs")
-    _pickle((model, given), path, inputs_path, test_module)
+    _pickle((model, calls), path, inputs_path, test_module)
     return Case(
         id=group,
         form={"kind": "model", "name": type(model).__name__},
         source=ModuleSource(str(path), str(inputs_path)),
-        input_shape=tuple(given.tensors[0].shape),
+        input_shape=tuple(calls[0].tensors[0].shape),
         seed=0,
         of_a_test=True,
     )
 
 
-def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = "") -> Case:
+def _file_case(folder: Path, group: str, path: Path, given: Arguments, name: str = "") -> Case:
     """Return the case of a model file; inputs may be None if the file has fixed shapes."""
     import cloudpickle
 
@@ -78,12 +119,14 @@ def _file_case(folder: Path, group: str, path: Path, inputs: Any, name: str = ""
     shape: tuple[int, ...] = ()
     if path.suffix == ".pt2":
         check_program(path)
-    if inputs is not None:
-        given = _read_example(inputs)
-        shape = tuple(given.tensors[0].shape)
-        given = given if path.suffix == ".pt2" else order_example(path, given)
+    if given.inputs is not None or given.kwargs:
+        calls = given.calls()
+        shape = tuple(calls[0].tensors[0].shape)
+        calls = calls if path.suffix == ".pt2" else tuple(order_example(path, one) for one in calls)
         inputs_path = str(_next_path(folder, ".inputs"))
-        Path(inputs_path).write_bytes(cloudpickle.dumps(given))
+        Path(inputs_path).write_bytes(cloudpickle.dumps(calls))
+    elif given.others is not None:
+        raise BadInput(f"others are compared beside an example: give {path.name} its example input too")
     source: Source
     if path.suffix == ".pt2":
         source = ProgramSource(str(path), inputs_path=inputs_path)
@@ -117,14 +160,22 @@ def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> C
     return replace(case, calibration=str(path))
 
 
-def _read_example(inputs: Any) -> Inputs:
-    """Return the arguments of an example call, with their tensors on the CPU."""
+def _read_example(inputs: Any, kwargs: dict[str, Any] | None = None) -> Inputs:
+    """Return the arguments of an example call, with their tensors on the CPU; arrays become tensors."""
+    from torch.utils import _pytree
+
     from pytest_formfunc.forms.built import Inputs
 
-    if isinstance(inputs, dict) and all(isinstance(name, str) for name in inputs):
+    if kwargs is not None and not (isinstance(kwargs, dict) and all(isinstance(name, str) for name in kwargs)):
+        raise BadInput("kwargs must be a dict of named arguments: formfunc(model, x, kwargs={'mask': mask})")
+    if isinstance(inputs, dict) and all(isinstance(name, str) for name in inputs) and not kwargs:
         given = Inputs((), dict(inputs))
+    elif inputs is None and kwargs:
+        given = Inputs((), dict(kwargs))
     else:
-        given = Inputs(inputs if isinstance(inputs, tuple) else (inputs,))
+        given = Inputs(inputs if isinstance(inputs, tuple) else (inputs,), dict(kwargs or {}))
+    args, named = _pytree.tree_map(_as_tensor, (given.args, given.kwargs))
+    given = Inputs(args, named)
     if not given.tensors:
         raise BadInput(
             "formfunc needs the model's example input: a tensor, a tuple of arguments with tensors among them, "
@@ -133,7 +184,33 @@ def _read_example(inputs: Any) -> Inputs:
     return given.map(lambda _, tensor: tensor.detach().cpu())
 
 
-def _pickle(pair: tuple[Any, Inputs], path: Path, inputs_path: Path, test_module: Any) -> None:
+def _as_tensor(leaf: Any) -> Any:
+    """Return an array as a tensor, which a network written in PyTorch takes; anything else as it is."""
+    import numpy as np
+    import torch
+
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    try:
+        return torch.from_numpy(leaf if leaf.flags.writeable else leaf.copy())
+    except (TypeError, ValueError):  # a type that torch lacks, or negative strides
+        pass
+    try:
+        return torch.from_numpy(np.array(leaf))
+    except TypeError:
+        raise BadInput(f"the example has an array of {leaf.dtype}, a type that PyTorch has no tensors of") from None
+
+
+def _shapes_of(call: Inputs) -> tuple[Any, ...]:
+    return ([(tuple(one.shape), one.dtype) for one in call.tensors], list(call.kwargs))
+
+
+def _words(call: Inputs) -> str:
+    tensors = ", ".join(f"{'x'.join(map(str, one.shape)) or 'a scalar'} {str(one.dtype)[6:]}" for one in call.tensors)
+    return tensors + (f" (named: {', '.join(call.kwargs)})" if call.kwargs else "")
+
+
+def _pickle(pair: tuple[Any, tuple[Inputs, ...]], path: Path, inputs_path: Path, test_module: Any) -> None:
     """Pickle module and inputs; classes that a worker could not import are pickled by value."""
     import cloudpickle
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
 
 PLAN: pytest.StashKey[TestPlan] = pytest.StashKey()
+CALLED: pytest.StashKey[bool] = pytest.StashKey()  # whether a test has called its formfunc
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.workers import WorkerServer
+    from pytest_formfunc.plugin.plan import TestPlan
     from pytest_formfunc.revisions.checkout import Revision
     from pytest_formfunc.run import Run, Work
     from pytest_formfunc.settings import Settings
@@ -123,6 +124,19 @@ class Session:
 
         with usage_errors():
             refuse_late_hooks(self.config, self._early)
+
+    def refuse_unused_models(self, plans: Sequence[TestPlan]) -> None:
+        """Refuse models that the command line names and no test takes.
+
+        Raises:
+            pytest.UsageError: there are some.
+        """
+        named = self.config.getoption("formfunc_model")
+        if named and not self.deselected and not any(plan.group in self.cases for plan in plans):
+            raise pytest.UsageError(
+                f"formfunc: no test here takes --formfunc-model {named}: write one that has formfunc_case among its "
+                "arguments, or name the test's file"
+            )
 
     def refuse_to_compare_nothing(self) -> None:
         """Refuse a comparison for which no test that measures is left, if it must not pass silently.

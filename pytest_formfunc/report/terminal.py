@@ -54,6 +54,7 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from _busy(records)
     yield from _comparison(results.comparison, records)
     yield from _wrapped("not judged: ", results.unjudged)
+    yield from _wrapped("formfunc was asked for and never called, so nothing was measured: ", results.never_called)
     yield from render_spent(results.spent)
 
 
