@@ -85,7 +85,7 @@ def _vary_floats(example: Tensor, seed: int) -> Tensor:
 
 def _vary_integers(example: Tensor, generator: torch.Generator) -> Tensor:
     flat = example.flatten().long()
-    known = flat.unique()
+    known = torch.tensor(sorted(set(flat.tolist())))
     if example.dim() and _counts_up(example):
         return example
     if len(known) == 1:

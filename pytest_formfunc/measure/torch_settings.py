@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_formfunc.errors import MeasurementError
@@ -19,7 +19,7 @@ def kept_settings() -> Iterator[None]:
     """Set PyTorch's threads, default type, deterministic algorithms, precision of products and gradients back."""
     import torch
 
-    kept = (
+    kept: tuple[tuple[Callable[[Any], object], Any], ...] = (
         (torch.set_num_threads, torch.get_num_threads()),
         (torch.set_default_dtype, torch.get_default_dtype()),
         (torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()),

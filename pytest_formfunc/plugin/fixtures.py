@@ -32,13 +32,14 @@ def formfunc_backend(request: pytest.FixtureRequest) -> str:
     """Name of one backend: native or an accelerated one."""
     if hasattr(request, "param"):
         return str(request.param)
-    if PLAN not in request.node.stash:
+    plan = request.node.stash.get(PLAN, None)
+    if plan is None:
         pytest.fail(
             "pytest cannot repeat a method of a unittest.TestCase for each of several backends: ask for one (a "
             "formfunc marker with backends=[...]), or write a function",
             pytrace=False,
         )
-    return request.node.stash[PLAN].backend
+    return str(plan.backend)
 
 
 @pytest.fixture

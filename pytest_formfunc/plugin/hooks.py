@@ -81,7 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed the random generators before each test that measures, where a seed was given by option or ini key."""
     if PLAN in item.stash and options.is_given(item.config, "seed"):
-        from pytest_formfunc.seeding import seed_everything
+        from pytest_formfunc.plugin.seeding import seed_everything
 
         seed_everything(item.config.stash[SESSION].settings.seed)
 

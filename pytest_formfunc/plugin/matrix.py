@@ -59,7 +59,7 @@ def plan_test(item: pytest.Function) -> None:
     """
     params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     backend = params.pop("formfunc_backend", None) or _only_backend(item)
-    if backend is None:
+    if not isinstance(backend, str):
         return
     group = params.get("formfunc_case")
     if group is None:  # the test's id without its backend
