@@ -67,6 +67,10 @@ class Pace:
         """Return whether a pace is far from the best of this machine, as far as it is known now."""
         return False
 
+    def is_near(self, seconds: float) -> bool:
+        """Return whether a pace is near the best of this machine, as far as it is known now."""
+        return True
+
     def allow(self, patience_s: float) -> None:
         """Allow `wait` to take so many seconds from now on."""
 
@@ -130,6 +134,10 @@ class MeasuredPace(Pace):
     def is_slow(self, seconds: float) -> bool:
         """Return whether a pace is more than `SLOWER` times the best of this run and of the ones before it."""
         return seconds > SLOWER * self._best()
+
+    def is_near(self, seconds: float) -> bool:
+        """Return whether a pace is at most `NEAR` times the best of this run and of the ones before it."""
+        return seconds <= NEAR * self._best()
 
     def allow(self, patience_s: float) -> None:
         """Allow `wait` to take so many seconds; only a few where all of the last ones were spent in vain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.records.parts import Parity
 from pytest_formfunc.stats import Estimate, quantile
 from pytest_formfunc.stats.pairs import launch_logs
-from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, estimate_over_servers
+from pytest_formfunc.stats.servers import DEFAULT_SD, ENOUGH_SERVERS, KEPT_SD, estimate_over_servers
 
 FEWEST_QUIET = 3  # launches without disturbance, for a speedup to be claimed where others were disturbed
 
@@ -59,6 +59,7 @@ class Measurement:
         series: the series of each participant that did not fail.
         servers: the server that each launch was forked from, by the launch's number.
         disturbed: what disturbed the launches that have too few quiet rounds, by the launch's number.
+        unsettled: the launches with rounds that were not near the machine's best pace, by number.
         paces: the slowest pace of the machine during each launch, in seconds, by the launch's number.
         discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
@@ -72,6 +73,7 @@ class Measurement:
     series: dict[Participant, Series] = field(default_factory=dict)
     servers: dict[int, int] = field(default_factory=dict)
     disturbed: dict[int, Cause] = field(default_factory=dict)
+    unsettled: set[int] = field(default_factory=set)
     paces: dict[int, float] = field(default_factory=dict)
     discarded: int = 0
     failures: dict[Participant, str] = field(default_factory=dict)
@@ -126,8 +128,14 @@ class Measurement:
     def undisturbed(self, *participants: Participant) -> list[int]:
         """Return the numbers of the launches that some participants share: quiet ones, or all if it is contended."""
         shared = self.shared(*participants)
-        quiet = [number for number in shared if number not in self.disturbed]
+        quiet = self.settled(number for number in shared if number not in self.disturbed)
         return shared if self.contended or not quiet else quiet
+
+    def settled(self, quiet: Iterable[int]) -> list[int]:
+        """Return those of some launches that were near the machine's best pace, or all if these are too few."""
+        numbers = list(quiet)
+        near = [number for number in numbers if number not in self.unsettled]
+        return near if len(near) >= ENOUGH_SERVERS else numbers
 
     def servers_of(self, numbers: Collection[int]) -> list[int]:
         """Return the server of each of some launches."""
