@@ -217,7 +217,7 @@ class CaseMeasurer:
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             self._patient = self._patient and not rounds.own_waiting
-            self.result.paces[number] = rounds.pace
+            self.result.paces[number] = rounds.pace, rounds.mean_pace
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
             self._judge_paces()
@@ -229,9 +229,10 @@ class CaseMeasurer:
     def _judge_paces(self) -> None:
         """Judge all launches' paces by what is known now: the machine may show its best only after some of them."""
         pace, paces = self._conditions.pace, self.result.paces
-        self.result.unsettled = {number for number, one in paces.items() if not pace.is_near(one)}
-        for number, one in paces.items():
-            if pace.is_slow(one):
+        self.result.unsettled = {number for number, (slowest, _) in paces.items() if not pace.is_near(slowest)}
+        self.result.excess = {number: pace.excess(mean) for number, (_, mean) in paces.items()}
+        for number, (slowest, _) in paces.items():
+            if pace.is_slow(slowest):
                 self.result.disturbed.setdefault(number, Cause.SLOW)
 
     def _show_progress(self, round_index: int, planned: int) -> None:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import geometric_mean
 from typing import Any, Protocol
 
 from pytest_formfunc.errors import MeasurementError
@@ -76,6 +77,7 @@ class LaunchRounds:
         own_waiting: whether threads waited for cores although no other program used them: the engines' own threads wait
             for each other, which no other moment changes.
         pace: the slowest pace of the machine beside the rounds that count; 0 if it is not known.
+        mean_pace: their geometric mean; 0 if it is not known.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class LaunchRounds:
         self.cause: Cause | None = None
         self.discarded = 0
         self.own_waiting = False
-        self.pace = 0.0
+        self.pace = self.mean_pace = 0.0
         self._alive = list(alive)
         self._brief = frozenset(brief)
         self._workers = workers
@@ -117,7 +119,7 @@ class LaunchRounds:
         self._failed: set[Participant] = set()
         self._rounds: list[dict[Participant, Round]] = []
         self._causes: list[Cause | None] = []
-        self._paces: list[float] = []
+        self._paces: list[tuple[float, float]] = []  # before and after each round
         self._pace = 0.0  # after the last round
         self._chosen: list[int] = []
         self._cpu_s: dict[Participant, float] = {}
@@ -162,7 +164,7 @@ class LaunchRounds:
     def _near(self) -> list[int]:
         """Return the rounds that are quiet and near the machine's best pace."""
         is_near = self._conditions.pace.is_near
-        return [index for index, cause in enumerate(self._causes) if cause is None and is_near(self._paces[index])]
+        return [index for index, cause in enumerate(self._causes) if cause is None and is_near(max(self._paces[index]))]
 
     def of(self, participant: Participant) -> list[Round]:
         """Return the rounds of a participant that count."""
@@ -173,9 +175,9 @@ class LaunchRounds:
         answers = self._take_turns(index, turns)
         pace = self._conditions.pace
         before, self._pace = self._pace, pace.take(_PACE_AGE_S)
-        self._paces.append(max(before, self._pace))
+        self._paces.append((before, self._pace))
         found = self._why_disturbed(answers, turns)
-        self._causes.append(found or (Cause.SLOW if pace.is_slow(self._paces[-1]) else None))
+        self._causes.append(found or (Cause.SLOW if pace.is_slow(max(self._paces[-1])) else None))
         self._cpu_s |= {participant: answer.disturbance.total_cpu_s for participant, answer in answers.items()}
         own_s = sum(self._cpu_s.values()) + pace.cpu_s
         self._worked.append((self._conditions.clock(), self._conditions.busy_s(), own_s))
@@ -223,7 +225,9 @@ class LaunchRounds:
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
         near = [] if any_pace else self._near()
         self._chosen = near if len(near) >= min(planned, MIN_ROUNDS) else quiet if enough else everything
-        self.pace = max((self._paces[index] for index in self._chosen), default=0.0)
+        paces = [pace for index in self._chosen for pace in self._paces[index]]
+        self.pace = max(paces, default=0.0)
+        self.mean_pace = geometric_mean(paces) if paces and min(paces) > 0 else 0.0
         if not enough and set(found) == {Cause.WAITING} and not self._others_worked():
             self.own_waiting = True
             return
