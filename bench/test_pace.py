@@ -55,23 +55,49 @@ def test_speedups_beside_the_pace(laboratory, capsys):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             pace = laboratory.pace.take()
-            rounds.append(
-                (pace, {name: math.log(turn(*native) / turn(*own)) for name, (native, own) in workers.items()})
-            )
+            rounds.append((pace, {name: [turn(*one) for one in pair] for name, pair in workers.items()}))
     best = quantile([pace for pace, _ in rounds], BEST)
     found = defaultdict(list)
-    for (before, logs), (after, _) in pairwise(rounds):
+    for (before, latencies), (after, _) in pairwise(rounds):
         pace = max(before, after) / best
-        found[next(name for name, (low, high) in CLASSES.items() if low < pace <= high)].append(logs)
+        kind = next(name for name, (low, high) in CLASSES.items() if low < pace <= high)
+        found[kind].append((math.log(before * after / best**2) / 2, latencies))
     with capsys.disabled():
         print(f"\npace: best {best * 1e3:.3f} ms; {len(rounds)} rounds")
         for name in CLASSES:
             print(f"pace: {name:25} {len(found[name]):4} rounds ({len(found[name]) / (len(rounds) - 1):.0%})")
             for form in workers if len(found[name]) >= ENOUGH else ():
-                logs = [one[form] for one in found[name]]
+                logs = [log_ratio(latencies, form) for _, latencies in found[name]]
                 print(f"pace:     {form:42} {math.exp(fmean(logs)):.2f}x, a round scatters by {stdev(logs):.1%}")
-    near = found[next(iter(CLASSES))]
+        near, between = (found[name] for name in list(CLASSES)[:2])
+        if len(between) >= ENOUGH:
+            for what, of in (("speedup", log_ratio), ("native", log_of(0)), ("openvino", log_of(1))):
+                slopes = [slope([near, between], lambda row, form=form, of=of: of(row, form)) for form in workers]
+                said = ", ".join(f"{one:+.2f}" for one in slopes)
+                print(
+                    f"pace: {what} moves by {said} for each unit of the log of the pace: {quadratic_mean(slopes):.2f}"
+                )
     assert len(near) >= ENOUGH, "the machine was hardly ever near its best pace"
     for form in workers:
-        together = [logs[form] for some in found.values() for logs in some]
-        assert stdev([logs[form] for logs in near]) <= 1.2 * stdev(together)
+        together = [log_ratio(latencies, form) for some in found.values() for _, latencies in some]
+        assert stdev([log_ratio(latencies, form) for _, latencies in near]) <= 1.2 * stdev(together)
+
+
+def log_ratio(latencies, form):
+    return math.log(latencies[form][0] / latencies[form][1])
+
+
+def log_of(side):
+    return lambda latencies, form: math.log(latencies[form][side])
+
+
+def slope(classes, of):
+    """Return how much the mean of something changes between two classes of rounds, for each unit of their log pace."""
+    (pace, value), (later_pace, later_value) = (
+        (fmean(pace for pace, _ in some), fmean(of(latencies) for _, latencies in some)) for some in classes
+    )
+    return (later_value - value) / (later_pace - pace)
+
+
+def quadratic_mean(values):
+    return math.sqrt(fmean(value**2 for value in values))

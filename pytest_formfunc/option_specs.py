@@ -66,7 +66,7 @@ OPTIONS = (
                "each input; the first axis counts samples"),
     OptionSpec("seed", "0", "NUMBER", "seed of weights and inputs"),
     OptionSpec("threads", "0", "NUMBER", "threads of every backend; 0 is one for each core this process may use"),
-    OptionSpec("precision", "3%", "PERCENT", "measure until each speedup is this precise (half the 95% interval) ..."),
+    OptionSpec("precision", "4%", "PERCENT", "measure until each speedup is this precise (half the 95% interval) ..."),
     OptionSpec("budget", "7s", "TIME", "... or a case has taken this long, without waiting for a "
                "slow machine; each further backend adds half of it"),
     OptionSpec("timeout", "120s", "TIME", "kill a worker that does not answer within this time; a worker that "

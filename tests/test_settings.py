@@ -25,7 +25,7 @@ def test_defaults_are_the_documented_ones():
     default = settings()
     assert (len(default.patterns), default.depths, default.widths) == (16, (2, 8), (64,))
     assert (default.backends, default.native, default.best) == (("openvino",), "native", False)
-    assert (default.threshold, default.precision, default.budget_s, default.escalation_s) == (0.1, 0.03, 7.0, 45.0)
+    assert (default.threshold, default.precision, default.budget_s, default.escalation_s) == (0.1, 0.04, 7.0, 45.0)
     assert default.servers == 12
     assert len(default.cases()) == 32
 

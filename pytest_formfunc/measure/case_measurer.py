@@ -109,15 +109,16 @@ class CaseMeasurer:
         launch_s = clock() - began
         result.spent_s += launch_s
         self._widths.append(self._widest())
-        quiet = [server for number, server in result.servers.items() if number not in result.disturbed]
+        quiet = result.settled(number for number in result.servers if number not in result.disturbed)
         left_s = effort.budget_s - result.spent_s
         if effort.once:
             reason: str | None = "once"
         elif len(quiet) >= effort.enough:
             reason = "verdict"
         else:
+            servers = result.servers_of(quiet)
             reason = why_stop(
-                quiet, self._launches, self._conditions.servers, self._widths, effort.precision, left_s, launch_s
+                servers, self._launches, self._conditions.servers, self._widths, effort.precision, left_s, launch_s
             )
         result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
@@ -218,10 +219,10 @@ class CaseMeasurer:
             self.result.servers[number] = number % conditions.servers
             self.result.discarded += rounds.discarded
             self._patient = self._patient and not rounds.own_waiting
-            self.result.paces[number] = rounds.pace
+            self.result.paces[number] = rounds.pace, rounds.mean_pace
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
-            self._note_slow_launches()
+            self._judge_paces()
             for participant in alive:
                 if participant in self._participants:
                     counted = rounds.of(participant)
@@ -242,10 +243,13 @@ class CaseMeasurer:
                     ),
                 )
 
-    def _note_slow_launches(self) -> None:
-        """Note launches that were slow by what is known now: the machine may have shown its best only after them."""
-        for number, pace in self.result.paces.items():
-            if self._conditions.pace.is_slow(pace):
+    def _judge_paces(self) -> None:
+        """Judge all launches' paces by what is known now: the machine may show its best only after some of them."""
+        pace, paces = self._conditions.pace, self.result.paces
+        self.result.unsettled = {number for number, (slowest, _) in paces.items() if not pace.is_near(slowest)}
+        self.result.excess = {number: pace.excess(mean) for number, (_, mean) in paces.items()}
+        for number, (slowest, _) in paces.items():
+            if pace.is_slow(slowest):
                 self.result.disturbed.setdefault(number, Cause.SLOW)
 
     def _show_progress(self, round_index: int, planned: int) -> None:

@@ -67,6 +67,14 @@ class Pace:
         """Return whether a pace is far from the best of this machine, as far as it is known now."""
         return False
 
+    def is_near(self, seconds: float) -> bool:
+        """Return whether a pace is near the best of this machine, as far as it is known now."""
+        return True
+
+    def excess(self, seconds: float) -> float:
+        """Return the log of a pace over the best of this machine, as far as it is known now."""
+        return 0.0
+
     def allow(self, patience_s: float) -> None:
         """Allow `wait` to take so many seconds from now on."""
 
@@ -130,6 +138,14 @@ class MeasuredPace(Pace):
     def is_slow(self, seconds: float) -> bool:
         """Return whether a pace is more than `SLOWER` times the best of this run and of the ones before it."""
         return seconds > SLOWER * self._best()
+
+    def is_near(self, seconds: float) -> bool:
+        """Return whether a pace is at most `NEAR` times the best of this run and of the ones before it."""
+        return seconds <= NEAR * self._best()
+
+    def excess(self, seconds: float) -> float:
+        """Return the log of a pace over the best of this run and of the ones before it; not below 0."""
+        return max(0.0, math.log(seconds / self._best())) if seconds > 0 else 0.0
 
     def allow(self, patience_s: float) -> None:
         """Allow `wait` to take so many seconds; only a few where all of the last ones were spent in vain."""

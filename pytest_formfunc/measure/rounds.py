@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import geometric_mean
 from typing import Any, Protocol
 
 from pytest_formfunc.errors import MeasurementError
@@ -20,6 +22,9 @@ from pytest_formfunc.stats import quantile
 
 # Rounds of what is told but not ranked, in each launch: a process repeats itself, and it is processes that differ.
 BRIEF_ROUNDS = 2
+# Where the machine is slower than at its best, but not slow, a launch makes up to so many times as many rounds as
+# planned, so that enough of them are near its best.
+MORE_ROUNDS = 1.5
 _PAUSE_S = (0.02, 0.4)  # first and longest pause before a disturbed round is measured again
 _REPLAN = 1.5  # calls that turn out to be shorter by this factor get turns of more calls
 _PACE_AGE_S = 0.1  # the machine's pace is not taken more often: it stays for longer, and taking it needs 12 ms
@@ -72,6 +77,7 @@ class LaunchRounds:
         own_waiting: whether threads waited for cores although no other program used them: the engines' own threads wait
             for each other, which no other moment changes.
         pace: the slowest pace of the machine beside the rounds that count; 0 if it is not known.
+        mean_pace: their geometric mean; 0 if it is not known.
     """
 
     def __init__(
@@ -89,7 +95,7 @@ class LaunchRounds:
 
         Args:
             alive: the participants that have loaded.
-            brief: those of them that take part in the first `BRIEF_ROUNDS` quiet rounds only.
+            brief: those of them that take part only until `BRIEF_ROUNDS` rounds are quiet and near the best pace.
             workers: their workers.
             calls_s: seconds of a call of each, to plan its turns with.
             conditions: what the measurement depends on beside them.
@@ -101,7 +107,7 @@ class LaunchRounds:
         self.cause: Cause | None = None
         self.discarded = 0
         self.own_waiting = False
-        self.pace = 0.0
+        self.pace = self.mean_pace = 0.0
         self._alive = list(alive)
         self._brief = frozenset(brief)
         self._workers = workers
@@ -113,7 +119,7 @@ class LaunchRounds:
         self._failed: set[Participant] = set()
         self._rounds: list[dict[Participant, Round]] = []
         self._causes: list[Cause | None] = []
-        self._paces: list[float] = []
+        self._paces: list[tuple[float, float]] = []  # before and after each round
         self._pace = 0.0  # after the last round
         self._chosen: list[int] = []
         self._cpu_s: dict[Participant, float] = {}
@@ -125,16 +131,20 @@ class LaunchRounds:
         self._chosen = [0]
 
     def make(self, planned: int, until_s: float) -> None:
-        """Make rounds until as many as planned are quiet, or until a time.
+        """Make rounds until as many as planned are quiet and near the machine's best pace, or until a time.
 
-        A launch that waits for quiet rounds and is late ends with a few, which is all that it gives if they are
-        disturbed; one that does not wait, or is not disturbed, has as many as planned.
+        Of those that are quiet and not near it there are `MORE_ROUNDS` times as many at most. A launch that waits for
+        quiet rounds and is late ends with a few, which is all that it gives if they are disturbed; one that does not
+        wait has as many as planned, at any pace.
         """
         conditions = self._conditions
         pause_s = _PAUSE_S[0]
         waits = until_s > conditions.clock()
         self._pace = conditions.pace.take()
-        while (quiet := self._causes.count(None)) < planned and len(self._failed) < len(self._alive):
+        most = math.ceil(MORE_ROUNDS * planned) if waits else planned
+        while (quiet := self._causes.count(None)) < most and len(self._failed) < len(self._alive):
+            if len(self._near()) >= planned:
+                break
             late = conditions.clock() >= until_s
             disturbed = len(self._causes) > quiet
             if late and len(self._rounds) >= (min(planned, MIN_ROUNDS) if waits and disturbed else planned):
@@ -147,9 +157,14 @@ class LaunchRounds:
             elif self._causes and self._causes[-1] is not None and not late:
                 conditions.sleep(min(pause_s, max(until_s - conditions.clock(), 0.0)))
                 pause_s = min(2 * pause_s, _PAUSE_S[1])
-            self._show(quiet, planned)
+            self._show(min(quiet, planned - 1), planned)
             self._one_round(len(self._rounds), self.turns)
-        self._choose(planned)
+        self._choose(planned, any_pace=not waits)
+
+    def _near(self) -> list[int]:
+        """Return the rounds that are quiet and near the machine's best pace."""
+        is_near = self._conditions.pace.is_near
+        return [index for index, cause in enumerate(self._causes) if cause is None and is_near(max(self._paces[index]))]
 
     def of(self, participant: Participant) -> list[Round]:
         """Return the rounds of a participant that count."""
@@ -160,9 +175,9 @@ class LaunchRounds:
         answers = self._take_turns(index, turns)
         pace = self._conditions.pace
         before, self._pace = self._pace, pace.take(_PACE_AGE_S)
-        self._paces.append(max(before, self._pace))
+        self._paces.append((before, self._pace))
         found = self._why_disturbed(answers, turns)
-        self._causes.append(found or (Cause.SLOW if pace.is_slow(self._paces[-1]) else None))
+        self._causes.append(found or (Cause.SLOW if pace.is_slow(max(self._paces[-1])) else None))
         self._cpu_s |= {participant: answer.disturbance.total_cpu_s for participant, answer in answers.items()}
         own_s = sum(self._cpu_s.values()) + pace.cpu_s
         self._worked.append((self._conditions.clock(), self._conditions.busy_s(), own_s))
@@ -170,7 +185,7 @@ class LaunchRounds:
     def _take_turns(self, index: int, turns: Mapping[Participant, Turn]) -> dict[Participant, Round]:
         answers: dict[Participant, Round] = {}
         taking_part = self._alive
-        if self._causes.count(None) >= BRIEF_ROUNDS:  # so theirs are the first of the rounds that count
+        if len(self._near()) >= BRIEF_ROUNDS:  # so theirs are the first of the rounds that count
             taking_part = [participant for participant in self._alive if participant not in self._brief]
         for place in turn_order(len(taking_part), self._launch, index):
             participant = taking_part[place]
@@ -202,18 +217,21 @@ class LaunchRounds:
             self._calls_s[participant] = call_s
             self.turns[participant] = plan_turn(call_s)
 
-    def _choose(self, planned: int) -> None:
-        """Choose the rounds that count: the quiet ones if there are enough of them, else all."""
+    def _choose(self, planned: int, *, any_pace: bool) -> None:
+        """Choose the rounds that count: of the quiet ones those near the best pace, if there are enough; else all."""
         quiet = [index for index, cause in enumerate(self._causes) if cause is None]
         everything = list(range(len(self._rounds)))
         found = [cause for cause in self._causes if cause is not None]
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
-        self._chosen = quiet if enough else everything
-        self.pace = max((self._paces[index] for index in self._chosen), default=0.0)
+        near = [] if any_pace else self._near()
+        self._chosen = near if len(near) >= min(planned, MIN_ROUNDS) else quiet if enough else everything
+        paces = [pace for index in self._chosen for pace in self._paces[index]]
+        self.pace = max(paces, default=0.0)
+        self.mean_pace = geometric_mean(paces) if paces and min(paces) > 0 else 0.0
         if not enough and set(found) == {Cause.WAITING} and not self._others_worked():
             self.own_waiting = True
             return
-        self.discarded = len(everything) - len(self._chosen)
+        self.discarded = len(everything) - len(quiet) if enough else 0
         turns = [answer.disturbance for index in self._chosen for answer in self._rounds[index].values()]
         if found and not enough:
             self.cause = max(found, key=found.count)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from pytest_formfunc.measure.participants import Participant
@@ -12,8 +13,11 @@ from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.records.parts import Parity
 from pytest_formfunc.stats import Estimate, quantile
 from pytest_formfunc.stats.pairs import launch_logs
-from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, estimate_over_servers
+from pytest_formfunc.stats.servers import DEFAULT_SD, ENOUGH_SERVERS, KEPT_SD, estimate_over_servers
 
+# How much speedups and latencies move with the log of the machine's pace, as standard deviations over forms, some of
+# which gain and some of which lose (`bench/test_pace.py` prints it).
+RATIO_PER_PACE, LATENCY_PER_PACE = 0.12, 0.35
 FEWEST_QUIET = 3  # launches without disturbance, for a speedup to be claimed where others were disturbed
 
 
@@ -59,7 +63,9 @@ class Measurement:
         series: the series of each participant that did not fail.
         servers: the server that each launch was forked from, by the launch's number.
         disturbed: what disturbed the launches that have too few quiet rounds, by the launch's number.
-        paces: the slowest pace of the machine during each launch, in seconds, by the launch's number.
+        unsettled: the launches with rounds that were not near the machine's best pace, by number.
+        paces: the slowest and the mean pace of the machine during each launch, in seconds, by the launch's number.
+        excess: the log of each launch's mean pace over the best one, by the launch's number.
         discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches``, ``verdict`` (which looks
@@ -72,7 +78,9 @@ class Measurement:
     series: dict[Participant, Series] = field(default_factory=dict)
     servers: dict[int, int] = field(default_factory=dict)
     disturbed: dict[int, Cause] = field(default_factory=dict)
-    paces: dict[int, float] = field(default_factory=dict)
+    unsettled: set[int] = field(default_factory=set)
+    paces: dict[int, tuple[float, float]] = field(default_factory=dict)
+    excess: dict[int, float] = field(default_factory=dict)
     discarded: int = 0
     failures: dict[Participant, str] = field(default_factory=dict)
     stopped: str = ""
@@ -121,13 +129,29 @@ class Measurement:
         """Estimate the ratio of two participants' latencies over servers, from the undisturbed launches."""
         numbers = self.undisturbed(over, under)
         logs = launch_logs(*self.together(over, under, among=numbers))
-        return estimate_over_servers(logs, self.servers_of(numbers), prior_sd, level)
+        found = estimate_over_servers(logs, self.servers_of(numbers), prior_sd, level)
+        return found.widened(self.common_sd(numbers, RATIO_PER_PACE))
+
+    def common_sd(self, numbers: Collection[int], per_pace: float) -> float:
+        """Return how far some launches may be off, on the log scale, because the machine was not at its best pace.
+
+        Args:
+            numbers: the launches.
+            per_pace: standard deviation of what is measured, over forms, for each unit of the log of the pace.
+        """
+        return per_pace * fmean([self.excess.get(number, 0.0) for number in numbers]) if numbers else 0.0
 
     def undisturbed(self, *participants: Participant) -> list[int]:
         """Return the numbers of the launches that some participants share: quiet ones, or all if it is contended."""
         shared = self.shared(*participants)
-        quiet = [number for number in shared if number not in self.disturbed]
+        quiet = self.settled(number for number in shared if number not in self.disturbed)
         return shared if self.contended or not quiet else quiet
+
+    def settled(self, quiet: Iterable[int]) -> list[int]:
+        """Return those of some launches that were near the machine's best pace, or all if these are too few."""
+        numbers = list(quiet)
+        near = [number for number in numbers if number not in self.unsettled]
+        return near if len(near) >= ENOUGH_SERVERS else numbers
 
     def servers_of(self, numbers: Collection[int]) -> list[int]:
         """Return the server of each of some launches."""

@@ -245,7 +245,10 @@ class Record:
 
 
 def _estimate_json(estimate: Estimate) -> dict[str, Any]:
-    return _finite(asdict(estimate))
+    values = _finite(asdict(estimate))
+    if not estimate.common:
+        del values["common"]
+    return values
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:

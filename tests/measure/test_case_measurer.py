@@ -1,6 +1,7 @@
 """Measuring a case with fake workers and a fake clock; real ones are in test_workers.py."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import HAND_OVER, LATER_ROUNDS, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
-from pytest_formfunc.measure.series import Measurement, Series
+from pytest_formfunc.measure.series import RATIO_PER_PACE, Measurement, Series
 from pytest_formfunc.stats.allocation import Scatter
 
 QUIET = Disturbance(0.0, 0, 0, 0.0, 1.0, cpu_s=1.0)
@@ -498,3 +499,61 @@ def test_where_a_verdict_follows_a_few_launches_are_enough(tmp_path):
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.5, disturbed=[1])
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.0, 60, enough=5))
     assert (result.stopped, len(result.servers)) == ("verdict", 6)
+
+
+class SteadyPace(Pace):
+    """A pace of its own for each launch: ``times`` the best one."""
+
+    def __init__(self, times):
+        self.times = [*times]
+        self.launch = -1
+
+    def take(self, age_s=0.0):
+        self.launch += age_s == 0.0  # the look at the begin of a launch
+        return self.times[self.launch]
+
+    def is_slow(self, seconds):
+        return seconds > 2.0
+
+    def is_near(self, seconds):
+        return seconds <= 1.15
+
+    def excess(self, seconds):
+        return math.log(seconds)
+
+
+def at_paces(tmp_path, times, effort, **kwargs):
+    """Return the measurement of a case whose launches have these paces."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, **kwargs)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer._conditions = dataclasses.replace(measurer._conditions, pace=SteadyPace(times))
+    return measurer.measure(effort)
+
+
+def test_what_the_pace_leaves_unknown_is_in_the_interval(tmp_path):
+    """Launches agree exactly, at 1.1 times the best pace: a share of its log is the standard deviation of the speedup."""
+    result = at_paces(tmp_path, [1.1] * 99, Effort(0.05, 60))
+    found = result.speedup(OPENVINO)
+    assert found.common == pytest.approx(RATIO_PER_PACE * math.log(1.1))
+    assert math.log(found.high / found.value) == pytest.approx(1.96 * found.common, rel=0.01)
+    assert found.value == pytest.approx(4.0)
+    assert at_paces(tmp_path, [1.0] * 99, Effort(0.05, 60)).speedup(OPENVINO).half_width == 0.0
+
+
+def test_launches_near_the_best_pace_count_before_others(tmp_path):
+    """Where there are five of them, which is enough for an interval; with fewer, all that are not slow count."""
+    mixed = at_paces(tmp_path, [1.5, 1.0] * 30, Effort(0.03, 60))
+    assert mixed.undisturbed(NATIVE, OPENVINO) == [*range(1, len(mixed.servers), 2)]
+    assert len(mixed.undisturbed(NATIVE, OPENVINO)) == 6
+    assert mixed.speedup(OPENVINO).common == 0.0
+    few = at_paces(tmp_path, [1.5, 1.5, 3.0, 1.0] * 30, Effort(0.03, 9))
+    assert 0 < len({number for number in few.servers if number % 4 == 3}) < 5
+    assert few.undisturbed(NATIVE, OPENVINO) == [number for number in few.servers if number % 4 != 2]
+    assert few.speedup(OPENVINO).common > 0.0
+
+
+def test_rounds_near_the_best_pace_are_made_where_planned_ones_are_not(tmp_path):
+    """Half as many again as planned, and not more."""
+    result = at_paces(tmp_path, [1.5] * 99, Effort(0.03, 60))
+    assert {len(launch) for launch in result.series[NATIVE].launches} == {12, 8}
+    assert result.discarded == 0

@@ -423,3 +423,15 @@ def test_the_pace_is_not_taken_after_every_short_round():
     launch = Launch(machine, two(machine)).make(20)
     assert launch.counted(NATIVE) == 20
     assert 4 <= machine.pace.looks <= 7
+
+
+def test_the_mean_pace_is_that_beside_the_rounds_that_count():
+    """Before and after each of them; a slow one that was measured again is not among them."""
+    machine = paced(lambda now: 0.3 < now < 0.6)
+    launch = long_launch(machine).make(5)
+    assert (launch.rounds.pace, launch.rounds.mean_pace) == (1.0, 1.0)
+    machine = paced(lambda now: now > 0.3)
+    machine.pace.patience_s = 0.0
+    launch = long_launch(machine).make(4, patience_s=0.5)
+    assert launch.rounds.cause is Cause.SLOW
+    assert 1.0 < launch.rounds.mean_pace < launch.rounds.pace == 3.0
