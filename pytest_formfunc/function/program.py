@@ -14,10 +14,12 @@ def describe_program(program: Any) -> dict[str, Any]:
     Returns:
         ``digest``: equal for programs with the same operators in the same order on the same shapes, types and
         strides; names of layers and values of weights do not matter. ``operators``: number of calls of each.
+        ``calls``: number of calls of each operator with the same arguments and shapes, as text (`_describe_call`).
     """
     import torch
 
     operators: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
     digest = hashlib.sha256()
     for module in program.graph_module.modules():  # branches of control flow are modules of their own
         numbers: dict[Any, int] = {}
@@ -25,10 +27,39 @@ def describe_program(program: Any) -> dict[str, Any]:
             numbers[node] = len(numbers)
             called = str(node.target) if node.op == "call_function" else node.op
             operators[called] += node.op == "call_function"
+            if node.op == "call_function" and hasattr(node.target, "_schema"):
+                calls[_describe_call(node)] += 1
             arguments = torch.fx.node.map_arg((node.args, node.kwargs), functools.partial(_number, numbers))
             digest.update(f"{called}{arguments}{_shapes(node.meta.get('val'))};".encode())
     counted = {name: count for name, count in sorted(operators.items()) if count}
-    return {"digest": digest.hexdigest()[:20], "operators": counted}
+    return {"digest": digest.hexdigest()[:20], "operators": counted, "calls": dict(sorted(calls.items()))}
+
+
+def _describe_call(node: Any) -> str:
+    """Return an operator, the shapes of its tensors and its other arguments.
+
+    ``conv2d(1x8x9x9, weight 4x8x3x3, stride 1x1, padding 0x0, dilation 1x1, groups 1)``
+    """
+    names = [argument.name for argument in node.target._schema.arguments]
+    said = []
+    for name, value in [*zip(names, node.args, strict=False), *node.kwargs.items()]:
+        if (shape := _shape_of(value)) is not None:
+            said.append(f"{name} {shape}" if said else shape)
+        elif value is not None and not _has_nodes(value):
+            said.append(f"{name} {'x'.join(map(str, value)) if isinstance(value, list | tuple) else value}")
+    return f"{str(node.target).split('.')[1]}({', '.join(said)})"
+
+
+def _shape_of(value: Any) -> str | None:
+    shape = getattr(getattr(value, "meta", {}).get("val"), "shape", None) if hasattr(value, "meta") else None
+    return None if shape is None else "x".join(map(str, shape)) or "scalar"
+
+
+def _has_nodes(value: Any) -> bool:
+    import torch
+    from torch.utils import _pytree
+
+    return any(isinstance(leaf, torch.fx.Node) for leaf in _pytree.tree_leaves(value))
 
 
 _PRODUCTS = ("conv", "linear", "matmul", "addmm", ".mm.", ".bmm.", "baddbmm", "einsum", "scaled_dot_product_attention")

@@ -47,12 +47,14 @@ _MOST_NAMES = 6
 def program_change(
     there: dict[str, Any], here: dict[str, Any], costs: tuple[dict[str, int], dict[str, int]]
 ) -> list[str]:
-    """Return one clause about the operators and one about the MACs, each only if they differ between two programs.
+    """Return a clause about the operators, and one for each cost, each only if they differ between two programs.
+
+    Where the operators are the same, the first clause says whose arguments or shapes changed.
 
     Args:
         there: the other revision's program, as `describe_program` returns it.
         here: this revision's program.
-        costs: ``macs`` and ``params`` of the other revision, then of this one.
+        costs: ``macs``, ``weight_bytes`` and ``activation_bytes`` of the other revision, then of this one.
     """
     clauses = []
     old, new = there["operators"], here["operators"]
@@ -63,10 +65,35 @@ def program_change(
     if changed:
         more = f" and {len(differ) - _MOST_NAMES} more" if len(differ) > _MOST_NAMES else ""
         clauses.append(f"operators changed: {', '.join(changed)}{more}")
-    macs_there, macs_here = costs[0]["macs"], costs[1]["macs"]
-    if macs_there != macs_here:
-        clauses.append(f"MACs {macs_there / 1e6:.4g}M -> {macs_here / 1e6:.4g}M")
-    return clauses
+    elif there["digest"] != here["digest"]:
+        clauses.append(_other_calls(there.get("calls", {}), here.get("calls", {})))
+    return [*clauses, *cost_change(*costs)]
+
+
+def cost_change(there: dict[str, int], here: dict[str, int]) -> list[str]:
+    """Return one clause for each cost of a call that differs between two programs.
+
+    >>> cost_change({"macs": 2_000_000, "weight_bytes": 4}, {"macs": 3_000_000, "weight_bytes": 4})
+    ['MACs 2M -> 3M']
+    """
+    kinds = (("macs", "MACs", ""), ("weight_bytes", "weights", "B"), ("activation_bytes", "activations", "B"))
+    return [
+        f"{title} {there[key] / 1e6:.4g}M{unit} -> {here[key] / 1e6:.4g}M{unit}"
+        for key, title, unit in kinds
+        if key in there and key in here and there[key] != here[key]
+    ]
+
+
+def _other_calls(there: dict[str, int], here: dict[str, int]) -> str:
+    """Return a clause about programs of the same operators, whose arguments, shapes or order differ."""
+    gone = [call for call, count in there.items() if here.get(call, 0) < count]
+    come = [call for call, count in here.items() if there.get(call, 0) < count]
+    if not gone or not come:
+        return "the same operators in another order, or on other layouts"
+    old = min(gone, key=lambda call: (not any(call.partition("(")[0] == one.partition("(")[0] for one in come), call))
+    new = next((call for call in come if call.partition("(")[0] == old.partition("(")[0]), come[0])
+    more = f" and {len(come) - 1} more" if len(come) > 1 else ""
+    return f"the same operators with other arguments: {old} -> {new}{more}"
 
 
 def _short(operator: str) -> str:

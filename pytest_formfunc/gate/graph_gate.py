@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_not_comparable
-from pytest_formfunc.gate.explain import program_change
+from pytest_formfunc.gate.explain import cost_change, program_change
 from pytest_formfunc.gate.graph import judge_graph
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.measure.artifacts import Prepared
@@ -69,7 +69,14 @@ class SavedGraphJudge:
         unlike = why_not_comparable(now, then)
         if unlike is not None:
             return Judgement(Verdict("not comparable", threshold, None, unlike))
-        return Judgement(_verdict(evidence.title, "than the baseline", (then.graph, now.graph), [], threshold))
+        clauses = cost_change(then.cost, now.cost)
+        programs = {record.graph.get("program") for record in (then, now) if record.graph} - {None, ""}
+        exporters = {record.host.get("versions", {}).get("torch") for record in (then, now)}
+        if len(programs) > 1 and len(exporters) == 1 and not clauses:
+            clauses = [
+                "the network's program differs in arguments, shapes or layouts (kernel size, stride, padding, ...)"
+            ]
+        return Judgement(_verdict(evidence.title, "than the baseline", (then.graph, now.graph), clauses, threshold))
 
 
 def _verdict(

@@ -80,7 +80,7 @@ def assemble_record(
         servers=tuple(measurement.servers_of(launches)),
         **_estimates(measurement, participant, launches),
         parity=series.parity,
-        graph=series.ready.graph,
+        graph=_graph(series.ready.graph, prepared.program["digest"]),
     )
 
 
@@ -110,6 +110,11 @@ def _estimates(measurement: Measurement, participant: Participant, launches: Seq
         kept = estimate_over_servers(launch_logs(beside, own), servers, KEPT_SD)
         found["speedup_memory_kept"] = kept.widened(common_sd)
     return found
+
+
+def _graph(graph: dict[str, Any] | None, program: str) -> dict[str, Any] | None:
+    """Return what the engine reports, with the digest of the program it was made from: kernels' names do not say all."""
+    return None if graph is None else {**graph, "program": program}
 
 
 def _claimed(measurement: Measurement, speedup: Estimate) -> Estimate:

@@ -9,7 +9,7 @@ from torch import nn
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.forms.built import Inputs, Network
 from pytest_formfunc.function.program import describe_program
-from pytest_formfunc.gate.explain import graph_change, program_change
+from pytest_formfunc.gate.explain import cost_change, graph_change, program_change
 from pytest_formfunc.gate.graph import judge_graph
 
 
@@ -108,6 +108,43 @@ def test_an_added_cast_is_named(graph_of, plain):
     assert judge_graph(plain[0], graph)[0] != "unchanged"
     (clause,) = program_change(plain[1], program, ({"macs": 1}, {"macs": 1}))
     assert "to 0 -> 2" in clause
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dilation": 2, "padding": 2}, "dilation 1x1"),
+        ({"stride": 2}, "stride 1x1"),
+        ({"kernel_size": 5, "padding": 2}, "weight 8x8x3x3"),
+        ({"groups": 4}, "groups 1"),
+        ({"padding": 0}, "padding 1x1"),
+    ],
+    ids=str,
+)
+def test_another_argument_of_a_convolution_is_part_of_the_program(graph_of, change, said):
+    """Kernels and operators are the same; the clause has both calls, with kernel size, stride, padding and all."""
+
+    def net(**kwargs):
+        given = {"kernel_size": 3, "padding": 1} | kwargs
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, **given), nn.AdaptiveAvgPool2d(1))
+
+    then, now = graph_of(net())[1], graph_of(net(**change))[1]
+    assert then["operators"] == now["operators"]
+    assert then["digest"] != now["digest"]
+    clause, *_ = program_change(then, now, ({"macs": 1}, {"macs": 1}))
+    assert clause.startswith("the same operators with other arguments: conv2d(")
+    assert said in clause.partition(" -> ")[0]
+    assert said not in clause.partition(" -> ")[2].partition(" and ")[0]
+
+
+def test_every_cost_that_differs_is_said():
+    """Multiply-accumulates, and the bytes of weights and activations."""
+    there = {"macs": 2_000_000, "weight_bytes": 4_000_000, "activation_bytes": 1_000_000, "params": 3}
+    assert cost_change(there, there) == []
+    assert cost_change(there, {**there, "macs": 1_000_000, "activation_bytes": 500_000}) == [
+        "MACs 2M -> 1M",
+        "activations 1MB -> 0.5MB",
+    ]
 
 
 def test_layers_that_another_kernel_executes_are_named():
