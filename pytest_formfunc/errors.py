@@ -1,5 +1,10 @@
 """Errors that this package raises; the user sees each as one sentence, without a traceback."""
 
+import re
+
+MOST_LETTERS = 300  # of a message of other code
+_READ_ON = re.compile(r"\s*(For more information,? (about|on) .{0,80}?)?[Ss]ee:?\s*(https?://\S+|$)\S*")
+
 
 class FormfuncError(Exception):
     """Base of everything this package raises on purpose."""
@@ -26,10 +31,24 @@ class WorkerTimeout(MeasurementError):
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception raised by other code as one line: its type and the start of its message.
+    """Return an exception raised by other code as one line: its type and the start of its message, in whole words.
 
     >>> one_line(ValueError("a\\nb"))
     'ValueError: a b'
+    >>> one_line(ValueError("it does not fit. See: https://example.org/very/long"))
+    'ValueError: it does not fit.'
     """
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+    text = shorten(str(error), MOST_LETTERS)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text on one line, without where to read on, and cut between two words if it is longer than ``most``.
+
+    >>> shorten("one two three", 8)
+    'one two ...'
+    """
+    whole = " ".join(_READ_ON.sub("", " ".join(text.split())).split())
+    if len(whole) <= most:
+        return whole
+    return f"{whole[: most + 1].rpartition(' ')[0] or whole[:most]} ..."

@@ -40,9 +40,11 @@ def _describe_call(node: Any) -> str:
 
     ``conv2d(1x8x9x9, weight 4x8x3x3, stride 1x1, padding 0x0, dilation 1x1, groups 1)``
     """
-    names = [argument.name for argument in node.target._schema.arguments]
-    said = []
-    for name, value in [*zip(names, node.args, strict=False), *node.kwargs.items()]:
+    declared = node.target._schema.arguments
+    given = dict(zip([one.name for one in declared], node.args, strict=False)) | node.kwargs
+    defaults = {one.name: one.default_value for one in declared if one.has_default_value()}
+    said: list[str] = []
+    for name, value in {one.name: (defaults | given).get(one.name) for one in declared}.items():
         if (shape := _shape_of(value)) is not None:
             said.append(f"{name} {shape}" if said else shape)
         elif value is not None and not _has_nodes(value):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
+from pytest_formfunc.forms.export_errors import explain_export
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _content_of(network: Network) -> str:
     try:
         program = network.program
     except Exception as error:  # the exporter raises many kinds
-        raise MeasurementError(f"torch.export cannot export the model: {one_line(error)}") from error
+        raise MeasurementError(f"torch.export cannot export the model: {explain_export(error)}") from error
     digest.update(program.graph_module.print_readable(print_output=False).encode())
     for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
         digest.update(name.encode())
@@ -252,7 +253,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
-                refused[name] = f"its converter raises {one_line(error)}"
+                refused[name] = f"its converter raises {explain_export(error)}"
                 shutil.rmtree(part)
                 continue
             if facts:

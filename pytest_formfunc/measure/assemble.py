@@ -113,7 +113,7 @@ def _estimates(measurement: Measurement, participant: Participant, launches: Seq
 
 
 def _graph(graph: dict[str, Any] | None, program: str) -> dict[str, Any] | None:
-    """Return what the engine reports, with the digest of the program it was made from: kernels' names do not say all."""
+    """Return what the engine reports, with the digest of its program: the names of kernels do not say all."""
     return None if graph is None else {**graph, "program": program}
 
 

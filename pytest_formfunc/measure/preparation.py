@@ -89,8 +89,8 @@ class Preparer:
                 self._worker.send(request, what)
             each_converts = max(1, len(engines) - 1)
             prepared: Prepared = self._worker.receive(self._workers.timeout_s * each_converts)
-        except JobFailed:
-            raise
+        except JobFailed as error:  # whose case it is, is said wherever the reason is
+            raise JobFailed(error.reason, error.details) from None
         except MeasurementError:
             self.stop()  # it died or does not answer; the next form gets a new worker
             raise

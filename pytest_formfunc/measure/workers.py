@@ -24,10 +24,17 @@ POOL = 12  # servers of an environment; a case has seldom more launches
 
 
 class JobFailed(MeasurementError):
-    """A job raised an exception in its worker; ``details`` is the worker's traceback."""
+    """A job raised an exception in its worker.
 
-    def __init__(self, reason: str, details: str) -> None:
-        super().__init__(reason)
+    Attributes:
+        reason: what was raised, without what the worker was doing.
+        details: the worker's traceback.
+    """
+
+    def __init__(self, reason: str, details: str, what: str = "") -> None:
+        """Take the reason, and what the worker was doing, for the message."""
+        super().__init__(f"{what} failed: {reason}" if what else reason)
+        self.reason = reason
         self.details = details
 
 
@@ -86,7 +93,7 @@ class Worker:
         except (EOFError, ConnectionError):
             raise self._death() from None
         if isinstance(answer, Failure):
-            raise JobFailed(f"{self.what} failed: {answer.reason}", answer.details)
+            raise JobFailed(answer.reason, answer.details, self.what)
         return answer
 
     def ask(self, message: object) -> Any:
