@@ -21,10 +21,10 @@ _MEANINGS = (
             "GuardOnDataDependentSymNode",
             "data-dependent",
             "Could not guard on",
-            "Could not extract specialized integer",
+            "Could not extract specialized int",
         ),
-        "which way it goes, or a shape, depends on the values in a tensor, and an exported program has one way for all: "
-        "compute both ways and choose with torch.where, use torch.cond, or make the size fixed",
+        "which way it goes, or a shape, depends on the values in a tensor, and an exported program has one way for "
+        "all: compute both ways and choose with torch.where, use torch.cond, or make the size fixed",
     ),
     (
         ("ScriptModule", "ScriptFunction", "ScriptObject"),
@@ -51,7 +51,7 @@ def explain_export(error: BaseException) -> str:
 
 
 def _line_of_the_module(text: str) -> str:
-    """Return the last line in a traceback that is in no installed package and not in this one; empty if there is none."""
+    """Return the last line in a traceback that is in no installed package and not in this one; empty if none is."""
     own = str(Path(__file__).resolve().parents[1])
     lines = [
         (file, line)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _META = "case.json"
 _FACTS = ".json"  # added to an artifact's name
-_LAYOUT = "4"  # raise when the folder's layout changes
+_LAYOUT = "5"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)
