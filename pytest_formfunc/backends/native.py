@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}
+
+
 class NativeEngine(Engine):
     """The module as it was written, float32, default memory format and allocator, inference mode."""
 
     artifact = "weights.pt"
     takes_strides = True
+    _half = ""  # the precision of outputs, if it is below float32
 
     def why_unavailable(self) -> str | None:
         """Return None: PyTorch runs on every CPU that it installs on."""
@@ -62,7 +66,9 @@ class NativeEngine(Engine):
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""
-        return arrays_of(self.call())
+        result = self.call()
+        self._half = _half_in(result)
+        return arrays_of(result)
 
     def output_names(self) -> list[str]:
         """Run the model once and return what its outputs are called."""
@@ -72,15 +78,25 @@ class NativeEngine(Engine):
         """Return copies of the module's buffers, by name, to see which of them calls change."""
         return {name: output_array(buffer) for name, buffer in self._network.named_buffers()}
 
+    def settings(self) -> dict[str, Any]:
+        """Return what distinguishes the module from float32 that PyTorch runs operator by operator."""
+        kinds = {type(module) for module in self._network.modules()}
+        found: dict[str, Any] = {}
+        if self.precision != "f32":
+            found["computes in"] = self.precision
+        if any(kind.__name__ == "OptimizedModule" for kind in kinds):
+            found["compiled by"] = "torch.compile"
+        if any(issubclass(kind, self._torch.jit.ScriptModule) for kind in kinds):
+            found["compiled by"] = "torch.jit.script"
+        if any(".quantized" in kind.__module__ for kind in kinds):
+            found["quantised by"] = "torch.ao.quantization"
+        return found
+
     @property
     def precision(self) -> str:
-        """Return the weights' precision."""
-        for tensor in self._network.parameters():
-            if tensor.is_floating_point():
-                return {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}[
-                    str(tensor.dtype).removeprefix("torch.")
-                ]
-        return "f32"
+        """Return the precision of the weights, or that of outputs in half precision: the module may use autocast."""
+        kinds = [str(tensor.dtype) for tensor in self._network.parameters() if tensor.is_floating_point()]
+        return self._half or _PRECISIONS.get(kinds[0].removeprefix("torch.") if kinds else "", "f32")
 
 
 def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
@@ -89,6 +105,16 @@ def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
     from torch.utils import _pytree
 
     return [output_array(leaf) for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+
+
+def _half_in(result: Any) -> str:
+    """Return the precision of the tensors in a result where all that are floats have half precision; else nothing."""
+    import torch
+    from torch.utils import _pytree
+
+    leaves = [leaf for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+    kinds = {str(leaf.dtype).removeprefix("torch.") for leaf in leaves if leaf.is_floating_point()}
+    return _PRECISIONS[kinds.pop()] if kinds in ({"bfloat16"}, {"float16"}) else ""
 
 
 def names_of(result: Any) -> list[str]:

@@ -34,7 +34,7 @@ class NativeNhwcEngine(NativeEngine):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
-        return {"memory_format": "channels_last"}
+        return {**super().settings(), "memory_format": "channels_last"}
 
 
 class NativeRetainEngine(NativeEngine):

@@ -51,6 +51,7 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from _failures(results.failures)
     if results.best and not all(record.once for record in records):
         yield from _best(records)
+    yield from _other_natives(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records)
     yield from _wrapped("not judged: ", results.unjudged)
@@ -157,6 +158,14 @@ def _best(records: Sequence[Record]) -> Iterator[Line]:
         yield from _wrapped("  ", [text, *([chosen] if chosen else [])])
 
 
+def _other_natives(records: Sequence[Record]) -> Iterator[Line]:
+    """Say where native is something else than float32 that PyTorch runs operator by operator."""
+    for record in records:
+        if record.native and record.native_engine == NATIVE_ENGINE and record.settings:
+            said = ", ".join(f"{name} {value}" for name, value in record.settings.items())
+            yield from _paragraph(f"native of {record.case}: {said}")
+
+
 def _busy(records: Sequence[Record]) -> Iterator[Line]:
     """Say which cases have no speedup because of other work on the machine, and what to do."""
     accelerated = [record for record in records if not record.native]
@@ -178,7 +187,8 @@ def _busy(records: Sequence[Record]) -> Iterator[Line]:
 
 def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
     for (case, backend), reason in failures.items():
-        yield Line(f"not measured: {case} on {backend}: {reason}"[: COLUMNS - 1], {"red": True})
+        for line in _paragraph(f"not measured: {case} on {backend}: {reason}"):
+            yield replace(line, markup={"red": True})
 
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
