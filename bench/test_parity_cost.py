@@ -1,4 +1,4 @@
-"""What checking outputs costs a case: the first launch compares four inputs and calls native twice more, later ones two.
+"""What checking outputs costs a case: the first launch compares four inputs and repeats native, later ones compare two.
 
 Each worker is loaded several times both ways, in turn; the difference of the medians is what the first launch pays.
 """
@@ -25,7 +25,7 @@ def laboratory(tmp_path):
 
 
 def test_what_the_first_launch_pays(laboratory, capsys):
-    """It is less than a tenth of the default budget of a case."""
+    """Loading takes less than twice as long."""
     laboratory.start()
     for pattern, depth in FORMS:
         case = pattern_case(pattern, depth, 64)
@@ -41,8 +41,8 @@ def test_what_the_first_launch_pays(laboratory, capsys):
         first, later = (median(seconds) for seconds in taken.values())
         with capsys.disabled():
             print(
-                f"\nparity: {case.id:36} native and openvino load in {first:.2f} s with four inputs, in {later:.2f} s with "
-                f"two: {first - later:.2f} s for the first launch of a case",
+                f"\nparity: {case.id:36} native and openvino load in {first:.2f} s with four inputs, in {later:.2f} s "
+                f"with two: {first - later:.2f} s for the first launch of a case",
                 end="",
             )
-        assert first - later < 0.7
+        assert first < 2 * later
