@@ -31,7 +31,7 @@ LATER_INPUTS = 2  # of each further one, which runs the same artifact
 # Outputs for two inputs that differ by less than this, relative to their size, are taken not to depend on the input.
 MIN_DEPENDENCE = 1e-6
 # Rounding errors of native's own precision that may add up, as a multiple of the largest output's size.
-ROUNDINGS = 16
+ROUNDINGS = 4
 EPSILON = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10, "bf16": 2.0**-7}
 # A channel is judged if it has at least so many values, and matters if it spreads by at least this share of its output.
 CHANNEL_VALUES = 64
