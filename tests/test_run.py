@@ -268,9 +268,9 @@ def test_a_run_leaves_its_pace_and_a_machine_that_is_far_slower_claims_nothing(t
     slow = one.measure(*FORM, "--formfunc-budget", "2s", "--benchmark-json=out.json", as_user=True)
     assert slow.code == 0, slow.text
     assert slow.line(f"{CASE:36}").split()[1:] == ["-", "-", "contended", "-"], slow.text
-    reason = "the machine was much slower than at its best: a small fixed network took more than twice as long"
+    reason = "the machine was much slower than at its best: a small fixed network took more than 1.5 times as long"
     assert f"contended: 1 of 1 rows claim no speedup, because {reason}: measure again later" in words(slow)
-    assert "less than half as fast in 100%; waited " in slow.text
+    assert "much slower in 100%; waited " in slow.text
     for record in one.records("out.json").values():
         assert (record["noise"]["contended"], record["noise"]["cause"]) == (True, reason)
         assert "speedup_memory_kept" not in record

@@ -14,7 +14,7 @@ from pytest_formfunc.host import fingerprint
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance
-from pytest_formfunc.measure.series import LATENCY_PER_PACE, RATIO_PER_PACE, Measurement, Series
+from pytest_formfunc.measure.series import LATENCY_COMMON, RATIO_COMMON, Measurement, Series
 from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
 from pytest_formfunc.records.parts import Latency, Noise, ProcessRange, Samples
 from pytest_formfunc.stats import Estimate, estimate_over_servers, quantile
@@ -96,11 +96,11 @@ def _estimates(measurement: Measurement, participant: Participant, launches: Seq
     if measurement.stopped != "once":
         levels = launch_levels(own, None if native else beside)
         typical_s = estimate_over_servers(levels, servers, LEVEL_SD)
-        found["typical_s"] = typical_s.widened(measurement.common_sd(launches, LATENCY_PER_PACE))
+        found["typical_s"] = typical_s.widened(measurement.common_sd(launches, LATENCY_COMMON))
     if native:
         return found
     logs = launch_logs(*measurement.together(participant.native, participant, among=launches))
-    common_sd = measurement.common_sd(launches, RATIO_PER_PACE)
+    common_sd = measurement.common_sd(launches, RATIO_COMMON)
     found["speedup"] = _claimed(measurement, estimate_over_servers(logs, servers, DEFAULT_SD).widened(common_sd))
     if measurement.stopped == "once":
         return found

@@ -247,7 +247,7 @@ class CaseMeasurer:
         """Judge all launches' paces by what is known now: the machine may show its best only after some of them."""
         pace, paces = self._conditions.pace, self.result.paces
         self.result.unsettled = {number for number, (slowest, _) in paces.items() if not pace.is_near(slowest)}
-        self.result.excess = {number: pace.excess(mean) for number, (_, mean) in paces.items()}
+        self.result.excess = {number: pace.excess(mean) for number, (_, mean) in paces.items() if mean > 0}
         for number, (slowest, _) in paces.items():
             if pace.is_slow(slowest):
                 self.result.disturbed.setdefault(number, Cause.SLOW)

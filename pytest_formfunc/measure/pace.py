@@ -20,10 +20,10 @@ from pytest_formfunc.measure.protocol import Round, Turn
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import quantile
 
-# A pace that is so many times the best one is slow. On the machine of docs/figures.md it is up to 1.9 times the best
-# where something slows all work alike, which moves speedups by 5%, or above 2.2, which moves them by 20 to 100%. A
-# processor that lowers its frequency as it warms stays below 1.5.
-SLOWER = 2.0
+# A pace that is so many times the best one is slow. On the machine of docs/figures.md it is above 2.2 where speedups
+# move by 20 to 100%, and between the two limits where neighbours come and go within a round, which moves them by up to
+# 20%. A processor that lowers its frequency as it warms stays below 1.5.
+SLOWER = 1.5
 NEAR = 1.15  # times the best one: the machine has its cores to itself
 TURN = Turn(discard=4, calls=7, limit_s=0.1)
 FIRST_TURNS = 20  # before anything is measured
@@ -72,7 +72,7 @@ class Pace:
         return True
 
     def excess(self, seconds: float) -> float:
-        """Return the log of a pace over the best of this machine, as far as it is known now."""
+        """Return by how much a pace is not near the best of this machine, on the log scale, as far as that is known."""
         return 0.0
 
     def allow(self, patience_s: float) -> None:
@@ -144,8 +144,8 @@ class MeasuredPace(Pace):
         return seconds <= NEAR * self._best()
 
     def excess(self, seconds: float) -> float:
-        """Return the log of a pace over the best of this run and of the ones before it; not below 0."""
-        return max(0.0, math.log(seconds / self._best())) if seconds > 0 else 0.0
+        """Return the log of a pace over `NEAR` times the best of this run and of the ones before it; not below 0."""
+        return max(0.0, math.log(seconds / (NEAR * self._best()))) if seconds > 0 else 0.0
 
     def allow(self, patience_s: float) -> None:
         """Allow `wait` to take so many seconds; only a few where all of the last ones were spent in vain."""

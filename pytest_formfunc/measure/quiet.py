@@ -32,7 +32,7 @@ class Cause(enum.Enum):
     WAITING = "its threads waited for cores that other programs kept busy"
     STOLEN = "the hypervisor gave its cores to other machines"
     STOPPED = "its processes were stopped and continued"
-    SLOW = "the machine was much slower than at its best: a small fixed network took more than twice as long"
+    SLOW = "the machine was much slower than at its best: a small fixed network took more than 1.5 times as long"
     QUOTA = "the number of cores that this process may use fell below the number of threads"
 
 

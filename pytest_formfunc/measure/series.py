@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -15,9 +16,9 @@ from pytest_formfunc.stats import Estimate, quantile
 from pytest_formfunc.stats.pairs import launch_logs
 from pytest_formfunc.stats.servers import DEFAULT_SD, ENOUGH_SERVERS, KEPT_SD, estimate_over_servers
 
-# How much speedups and latencies move with the log of the machine's pace, as standard deviations over forms, some of
-# which gain and some of which lose (`bench/test_pace.py` prints it).
-RATIO_PER_PACE, LATENCY_PER_PACE = 0.12, 0.35
+# What a run's rows have in common and no scatter within it shows, as standard deviations of logs over forms, some of
+# which gain and some of which lose: near the machine's best pace, and for each unit of the log beyond that.
+RATIO_COMMON, LATENCY_COMMON = (0.012, 0.5), (0.02, 0.8)
 FEWEST_QUIET = 3  # launches without disturbance, for a speedup to be claimed where others were disturbed
 
 
@@ -65,7 +66,7 @@ class Measurement:
         disturbed: what disturbed the launches that have too few quiet rounds, by the launch's number.
         unsettled: the launches with rounds that were not near the machine's best pace, by number.
         paces: the slowest and the mean pace of the machine during each launch, in seconds, by the launch's number.
-        excess: the log of each launch's mean pace over the best one, by the launch's number.
+        excess: by how much each launch's mean pace was not near the best one, on the log scale, by the launch's number.
         discarded: number of rounds that were measured again.
         failures: one sentence for each participant that failed.
         stopped: why no more launches were made: ``precise``, ``budget``, ``launches``, ``verdict`` (which looks
@@ -130,16 +131,17 @@ class Measurement:
         numbers = self.undisturbed(over, under)
         logs = launch_logs(*self.together(over, under, among=numbers))
         found = estimate_over_servers(logs, self.servers_of(numbers), prior_sd, level)
-        return found.widened(self.common_sd(numbers, RATIO_PER_PACE))
+        return found.widened(self.common_sd(numbers, RATIO_COMMON))
 
-    def common_sd(self, numbers: Collection[int], per_pace: float) -> float:
-        """Return how far some launches may be off, on the log scale, because the machine was not at its best pace.
+    def common_sd(self, numbers: Collection[int], common: tuple[float, float]) -> float:
+        """Return how far some launches may be off together, on the log scale; 0 where no pace was measured.
 
         Args:
             numbers: the launches.
-            per_pace: standard deviation of what is measured, over forms, for each unit of the log of the pace.
+            common: the standard deviation near the machine's best pace, and for each unit of the log beyond that.
         """
-        return per_pace * fmean([self.excess.get(number, 0.0) for number in numbers]) if numbers else 0.0
+        known = [self.excess[number] for number in numbers if number in self.excess]
+        return math.hypot(common[0], common[1] * fmean(known)) if known else 0.0
 
     def undisturbed(self, *participants: Participant) -> list[int]:
         """Return the numbers of the launches that some participants share: quiet ones, or all if it is contended."""

@@ -246,7 +246,7 @@ def render_spent(spent: Spent) -> Iterator[Line]:
     if spent.paces is not None:
         near, slow = spent.paces
         yield Line(
-            f"machine: near its best pace in {near:.0%} of all looks, less than half as fast in {slow:.0%}; waited "
+            f"machine: near its best pace in {near:.0%} of all looks, much slower in {slow:.0%}; waited "
             f"{spent.waited_s:.0f} s for it"
         )
     yield Line(
