@@ -168,7 +168,7 @@ def check_parity(
     found_worst, parity = worst
     if not parity.ok:
         raise ParityError(
-            f"{what} disagrees with native in {found_worst.of}: SQNR {found_worst.db:.0f} dB, at least "
+            f"{what} disagrees with native{_in(found_worst.of)}: SQNR {found_worst.db:.0f} dB, at least "
             f"{found_worst.least_db:.0f} dB required for {precision} (RMS error {found_worst.error:.3g}, spread "
             f"{found_worst.signal:.3g})"
         )
@@ -186,7 +186,7 @@ def _judge(pairs: Sequence[tuple[Array, Array]], least_db: float, name: str, eps
         ours, theirs = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
         moving, moved = ours - ours.mean(0), theirs - theirs.mean(0)
         if _rms(moving) > max(rounding, MIN_DEPENDENCE * _rms(ours)):
-            part = f"what changes from input to input in {name}"
+            part = f"what changes from input to input{_in(name)}"
             found.append(_found(_rms(moving), _rms(moved - moving), rounding, least_db, part))
     found += _worst_channel(pairs, least_db, name, rounding, spread)
     return found
@@ -210,7 +210,7 @@ def _worst_channel(
     signals = ours.std(axis=1)
     errors = np.sqrt(np.mean(np.abs(theirs - ours) ** 2, axis=1))
     found = [
-        _found(float(signal), float(error), rounding, least_db, f"channel {number} of {name}")
+        _found(float(signal), float(error), rounding, least_db, f"channel {number}{_of(name)}")
         for number, (signal, error) in enumerate(zip(signals, errors, strict=True))
         if signal >= CHANNEL_SHARE * spread
     ]
@@ -227,7 +227,7 @@ def _check_integers(pairs: Sequence[tuple[Array, Array]], precision: str, what: 
     differ = sum(int((one != other).sum()) for one, other in pairs)
     if differ > MOST_TIES.get(precision, MOST_TIES_BELOW_F32) * size:
         raise ParityError(
-            f"{what} disagrees with native in {name}: {differ} of {size} integers differ, and at most "
+            f"{what} disagrees with native{_in(name)}: {differ} of {size} integers differ, and at most "
             f"{MOST_TIES.get(precision, MOST_TIES_BELOW_F32):.0%} may in {precision}, where candidates tie"
         )
 
@@ -240,11 +240,11 @@ def _without_infinities(native: Array, other: Array, what: str, name: str) -> tu
     """
     bad = ~np.isfinite(other) & (other != native)
     if count := int(bad.sum()):
-        raise ParityError(f"{what} returns NaN or infinity in {name} ({count} of {other.size} values)")
+        raise ParityError(f"{what} returns NaN or infinity{_in(name)} ({count} of {other.size} values)")
     infinite = ~np.isfinite(native)
     if lost := int((infinite & np.isfinite(other)).sum()):
         raise ParityError(
-            f"{what} disagrees with native in {name}: {lost} of {other.size} values are finite where native's are not"
+            f"{what} disagrees with native{_in(name)}: {lost} of {other.size} values are finite where native's are not"
         )
     return (np.where(infinite, 0, native), np.where(infinite, 0, other)) if infinite.any() else (native, other)
 
@@ -256,14 +256,23 @@ def _moves(values: Sequence[Array]) -> bool:
     finite = [np.where(np.isfinite(value), value, 0) for value in values]
     size = max(_rms(value) for value in finite)
     if size == 0:
-        return len({value.tobytes() for value in values}) > 1  # infinities in other places
+        return not all(np.array_equal(value, values[0]) for value in values)  # infinities in other places
     return any(_rms(value - finite[0]) > MIN_DEPENDENCE * size for value in finite[1:])
 
 
 def _name(index: int, names: Sequence[str], count: int) -> str:
     if index < len(names) and names[index]:
         return f"output {names[index]}"
-    return "its output" if count == 1 else f"output {index + 1} of {count}"
+    return "" if count == 1 else f"output {index + 1} of {count}"
+
+
+def _in(name: str) -> str:
+    """Return where in a sentence; nothing for the only output."""
+    return f" in {name}" if name else ""
+
+
+def _of(name: str) -> str:
+    return f" of {name}" if name else ""
 
 
 def _widened(array: Array) -> Array:
