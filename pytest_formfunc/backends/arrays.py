@@ -39,7 +39,7 @@ def output_array(tensor: Tensor) -> np.ndarray[Any, Any]:
         plain = plain.float()
     elif plain.dtype == torch.complex32:
         plain = plain.to(torch.complex64)
-    return np.array(plain.cpu())
+    return np.array(plain.cpu().numpy())
 
 
 def from_bfloat16_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_formfunc.errors import one_line
 
+_UNCONVERTED = re.compile(r"No conversion rule found for operations: ([^\n]+)")  # of OpenVINO
 _LINE = re.compile(r'File "([^"]+)", line (\d+)')
 # Parts of exporters' names and messages, and what they mean for who wrote the module. The first that occurs is said.
 _MEANINGS = (
@@ -27,6 +28,11 @@ _MEANINGS = (
         "all: compute both ways and choose with torch.where, use torch.cond, or make the size fixed",
     ),
     (
+        ("is not a known type", "not registered as a pytree", "register a pytree"),
+        "an object of a class of its own is among its inputs or outputs, which torch.export does not know: give and "
+        "return tensors, tuples and dicts, or register the class (torch.export.register_dataclass)",
+    ),
+    (
         ("ScriptModule", "ScriptFunction", "ScriptObject"),
         "it is compiled by torch.jit.script already, which cannot be exported: give the module that it was made from",
     ),
@@ -44,6 +50,8 @@ def explain_export(error: BaseException) -> str:
     """
     text = "".join(traceback.format_exception(error))
     where = _line_of_the_module(text)
+    if (found := _UNCONVERTED.search(text)) is not None:
+        return f"it has no rule for {' '.join(found[1].split())}{where}"
     for parts, meaning in _MEANINGS:
         if any(part in text for part in parts):
             return f"{meaning}{where}"

@@ -253,7 +253,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
-                refused[name] = f"its converter raises {explain_export(error)}"
+                refused[name] = f"its converter fails: {explain_export(error)}"
                 shutil.rmtree(part)
                 continue
             if facts:

@@ -233,7 +233,8 @@ class CaseMeasurer:
         """Fail native if its latency grows within every launch: it has none of its own, and so there is no speedup."""
         for participant in [one for one in self._participants if one.is_native]:
             series = self.result.series.get(participant)
-            found = growth(series.per_round(0.5)) if series is not None else None
+            calls = [[one for turn in launch for one in turn.calls_s] for launch in series.launches] if series else []
+            found = growth(calls)
             if found is not None and participant in self._participants:
                 self._fail(
                     participant.native,

@@ -1,30 +1,34 @@
-"""Whether a series of rounds grows from call to call: a pure function of latencies."""
+"""Whether latencies grow from call to call: a pure function of seconds."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
-FEWEST_ROUNDS = 5  # of a launch, to show that it grows: by chance, one order in 120 rises throughout
+PARTS = 6  # of a launch's calls, in their order; by chance, one order in 720 rises throughout
 FEWEST_LAUNCHES = 2
-GROWTH = 1.3  # last round / first round; machines that warm up or slow down stay below, and do not do it each time
+GROWTH = 1.3  # last part / first part; machines that warm up or slow down stay below, and do not do it each time
 
 
 def growth(launches: Sequence[Sequence[float]]) -> float | None:
-    """Return by which factor the rounds of every launch grow, or None if they do not.
+    """Return by which factor the calls of every launch grow, or None if they do not.
 
     Args:
-        launches: the seconds of the rounds of each launch, in their order.
+        launches: the seconds of the calls of each launch, in their order.
 
-    >>> growth([[1.0, 1.2, 1.4, 1.7, 2.0], [1.0, 1.3, 1.5, 1.6, 2.2]])
+    >>> growth([[1.0, 1.2, 1.4, 1.7, 1.9, 2.0], [1.0, 1.3, 1.5, 1.6, 1.8, 2.2]])
     2.0
-    >>> growth([[1.0, 1.2, 1.4, 1.7, 2.0], [1.0, 1.1, 0.9, 1.0, 1.0]]) is None
+    >>> growth([[1.0, 1.2, 1.4, 1.7, 1.9, 2.0], [1.0, 1.1, 0.9, 1.0, 1.0, 1.0]]) is None
     True
     """
-    factors = [rounds[-1] / rounds[0] for rounds in launches]
-    if len(launches) < FEWEST_LAUNCHES or min(factors) < GROWTH:
+    if len(launches) < FEWEST_LAUNCHES or min(map(len, launches)) < PARTS:
         return None
-    for rounds in launches:
-        if len(rounds) < FEWEST_ROUNDS or any(later <= earlier for earlier, later in itertools.pairwise(rounds)):
+    factors = []
+    for calls in launches:
+        size = len(calls) / PARTS
+        parts = [median(calls[round(part * size) : round((part + 1) * size)]) for part in range(PARTS)]
+        if any(later <= earlier for earlier, later in pairwise(parts)):
             return None
-    return min(factors)
+        factors.append(parts[-1] / parts[0])
+    return min(factors) if min(factors) >= GROWTH else None

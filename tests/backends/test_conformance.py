@@ -59,7 +59,7 @@ def test_engine_runs_pattern(name, pattern, reasons, outcomes):
         pytest.skip(reasons[name])
     prepared, result = outcomes(pattern)
     if name in prepared.refused:
-        assert not prepared.refused[name].startswith("its converter raises"), prepared.refused[name]
+        assert not prepared.refused[name].startswith("its converter fails"), prepared.refused[name]
         pytest.skip(f"declared unsupported: {prepared.refused[name]}")
     participant = Participant(name)
     assert participant not in result.failures, result.failures[participant]

@@ -30,7 +30,7 @@ def test_a_seed_that_is_given_makes_a_tests_weights_the_same_each_run(project):
     """By the ini key or the option; without one a test draws as it always did."""
     project.write(
         "test_net.py",
-        "import torch\n\n\ndef test_net(formfunc):\n    with open('weights.txt', 'a') as file:\n"
+        "import torch\n\ntorch.manual_seed(torch.seed())\n\n\ndef test_net(formfunc):\n    with open('weights.txt', 'a') as file:\n"
         "        print(torch.nn.Linear(2, 2).weight.sum().item(), file=file)\n",
     )
     for _ in range(2):
