@@ -218,7 +218,7 @@ def _worst_channel(
 
 
 def _found(signal: float, error: float, rounding: float, least_db: float, of: str) -> _Found:
-    return _Found(_decibel(signal, error) if error > rounding else math.inf, least_db, of, error, signal)
+    return _Found(_decibel(signal, error), least_db if error > rounding else -math.inf, of, error, signal)
 
 
 def _check_integers(pairs: Sequence[tuple[Array, Array]], precision: str, what: str, name: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import functools
 import warnings
 from collections.abc import Callable, Sequence
@@ -47,10 +45,6 @@ class Inputs:
         args, kwargs = _pytree.tree_unflatten(changed, spec)
         return Inputs(args, kwargs)
 
-    def copy(self) -> Inputs:
-        """Return the same arguments with copies of the tensors, laid out in memory as they are."""
-        return self.map(lambda _, tensor: tensor.clone())
-
     def with_tensors(self, tensors: Sequence[Tensor]) -> Inputs:
         """Return the same arguments with these tensors, in the order of `tensors`."""
         return self.map(lambda place, _: tensors[place])
@@ -73,19 +67,6 @@ class Network:
     module: Any = None
     file: Path | None = None
     calibration: Callable[[], Sequence[Inputs]] | None = None
-
-    def for_a_trial(self) -> tuple[Any, Inputs]:
-        """Return module and inputs for a call beside those that are measured, which it must not change.
-
-        They are copies. A module that makes its parameters in its first call, or that cannot be copied, is itself.
-        """
-        from torch.nn.parameter import is_lazy
-
-        module = self.module
-        if not any(map(is_lazy, (*module.parameters(), *module.buffers()))):
-            with contextlib.suppress(Exception):  # copying runs the user's code
-                module = copy.deepcopy(module)
-        return module, self.inputs.copy()
 
     @functools.cached_property
     def program(self) -> Any:

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
-from pytest_formfunc.forms.export_errors import explain_export
 from pytest_formfunc.measure.added_engines import code_of, sort_out
+from pytest_formfunc.measure.export_errors import explain_export
+from pytest_formfunc.measure.trial import for_a_trial
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -126,7 +127,7 @@ def _build(source: Any) -> Network:
     network: Network = source.build()
     if network.module is None:
         return network
-    module, inputs = network.for_a_trial()
+    module, inputs = for_a_trial(network)
     with torch.no_grad():
         try:
             module(*inputs.args, **inputs.kwargs)
@@ -290,7 +291,7 @@ def _cost_of(network: Network) -> dict[str, int]:
         from pytest_formfunc.function.graph_cost import count_graph_cost
 
         return asdict(count_graph_cost(_graph_of(network)))
-    module, inputs = network.for_a_trial()
+    module, inputs = for_a_trial(network)
     cost = count_cost(module, inputs.args, inputs.kwargs)
     if isinstance(network.module, torch.fx.GraphModule):  # an exported program has no layers to watch
         cost = replace(cost, activation_bytes=count_activation_bytes(network.program))

@@ -233,8 +233,10 @@ class CaseMeasurer:
         """Fail native if its latency grows within every launch: it has none of its own, and so there is no speedup."""
         for participant in [one for one in self._participants if one.is_native]:
             series = self.result.series.get(participant)
-            calls = [[one for turn in launch for one in turn.calls_s] for launch in series.launches] if series else []
-            found = growth(calls)
+            if series is None:
+                continue
+            calls = [[one for turn in launch for one in turn.calls_s] for launch in series.launches]
+            found = growth(calls, series.early_call_s)
             if found is not None and participant in self._participants:
                 self._fail(
                     participant.native,
@@ -298,6 +300,7 @@ class CaseMeasurer:
         series.numbers.append(number)
         series.compile_s.append(ready.compile_s)
         series.first_call_s.append(ready.first_call_s)
+        series.early_call_s.append(ready.early_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
     def _check_parity(self, ready: dict[Participant, Ready]) -> None:

@@ -95,6 +95,7 @@ class Ready:
         inferences: batches that one call computes.
         settings: the settings of the engine that differ from its defaults.
         names: what its outputs are called, in their order; only native names them, and only in the first launch.
+        early_call_s: seconds of one of the first calls of the warm-up.
     """
 
     compile_s: float
@@ -107,6 +108,7 @@ class Ready:
     inferences: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    early_call_s: float = 0.0
 
 
 @dataclass(frozen=True)

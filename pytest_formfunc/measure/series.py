@@ -32,6 +32,7 @@ class Series:
         numbers: the number of each of these launches.
         compile_s: seconds to compile, of each launch.
         first_call_s: seconds of the first call, of each launch.
+        early_call_s: seconds of one of the next calls, of each launch.
         peak_rss_bytes: peak resident memory of its workers.
         ready: the message of its first worker that had loaded.
         parity: the worst agreement of its outputs with native's over all launches; None for native.
@@ -42,6 +43,7 @@ class Series:
     numbers: list[int] = field(default_factory=list)
     compile_s: list[float] = field(default_factory=list)
     first_call_s: list[float] = field(default_factory=list)
+    early_call_s: list[float] = field(default_factory=list)
     peak_rss_bytes: int = 0
     ready: Ready | None = None
     parity: Parity | None = None

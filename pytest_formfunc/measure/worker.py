@@ -29,6 +29,7 @@ from pytest_formfunc.measure.torch_settings import check_threads, kept_settings,
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
+EARLY_CALLS = 5  # of the warm-up, to see whether later ones are longer
 WARM_UP_CALLS = 2  # calls of the warm-up, at least
 
 
@@ -185,7 +186,7 @@ def _measure(connection: Connection, job: Job) -> None:
     first_call_s = time.perf_counter() - started
     given.note_overwritten()
     set_threads_again(job.threads)
-    if payload["check_repeatable"]:
+    if payload.get("check_repeatable"):
         given.check_repeatable()
     files = []
     for index, outputs in enumerate(given.outputs()):
@@ -195,7 +196,7 @@ def _measure(connection: Connection, job: Job) -> None:
     given.set(0)
     timer = given.timer(engine.time_call)
     timer = _slowed(timer, payload["slow_down"]) if payload["slow_down"] else timer
-    settled_s = _warm_up(timer)
+    early_s, settled_s = _warm_up(timer)
     connection.send(
         Ready(
             compile_s,
@@ -208,6 +209,7 @@ def _measure(connection: Connection, job: Job) -> None:
             engine.inferences,
             engine.settings(),
             names,
+            early_s,
         )
     )
     request: Turn | None
@@ -243,14 +245,15 @@ def _pace(connection: Connection, job: Job) -> None:
             connection.send(answer)
 
 
-def _warm_up(timer: Callable[[], int]) -> float:
-    """Make the warm-up calls; return the seconds of the median call of their later half."""
+def _warm_up(timer: Callable[[], int]) -> tuple[float, float]:
+    """Make the warm-up calls; return the seconds of the median call of the first ones, and of their later half."""
     end = time.perf_counter() + WARM_UP_S
     taken: list[int] = []
     while len(taken) < WARM_UP_CALLS or time.perf_counter() < end:
         taken.append(timer())
     later = sorted(taken[len(taken) // 2 :])
-    return later[len(later) // 2] / 1e9
+    early = sorted(taken[:EARLY_CALLS])
+    return early[len(early) // 2] / 1e9, later[len(later) // 2] / 1e9
 
 
 def _take_turn(timer: Callable[[], int], turn: Turn, inferences: int) -> Round:

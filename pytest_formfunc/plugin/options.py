@@ -22,6 +22,12 @@ MARKER_HELP = (
 )
 
 
+class _Default(str):
+    """The value of an ini key that the file does not have."""
+
+    __slots__ = ()
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option for the command line and, where it makes sense, for ini files."""
     group = parser.getgroup("formfunc", "formfunc: speedup of network forms by hardware-specific engines")
@@ -38,7 +44,7 @@ def add_options(parser: pytest.Parser) -> None:
                 help=(spec.help + default).replace("%", "%%"),
             )  # fmt: skip
         if spec.ini:
-            parser.addini(f"formfunc_{spec.key}", help=spec.help + default, default=spec.default)
+            parser.addini(f"formfunc_{spec.key}", help=spec.help + default, default=_Default(spec.default))
     group.addoption(
         "--formfunc-list",
         action="store_true",
@@ -88,7 +94,7 @@ def read_markers(item: pytest.Item) -> Marker:
 
 def is_given(config: pytest.Config, key: str) -> bool:
     """Return whether an option has a value on the command line or in the ini file."""
-    return config.getoption(f"formfunc_{key}") is not None or f"formfunc_{key}" in config.inicfg
+    return config.getoption(f"formfunc_{key}") is not None or not isinstance(config.getini(f"formfunc_{key}"), _Default)
 
 
 def any_given(config: pytest.Config) -> bool:

@@ -38,7 +38,7 @@ def saved(tmp_path):
     def save(module, *inputs):
         path, inputs_path = tmp_path / "mine.pkl", tmp_path / "inputs.pkl"
         path.write_bytes(pickle.dumps(module))
-        inputs_path.write_bytes(pickle.dumps(Inputs(inputs)))
+        inputs_path.write_bytes(pickle.dumps((Inputs(inputs),)))
         return ModuleSource(str(path), str(inputs_path))
 
     return save
@@ -105,14 +105,14 @@ def test_other_module_inputs_look_like_the_example(saved, shape):
     assert not torch.allclose(one, two, atol=1)
 
 
-def test_other_integer_inputs_are_the_example_in_another_order(saved):
+def test_other_integer_inputs_are_drawn_from_the_examples_values(saved):
     """An index never leaves the range of the user's indices."""
-    example = torch.arange(40, dtype=torch.int32).reshape(4, 10)
+    example = 3 * torch.randperm(40, dtype=torch.int32).reshape(4, 10)
     (other,) = saved(nn.Identity(), example).inputs(1).args
     assert other.shape == example.shape
     assert other.dtype == example.dtype
     assert not torch.equal(other, example)
-    assert sorted(other.flatten().tolist()) == list(range(40))
+    assert set(other.flatten().tolist()) < set(example.flatten().tolist())
 
 
 def test_inputs_that_are_not_tensors_or_tiny_are_taken(saved):
@@ -130,7 +130,7 @@ def test_inputs_that_are_not_tensors_or_tiny_are_taken(saved):
     [
         (b"no pickle", pickle.dumps((1,)), "does not load in a worker process: UnpicklingError: "),
         (pickle.dumps(3), pickle.dumps((1,)), r"module\.pkl must hold a torch\.nn\.Module$"),
-        (pickle.dumps(nn.Identity()), pickle.dumps(3), r"inputs\.pkl must hold the arguments of a call$"),
+        (pickle.dumps(nn.Identity()), pickle.dumps(3), r"inputs\.pkl must hold the arguments of calls$"),
         (pickle.dumps(nn.Identity()), None, "does not load in a worker process: FileNotFoundError: "),
     ],
     ids=["no pickle", "no module", "no tuple", "no file"],

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pytest_formfunc.errors import one_line, shorten
-from pytest_formfunc.forms.export_errors import explain_export
+from pytest_formfunc.measure.export_errors import explain_export
 
 
 class Branches(nn.Module):
