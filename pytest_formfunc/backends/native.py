@@ -120,9 +120,7 @@ def _half_in(result: Any) -> str:
 def names_of(result: Any) -> list[str]:
     """Return what the tensors in a module's result are called, as one would index it; empty for a single tensor.
 
-    >>> import torch
-    >>> names_of({"boxes": torch.zeros(1), "scores": (torch.zeros(1), None)})
-    ["['boxes']", "['scores'][0]"]
+    ``{"boxes": tensor, "scores": (tensor, None)}`` has ``['boxes']`` and ``['scores'][0]``.
     """
     import torch
     from torch.utils import _pytree

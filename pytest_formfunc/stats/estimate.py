@@ -45,7 +45,7 @@ class Estimate:
             common: its standard deviation, on the log scale; it adds to the interval's own in quadrature.
 
         >>> round(Estimate(2.0, 1.9, 2.1).widened(0.05).half_width, 3)
-        0.117
+        0.116
         """
         if common <= 0 or self.low <= 0 or not math.isfinite(self.high):
             return self

@@ -128,3 +128,14 @@ def test_native_that_answers_differently_is_named_with_its_buffer(given):
     _, inputs = given(forward(lambda x: x + torch.rand_like(x)), torch.ones(1, 4))
     with pytest.raises(MeasurementError, match="it is random, or it keeps something from call to call"):
         inputs.check_repeatable()
+
+
+def test_outputs_are_named_as_one_would_index_them():
+    """What is no tensor has no name."""
+    import torch
+
+    from pytest_formfunc.backends.native import names_of
+
+    one = torch.zeros(1)
+    assert names_of({"boxes": one, "scores": (one, None)}) == ["['boxes']", "['scores'][0]"]
+    assert names_of(one) == [""]
