@@ -2,7 +2,7 @@
 
 A virtual machine's cores may at times exchange data much more slowly, because its host has moved them apart or lets
 others use what they share. No counter of the guest shows it. Native synchronises its threads at each layer, and an
-engine at fewer of them, so their ratio moves too: by half, for seconds or minutes (docs/measuring.md). A network of
+engine at fewer of them, so their ratio moves too, for seconds or minutes (docs/measuring.md). A network of
 small convolutions on all threads shows it clearly, because it does little beside synchronising.
 """
 
@@ -20,9 +20,9 @@ from pytest_formfunc.measure.protocol import Round, Turn
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.stats import quantile
 
-# A pace that is so many times the best one is slow. On the machine of docs/figures.md it is above 2.2 where speedups
-# move by 20 to 100%, and between the two limits where neighbours come and go within a round, which moves them by up to
-# 20%. A processor that lowers its frequency as it warms stays below 1.5.
+# A pace that is so many times the best one is slow: on the machine of docs/figures.md speedups then move by 10 to 30%
+# (`bench/test_pace.py`). Between the two limits neighbours come and go within a round, and speedups move less. A
+# processor that lowers its frequency as it warms stays below 1.5.
 SLOWER = 1.5
 NEAR = 1.15  # times the best one: the machine has its cores to itself
 TURN = Turn(discard=4, calls=7, limit_s=0.1)
