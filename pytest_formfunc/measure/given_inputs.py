@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Arrays = tuple[np.ndarray[Any, Any], ...]
 
 # Two calls of native on one input may differ by rounding: reductions on several threads add in any order.
-_SAME = 1e-4  # relative to the spread of the outputs
+_SAME = 1e-4  # RMS of the difference / largest value of the output
 
 
 class GivenInputs:
