@@ -79,6 +79,10 @@ class Engine(ABC):
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """Choose the arrays that the next calls read."""
 
+    def held_inputs(self) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """Return what the inputs hold now, of an engine that keeps copies on a device; None: it reads the arrays."""
+        return None
+
     @abstractmethod
     def call(self) -> Any:
         """Run the model once and wait for its outputs. This, and nothing else, is timed."""

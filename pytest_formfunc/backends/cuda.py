@@ -5,16 +5,18 @@ Inputs and outputs stay on the device, and calls are timed by CUDA events on the
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc.backends.arrays import from_array, to_array
 from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.inductor import InductorEngine, compile_package, load_package, why_no_compiler
 from pytest_formfunc.backends.native import NativeEngine
+from pytest_formfunc.backends.trial import for_a_trial
+from pytest_formfunc.errors import MeasurementError, one_line
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -112,9 +114,13 @@ class NativeCudaEngine(CudaCalls, NativeEngine):
         """Enqueue one call on the engine's stream."""
         return self._network(*self._arguments.args, **self._arguments.kwargs)
 
+    def held_inputs(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return copies of the inputs on the GPU, which a call may have changed."""
+        return tuple(to_array(tensor.cpu()) for tensor in self._arguments.tensors)
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
-        return {"allow_tf32": False}
+        return {**NativeEngine.settings(self), "allow_tf32": False}
 
 
 class CudaGraphsEngine(NativeCudaEngine):
@@ -129,10 +135,12 @@ class CudaGraphsEngine(NativeCudaEngine):
         """Capture the graph with the first inputs, or copy later ones to where the captured graph reads."""
         if self._graph is None:
             super().set_inputs(inputs)
-            self._capture()
-            return
+            try:
+                self._capture()
+            except RuntimeError as error:
+                raise MeasurementError(f"it cannot be captured as a CUDA graph: {one_line(error)}") from error
         for place, array in zip(self._arguments.tensors, inputs, strict=True):
-            place.copy_(self._torch.from_numpy(array))
+            place.copy_(from_array(array, place))  # after the capture too: its calls may have changed them
         self._torch.cuda.synchronize()
 
     def _capture(self) -> None:
@@ -173,9 +181,12 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         import torch
 
         require_module(network, "Inductor compiles PyTorch")
-        inputs = network.inputs.map(lambda _, tensor: tensor.cuda())
-        program = torch.export.export(copy.deepcopy(network.module).cuda(), inputs.args, inputs.kwargs)
-        compile_package(program, artifact)
+        module, inputs = for_a_trial(network)
+        inputs = inputs.map(lambda _, tensor: tensor.cuda())
+        try:
+            compile_package(torch.export.export(module.cuda(), inputs.args, inputs.kwargs), artifact)
+        finally:
+            module.cpu()  # it is the network's own where it cannot be copied
 
     def load(self, source: Source, artifact: Path) -> None:
         """Load the package."""
@@ -187,6 +198,10 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         """Copy the arrays that the next calls read to the GPU."""
         InductorEngine.set_inputs(self, inputs)
         self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
+
+    def held_inputs(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return copies of the inputs on the GPU, which a call may have changed."""
+        return tuple(to_array(tensor.cpu()) for tensor in self._arguments.tensors)
 
     def launch(self) -> Any:
         """Enqueue one call on the engine's stream."""

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
+from pytest_formfunc.backends.trial import for_a_trial
 from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.export_errors import explain_export
-from pytest_formfunc.measure.trial import for_a_trial
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network

@@ -39,7 +39,7 @@ class GivenInputs:
         self._engine = engine
         contiguous = not engine.takes_strides
         self._given = [tuple(copied(to_array(one), contiguous=contiguous) for one in call.tensors) for call in calls]
-        self.overwritten = False
+        self.overwritten = self._on_device = False
         self.set(0)
 
     def set(self, index: int) -> None:
@@ -50,13 +50,17 @@ class GivenInputs:
 
     def note_overwritten(self) -> None:
         """After a call: note whether it has changed its inputs."""
-        pairs = zip(self._now, self._given[self._index], strict=True)
+        held = self._engine.held_inputs()
+        self._on_device = held is not None
+        pairs = zip(self._now if held is None else held, self._given[self._index], strict=True)
         self.overwritten = self.overwritten or not all(_same_bits(now, given) for now, given in pairs)
 
     def refresh(self) -> None:
         """Write the input's values into the arrays that the engine reads, as before any call."""
         for now, given in zip(self._now, self._given[self._index], strict=True):
             np.copyto(now, given)
+        if self._on_device:
+            self._engine.set_inputs(self._now)
 
     def timer(self, time_call: Callable[[], int]) -> Callable[[], int]:
         """Return a function that times a call on a fresh input; refreshing it is not timed."""
