@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_formfunc.allocator import allocator_name, why_not_kept
-from pytest_formfunc.backends import NATIVE, distributions
+from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
 from pytest_formfunc.gate.baseline import Baseline
@@ -197,8 +197,11 @@ class Run:
             self._pace.close()
 
     def _pace_of(self, *, once: bool) -> Pace:
-        """Return what says whether the machine is slow, which nobody asks where nothing is timed."""
-        if once:
+        """Return what says whether the machine is slow.
+
+        Nobody asks where nothing is timed, nor where native runs on a GPU: the pace is that of the CPU's threads.
+        """
+        if once or backend_entry(self._settings.native).gpu:
             return Pace()
         if self._pace is None:
             host, threads = describe_host(distributions()), self._settings.threads

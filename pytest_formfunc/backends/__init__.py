@@ -61,6 +61,7 @@ class BackendEntry:
     device: str = ""
     min_sqnr_db: float | None = None
     memory: str = LIBC
+    gpu: bool = False
 
     @property
     def tolerance_db(self) -> float:
@@ -237,6 +238,7 @@ BACKENDS = (
         precision="f32",
         summary="PyTorch eager on an NVIDIA GPU",
         memory=OWN,
+        gpu=True,
     ),
     BackendEntry(
         name="cudagraphs",
@@ -247,6 +249,7 @@ BACKENDS = (
         precision="f32",
         summary="PyTorch eager as a CUDA graph",
         memory=OWN,
+        gpu=True,
     ),
     BackendEntry(
         name="inductor-cuda",
@@ -257,6 +260,7 @@ BACKENDS = (
         precision="f32",
         summary="torch.compile's compiler for an NVIDIA GPU",
         memory=OWN,
+        gpu=True,
     ),
     BackendEntry(
         name="onnxruntime-cuda",
@@ -267,6 +271,7 @@ BACKENDS = (
         precision="f32",
         summary="ONNX Runtime on an NVIDIA GPU",
         memory=OWN,
+        gpu=True,
     ),
     BackendEntry(
         name="tensorrt",
@@ -277,6 +282,7 @@ BACKENDS = (
         precision="f32",
         summary="TensorRT, float32",
         memory=OWN,
+        gpu=True,
     ),
 )
 

@@ -189,10 +189,14 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
             module.cpu()  # it is the network's own where it cannot be copied
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Load the package."""
+        """Load the package and call it once, which loads its kernels."""
         self.use_device()
-        self._model = load_package(artifact)
-        self._arguments = source.inputs(0)
+        self._arguments = source.inputs(0).map(lambda _, tensor: tensor.cuda())
+        self._model = load_package(artifact, self._first_call)
+
+    def _first_call(self, model: Any) -> None:
+        self._model = model
+        self.call()
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """Copy the arrays that the next calls read to the GPU."""

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,11 +115,15 @@ def compile_package(program: Any, artifact: Path) -> None:
         torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=CONFIGS)
 
 
-def load_package(artifact: Path) -> Any:
-    """Load a package.
+def load_package(artifact: Path, use: Callable[[Any], object] = lambda model: None) -> Any:
+    """Load a package, and do with it what needs its files.
 
-    The loader unpacks it into a temporary folder, which is needed only until the code is mapped. It would remove the
-    folder when the process exits normally, but workers do not exit so. Hence it gets a folder that is removed here.
+    The loader unpacks it into a temporary folder. It would remove the folder when the process exits normally, but
+    workers do not exit so. Hence it gets a folder that is removed here.
+
+    Args:
+        artifact: the package.
+        use: what is done while the files are there: code for a GPU reads its kernels when they are first called.
     """
     import torch
 
@@ -126,9 +131,11 @@ def load_package(artifact: Path) -> Any:
     with tempfile.TemporaryDirectory(prefix="formfunc-inductor-", ignore_cleanup_errors=True) as folder:
         os.environ["TMPDIR"] = folder
         try:
-            return torch._inductor.aoti_load_package(str(artifact))
+            model = torch._inductor.aoti_load_package(str(artifact))
         finally:
             if before is None:
                 del os.environ["TMPDIR"]
             else:
                 os.environ["TMPDIR"] = before
+        use(model)
+        return model
