@@ -33,6 +33,9 @@ MIN_DEPENDENCE = 1e-6
 # Rounding errors of native's own precision that may add up, as a multiple of the largest output's size.
 ROUNDINGS = 4
 EPSILON = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10, "bf16": 2.0**-7}
+# Where native's output changes by this share of an engine's error as its input changes by one rounding, the network
+# amplifies rounding: an engine rounds at every operator, and not only once.
+MOST_AMPLIFIED = 100.0
 # A channel is judged if it has at least so many values, and matters if it spreads by at least this share of its output.
 CHANNEL_VALUES = 64
 CHANNEL_SHARE = 0.2
@@ -47,7 +50,15 @@ Outputs = list[Array]
 
 
 class ParityError(MeasurementError):
-    """An engine's output cannot be trusted; the message says why."""
+    """An engine's output cannot be trusted; the message says why.
+
+    Attributes:
+        error: RMS of the error; 0 where it is of another kind.
+    """
+
+    def __init__(self, text: str, error: float = 0.0) -> None:
+        super().__init__(text)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ def check_parity(
     what: str,
     names: Sequence[str] = (),
     native_precision: str = "f32",
+    rounded_to: str = "",
 ) -> Parity:
     """Compare an engine's outputs with native's.
 
@@ -133,6 +145,7 @@ def check_parity(
         what: names the engine in sentences.
         names: what native calls its outputs; numbers where it has no names.
         native_precision: the precision that native computes in, whose rounding is no error.
+        rounded_to: the half precision that native rounds its outputs to; empty where it has none.
 
     Returns:
         The agreement of the worst output.
@@ -145,6 +158,7 @@ def check_parity(
     other_shapes = [[array.shape for array in one] for one in accelerated]
     if shapes != other_shapes:
         raise ParityError(f"{what} disagrees with native: output shapes {other_shapes[0]} instead of {shapes[0]}")
+    rounding = max(ROUNDINGS * EPSILON.get(native_precision, EPSILON["f32"]), EPSILON.get(rounded_to, 0.0))
     worst: tuple[_Found, Parity] | None = None
     for index in range(len(native[0])):
         name = _name(index, names, len(native[0]))
@@ -155,7 +169,7 @@ def check_parity(
             _check_integers(pairs, precision, what, name)
             continue
         pairs = [_without_infinities(one, other, what, name) for one, other in pairs]
-        found = _judge(pairs, min_sqnr_db, name, EPSILON.get(native_precision, EPSILON["f32"]))
+        found = _judge(pairs, min_sqnr_db, name, rounding)
         whole = found[0]
         reference = np.concatenate([one.ravel() for one, _ in pairs])
         largest = max(float(np.abs(other - one).max()) for one, other in pairs if one.size)
@@ -170,16 +184,40 @@ def check_parity(
         raise ParityError(
             f"{what} disagrees with native{_in(found_worst.of)}: SQNR {found_worst.db:.0f} dB, at least "
             f"{found_worst.least_db:.0f} dB required for {precision} (RMS error {found_worst.error:.3g}, spread "
-            f"{found_worst.signal:.3g})"
+            f"{found_worst.signal:.3g})",
+            found_worst.error,
         )
     return parity
 
 
-def _judge(pairs: Sequence[tuple[Array, Array]], least_db: float, name: str, epsilon: float) -> list[_Found]:
-    """Return how an output compares: as a whole first, then what moves, then the worst channel."""
+def explain_amplified(error: ParityError, native: Outputs, moved: Outputs) -> ParityError:
+    """Return an error that also says where the network itself amplifies rounding, so that no engine is to blame.
+
+    Args:
+        error: how an engine disagrees.
+        native: native's outputs for an input.
+        moved: native's outputs for the same input, each of whose numbers was moved to its neighbour.
+    """
+    changes = [_rms(other - one) for one, other in zip(native, moved, strict=True) if one.shape == other.shape]
+    change = max((one for one in changes if math.isfinite(one)), default=0.0)
+    if not 0 < error.error <= MOST_AMPLIFIED * change:
+        return error
+    return ParityError(
+        f"{error}; but native's own output changes by {change:.3g} (RMS) where its input changes by one rounding: the "
+        "network amplifies rounding, which is not the engine's fault, and engines cannot be compared by it: give it "
+        "inputs for which it is stable, or float64",
+        error.error,
+    )
+
+
+def _judge(pairs: Sequence[tuple[Array, Array]], least_db: float, name: str, share: float) -> list[_Found]:
+    """Return how an output compares: as a whole first, then what moves, then the worst channel.
+
+    An error that is no larger than a share of the output's size is rounding.
+    """
     reference = np.concatenate([one.ravel() for one, _ in pairs])
     error = np.concatenate([(other - one).ravel() for one, other in pairs])
-    rounding = ROUNDINGS * epsilon * _rms(reference)
+    rounding = share * _rms(reference)
     spread = float(reference.std())
     found = [_found(spread, _rms(error), rounding, least_db, name)]
     if len({one.shape for one, _ in pairs}) == 1 and len(pairs) > 1:

@@ -19,6 +19,8 @@ class Spent:
         loading_s: seconds to start and load the workers that measure.
         converted: number of artifacts that were made.
         reused: number of artifacts that were there already.
+        missed: what differs from the last run's module of the same program, so that it had to be prepared again, by the
+            case's id.
         stops: number of cases by the reason why no more launches were made.
         second_looks: number of requests for further launches.
         discarded_rounds: number of rounds that were disturbed and measured again.
@@ -33,6 +35,7 @@ class Spent:
     loading_s: float = 0.0
     converted: int = 0
     reused: int = 0
+    missed: dict[str, str] = field(default_factory=dict)
     stops: dict[str, int] = field(default_factory=dict)
     second_looks: int = 0
     discarded_rounds: int = 0
@@ -100,6 +103,7 @@ class Results:
         comparison: what the run is compared with.
         best: whether the fastest engine of each case was asked for.
         never_called: ids of tests that asked for the fixture and did not call it.
+        tests: the id of the test of a case on a backend, as pytest takes it where this run was started.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
     """
 
@@ -109,6 +113,7 @@ class Results:
     comparison: Comparison = field(default_factory=Comparison)
     best: bool = False
     never_called: list[str] = field(default_factory=list)
+    tests: dict[Key, str] = field(default_factory=dict)
     memory_note: str = ""
 
     @property

@@ -36,12 +36,15 @@ class Engine(ABC):
         inferences: batches that one call computes; a latency is a call's time divided by it.
         takes_strides: whether it reads inputs with the strides that the user gave; others get contiguous copies, made
             before anything is timed.
+        half: the half precision that operators of the module computed in when it was prepared; empty where none did,
+            None where that is not known.
         threads: number of CPU threads that the engine may use.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
 
     artifact: ClassVar[str]
     inferences: int = 1
+    half: str | None = None
     takes_strides: ClassVar[bool] = False
 
     def __init__(self, threads: int, target: str = "") -> None:
@@ -117,6 +120,11 @@ class Engine(ABC):
     @abstractmethod
     def precision(self) -> str:
         """Return the precision that the engine runs in, as the engine reports it: ``f32``, ``bf16``."""
+
+    @property
+    def rounded_to(self) -> str:
+        """Return the half precision that outputs are rounded to, where it is below what the engine computes in."""
+        return ""
 
     @property
     def device(self) -> str:

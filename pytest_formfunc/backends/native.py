@@ -16,15 +16,12 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 
-_PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "float64": "f64"}
-
-
 class NativeEngine(Engine):
     """The module as it was written, float32, default memory format and allocator, inference mode."""
 
     artifact = "weights.pt"
     takes_strides = True
-    _half = ""  # the precision of outputs, if it is below float32
+    _rounded_to = ""  # the half precision of its outputs
 
     def why_unavailable(self) -> str | None:
         """Return None: PyTorch runs on every CPU that it installs on."""
@@ -66,8 +63,10 @@ class NativeEngine(Engine):
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""
+        from pytest_formfunc.backends.precision import half_outputs
+
         result = self.call()
-        self._half = _half_in(result)
+        self._rounded_to = half_outputs(result)
         return arrays_of(result)
 
     def output_names(self) -> list[str]:
@@ -80,10 +79,11 @@ class NativeEngine(Engine):
 
     def settings(self) -> dict[str, Any]:
         """Return what distinguishes the module from float32 that PyTorch runs operator by operator."""
+        return ({"computes in": self.precision} if self.precision != "f32" else {}) | self._kind()
+
+    def _kind(self) -> dict[str, Any]:
         kinds = {type(module) for module in self._network.modules()}
         found: dict[str, Any] = {}
-        if self.precision != "f32":
-            found["computes in"] = self.precision
         if any(kind.__name__ == "OptimizedModule" for kind in kinds):
             found["compiled by"] = "torch.compile"
         if any(issubclass(kind, self._torch.jit.ScriptModule) for kind in kinds):
@@ -94,9 +94,17 @@ class NativeEngine(Engine):
 
     @property
     def precision(self) -> str:
-        """Return the precision of the weights, or that of outputs in half precision: the module may use autocast."""
-        kinds = [str(tensor.dtype) for tensor in self._network.parameters() if tensor.is_floating_point()]
-        return self._half or _PRECISIONS.get(kinds[0].removeprefix("torch.") if kinds else "", "f32")
+        """Return the half precision that its operators compute in, or else the precision of the weights."""
+        from pytest_formfunc.backends.precision import NAMES
+
+        seen = self._rounded_to if self.half is None else self.half  # compiled code shows nothing but its outputs
+        kinds = [tensor.dtype for tensor in self._network.parameters() if tensor.is_floating_point()]
+        return seen or (NAMES.get(kinds[0], "f32") if kinds else "f32")
+
+    @property
+    def rounded_to(self) -> str:
+        """Return the half precision that the outputs have, which may be rounded from a better one; or nothing."""
+        return self._rounded_to
 
 
 def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
@@ -105,16 +113,6 @@ def arrays_of(result: Any) -> list[np.ndarray[Any, Any]]:
     from torch.utils import _pytree
 
     return [output_array(leaf) for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-
-
-def _half_in(result: Any) -> str:
-    """Return the precision of the tensors in a result where all that are floats have half precision; else nothing."""
-    import torch
-    from torch.utils import _pytree
-
-    leaves = [leaf for leaf in _pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-    kinds = {str(leaf.dtype).removeprefix("torch.") for leaf in leaves if leaf.is_floating_point()}
-    return _PRECISIONS[kinds.pop()] if kinds in ({"bfloat16"}, {"float16"}) else ""
 
 
 def names_of(result: Any) -> list[str]:

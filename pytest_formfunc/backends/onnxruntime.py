@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import warnings
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pytest_formfunc.backends.base import Engine
-from pytest_formfunc.errors import MeasurementError, Unsupported
+from pytest_formfunc.errors import MOST_LETTERS, MeasurementError, Unsupported, shorten
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
 _PRECISIONS = {"tensor(float)": "f32", "tensor(float16)": "f16", "tensor(bfloat16)": "bf16", "tensor(double)": "f64"}
+_CODES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|This is an invalid model. ")
 _ERRORS_ONLY = 3  # ONNX Runtime's severity
 
 
@@ -57,19 +59,32 @@ class OnnxRuntimeEngine(Engine):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside the exporter, none of the user's
+            if isinstance(network.module, torch.jit.ScriptModule):  # only the older exporter takes it
+                inputs = network.inputs
+                torch.onnx.export(network.module, inputs.args, str(artifact), kwargs=inputs.kwargs, dynamo=False)
+                return
             program = torch.onnx.export(network.program, dynamo=True, verbose=False)
         assert program is not None
         program.save(artifact, external_data=True)
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Open a session on the model."""
+        """Open a session on the model.
+
+        Raises:
+            Unsupported: ONNX Runtime lacks a kernel for it, or finds it invalid.
+        """
         import onnxruntime
 
         del source
         onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
         self._onnxruntime = onnxruntime
         self._artifact = artifact
-        self._session = onnxruntime.InferenceSession(artifact, self._options(self.threads), providers=self._providers())
+        try:
+            self._session = onnxruntime.InferenceSession(
+                artifact, self._options(self.threads), providers=self._providers()
+            )
+        except Exception as error:
+            raise Unsupported(f"ONNX Runtime does not run its ONNX form: {_reason(error)}") from error
         self._binding = self._session.io_binding()
 
     def _options(self, threads: int) -> Any:
@@ -138,6 +153,11 @@ class OnnxRuntimeEngine(Engine):
     def precision(self) -> str:
         """Return the precision of the model's first output."""
         return _PRECISIONS.get(self._session.get_outputs()[0].type, "f32")
+
+
+def _reason(error: Exception) -> str:
+    """Return the telling part of ONNX Runtime's message, which begins with codes and the file's path."""
+    return shorten(_CODES.sub("", str(error)), MOST_LETTERS)
 
 
 def _copy(model: Path, artifact: Path) -> None:

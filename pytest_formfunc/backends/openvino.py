@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_formfunc.backends.arrays import from_bfloat16_bits
 from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -73,8 +74,11 @@ class OpenVinoEngine(Engine):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between the two libraries, none of the user's
-            model = openvino.convert_model(network.program)
+            model = _convert(network)
             # The converter leaves every dimension dynamic; a deployment that knows its shape fixes it, which is faster.
+            for port in model.inputs:  # numbers and words among the arguments are inputs that nothing reads
+                if port.get_element_type().is_dynamic() and not port.get_target_inputs():
+                    model.remove_parameter(port.get_node())
             shapes = [list(tensor.shape) for tensor in network.inputs.tensors]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
             openvino.save_model(model, artifact, compress_to_fp16=False)
@@ -191,6 +195,18 @@ class OpenVinoEngine(Engine):
             return {"INFERENCE_PRECISION_HINT": self._compiled.get_property("INFERENCE_PRECISION_HINT")}
         parts: dict[str, dict[str, Any]] = self._compiled.get_property("DEVICE_PROPERTIES")
         return next(iter(parts.values()), {})
+
+
+def _convert(network: Network) -> Any:
+    """Convert the exported program, or a module of TorchScript, which cannot be exported."""
+    import openvino
+    import torch
+
+    if not isinstance(network.module, torch.jit.ScriptModule):
+        return openvino.convert_model(network.program)
+    if network.inputs.kwargs:
+        raise Unsupported("OpenVINO takes a module of TorchScript with positional arguments only")
+    return openvino.convert_model(network.module, example_input=network.inputs.args)
 
 
 def _precision_of(element: Any) -> str:

@@ -49,9 +49,11 @@ class FileSource:
 
         Raises:
             BadInput: the file is not of the kind that its ending says.
+            Unsupported: its operators are those of classical machine learning.
         """
         from pytest_formfunc.forms.built import Network
 
+        _refuse_classical(Path(self.path))
         known_inputs(Path(self.path))
         return Network(self.inputs(self.seed), self.inputs, file=Path(self.path))
 
@@ -73,6 +75,16 @@ class FileSource:
 
     def weigh(self) -> None:
         """Return None: `stored_bytes` gives the size."""
+
+
+def _refuse_classical(path: Path) -> None:
+    from pytest_formfunc.forms.onnx_file import read_onnx
+
+    if path.suffix == ".onnx" and (names := read_onnx(path).classical):
+        raise Unsupported(
+            f"{path.name} has operators of ai.onnx.ml ({', '.join(names)}), and this operator set is not supported: "
+            "what is counted and compared here is a network of ONNX's standard operators"
+        )
 
 
 def no_torch_form(name: str) -> str:

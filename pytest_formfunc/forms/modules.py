@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from pytest_formfunc.forms.built import Inputs, Network
 
+SCRIPT = ".ts"  # suffix of a file that holds a module of TorchScript
+
 
 @dataclass(frozen=True)
 class ModuleSource:
     """A user's module and the arguments of an example call, each pickled into a file by cloudpickle.
 
-    Reading a pickle runs code, so the files must be ones that this run wrote itself.
+    A module of TorchScript, which cannot be pickled, is saved as PyTorch saves it (``.ts``). Reading a pickle runs
+    code, so the files must be ones that this run wrote itself.
 
     Attributes:
         path: file of the module.
@@ -32,8 +36,8 @@ class ModuleSource:
     inputs_path: str
 
     def describe(self) -> str:
-        """Name the form in a few letters, for folders and messages."""
-        return Path(self.path).stem
+        """Name the form in a few letters, for folders and messages: without the number of the file in its run."""
+        return Path(self.path).stem.rpartition("-")[0] or "model"
 
     def content(self) -> None:
         """Return None: equal modules may pickle differently, so only building one shows its content."""
@@ -60,7 +64,7 @@ class ModuleSource:
     def _module(self) -> nn.Module:
         from torch import nn
 
-        module = _unpickle(self.path)
+        module = _load_script(self.path) if self.path.endswith(SCRIPT) else _unpickle(self.path)
         if not isinstance(module, nn.Module):
             raise BadInput(f"{self.path} must hold a torch.nn.Module")
         return module.eval()
@@ -105,6 +109,14 @@ def digest_of(*paths: Path) -> str:
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror}") from None
     return digest.hexdigest()
+
+
+def _load_script(path: str) -> Any:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch calls TorchScript deprecated; the module is the user's
+        return torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
 
 
 def _unpickle(path: str) -> Any:

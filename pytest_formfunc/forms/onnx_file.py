@@ -15,6 +15,7 @@ from pytest_formfunc.forms.zoos import check_installed
 # Keyed by the numbers of onnx.TensorProto.DataType.
 _TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f16", 11: "f64", 16: "bf16"}
 _STANDARD = ("", "ai.onnx")
+_CLASSICAL = "ai.onnx.ml"  # trees, support vector machines, scalers: no networks, and no engine here but one has them
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class OnnxFile:
         inputs: the inputs that a caller gives, in order.
         opset: version of the standard operators.
         external: separate files that hold weights.
+        classical: names of its operators of ai.onnx.ml, without repeats.
     """
 
     inputs: tuple[KnownInput, ...]
     opset: int
     external: tuple[Path, ...]
+    classical: tuple[str, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -65,7 +68,8 @@ def _read(path: Path, changed_ns: int, size: int) -> OnnxFile:
     except (DecodeError, UnicodeDecodeError):
         raise BadInput(f"{path} is not an ONNX model, despite its ending") from None
     opset = next((one.version for one in model.opset_import if one.domain in _STANDARD), 0)
-    if not model.HasField("graph") or not opset:
+    classical = tuple(dict.fromkeys(node.op_type for node in model.graph.node if node.domain == _CLASSICAL))
+    if not model.HasField("graph") or not (opset or classical):
         raise BadInput(f"{path} is not an ONNX model, despite its ending")
     newest = onnx.defs.onnx_opset_version()
     if opset > newest:  # an engine might misread it without an error
@@ -76,7 +80,7 @@ def _read(path: Path, changed_ns: int, size: int) -> OnnxFile:
     weights = {tensor.name for tensor in model.graph.initializer}  # old files list weights among the inputs
     inputs = tuple(_describe_input(one, path) for one in model.graph.input if one.name not in weights)
     external = dict.fromkeys(path.parent / name for name in _locations(model.graph))
-    return OnnxFile(inputs, opset, tuple(external))
+    return OnnxFile(inputs, opset, tuple(external), classical)
 
 
 def _locations(graph: Any) -> Iterator[str]:

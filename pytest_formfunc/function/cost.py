@@ -50,6 +50,8 @@ def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    if isinstance(network, torch.jit.ScriptModule):
+        return _count_script(network, args, kwargs)
     activation_bytes = 0
 
     def add_output(module: nn.Module, args: Any, output: Any) -> None:
@@ -69,9 +71,33 @@ def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
         torch.backends.mha.set_fastpath_enabled(had_fast_path)
         for handle in handles:
             handle.remove()
+    return _cost_of(network, counter.get_total_flops(), activation_bytes)
+
+
+def _count_script(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Cost:
+    """Count the cost of a module of TorchScript, which has no hooks: activations are the outputs of all operators."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import FlopCounterMode
+
+    class Outputs(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        made = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            self.made += 0 if func.is_view else sum(map(_count_bytes, _tensors_in(result)))
+            return result
+
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), Outputs() as outputs, counter:  # type: ignore[no-untyped-call]
+        network(*args, **kwargs)
+    return _cost_of(network, counter.get_total_flops(), outputs.made)
+
+
+def _cost_of(network: nn.Module, flops: int, activation_bytes: int) -> Cost:
     weights = [*network.parameters(), *network.buffers()]
     return Cost(
-        macs=counter.get_total_flops() // 2,
+        macs=flops // 2,
         params=sum(parameter.numel() for parameter in network.parameters()),
         weight_bytes=sum(map(_count_bytes, weights)),
         activation_bytes=activation_bytes,

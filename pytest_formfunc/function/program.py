@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -33,6 +34,28 @@ def describe_program(program: Any) -> dict[str, Any]:
             digest.update(f"{called}{arguments}{_shapes(node.meta.get('val'))};".encode())
     counted = {name: count for name, count in sorted(operators.items()) if count}
     return {"digest": digest.hexdigest()[:20], "operators": counted, "calls": dict(sorted(calls.items()))}
+
+
+def describe_script(module: Any) -> dict[str, Any]:
+    """Describe a ``torch.jit.ScriptModule`` as `describe_program` does, without shapes, which its graph lacks."""
+    operators: Counter[str] = Counter()
+    for node in _nodes_of(module.inlined_graph):
+        if node.kind().startswith(("aten::", "quantized::", "torchvision::")):
+            operators[node.kind().replace("::", ".")] += 1
+    text = module.inlined_graph.str(False)
+    return {
+        "digest": hashlib.sha256(text.encode()).hexdigest()[:20],
+        "operators": dict(sorted(operators.items())),
+        "calls": {},
+    }
+
+
+def _nodes_of(block: Any) -> Iterator[Any]:
+    """Yield the nodes of a graph of TorchScript, those in branches and loops too."""
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes_of(inner)
 
 
 def _describe_call(node: Any) -> str:

@@ -28,13 +28,14 @@ from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.export_errors import explain_export
+from pytest_formfunc.measure.module_content import ModuleContent, content_of
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
 _META = "case.json"
 _FACTS = ".json"  # added to an artifact's name
-_LAYOUT = "5"  # raise when the folder's layout changes
+_LAYOUT = "6"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Prepared:
         input_shapes: one shape for each input.
         program: what the network computes, as `describe_program` returns it.
         converted: names of the artifacts that this call had to make.
+        half: the half precision that operators of the module compute in; empty where none do, None where that is not
+            known.
+        differs: what differs from an earlier run's module of the same program, so that they had to be made; or nothing.
         seconds: seconds that preparing took.
     """
 
@@ -64,10 +68,12 @@ class Prepared:
     program: dict[str, Any]
     converted: tuple[str, ...]
     seconds: float
+    half: str | None = None
+    differs: str = ""
 
 
 def prepare_in_worker(
-    threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = ""
+    threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = "", began: float = 0.0
 ) -> Prepared:
     """Make those of a source's artifacts that are missing. This runs in a worker, because it imports torch.
 
@@ -77,6 +83,7 @@ def prepare_in_worker(
         engines: name of the engine that executes each backend.
         cache: folder of all artifacts.
         calibration: file of the user's samples for quantisation, or an empty string.
+        began: when this run began, as ``time.time`` has it.
 
     Raises:
         MeasurementError: native cannot take the model, or an added form cannot be imported.
@@ -86,12 +93,13 @@ def prepare_in_worker(
 
     torch.set_num_threads(threads)
     started = time.perf_counter()
-    network = None
+    network = seen = None
     engines, unusable = sort_out(engines)
     known = source.content()
     if known is None:
         network = _build(source)
-        known = _content_of(network)
+        seen = _content_of(network)
+        known = seen.key
     known += code_of(engines) + digest_samples(calibration)
     wanted: dict[str, str] = {}
     for engine in engines.values():
@@ -110,7 +118,8 @@ def prepare_in_worker(
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
     converted = tuple(name for name in missing if name not in refused)
     prepared = _read(folder, engines, threads, refused, converted, time.perf_counter() - started)
-    return replace(prepared, refused=prepared.refused | unusable)
+    differs = seen.compare_with_last(Path(cache), began) if seen is not None else ""
+    return replace(prepared, refused=prepared.refused | unusable, differs=differs if converted else "")
 
 
 def _artifact_of(engine: str, threads: int) -> str:
@@ -182,6 +191,7 @@ def _read(
         cost=meta["cost"],
         input_shapes=meta["input_shapes"],
         program=meta["program"],
+        half=meta["half"],
         converted=converted,
         seconds=seconds,
     )
@@ -203,35 +213,25 @@ def _versions(engines: tuple[str, ...]) -> str:
     return json.dumps(versions, sort_keys=True)
 
 
-def _content_of(network: Network) -> str:
-    """Return a digest of the program that a module exports to, of its weights and of its inputs."""
-    import torch
-
-    digest = hashlib.sha256()
+def _content_of(network: Network) -> ModuleContent:
+    """Return what the artifacts of a module depend on."""
     try:
-        program = network.program
+        return content_of(network)
     except Exception as error:  # the exporter raises many kinds
         raise MeasurementError(f"torch.export cannot export the model: {explain_export(error)}") from error
-    digest.update(program.graph_module.print_readable(print_output=False).encode())
-    for name, tensor in sorted({**program.state_dict, **program.constants}.items()):
-        digest.update(name.encode())
-        if isinstance(tensor, torch.Tensor):
-            flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(flat.numpy().data)
-    for tensor in network.inputs.tensors:
-        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _describe(network: Network) -> dict[str, Any]:
     """Describe the program; if it cannot be exported, which some engines do not need, the description is empty."""
+    import torch
+
     from pytest_formfunc.function.graph_cost import describe_graph
-    from pytest_formfunc.function.program import describe_program
+    from pytest_formfunc.function.program import describe_program, describe_script
 
     if network.module is None:
         return describe_graph(_graph_of(network))
+    if isinstance(network.module, torch.jit.ScriptModule):
+        return describe_script(network.module)
     try:
         return describe_program(network.program)
     except Exception:  # noqa: BLE001 - the exporter raises many kinds; an engine that needs it reports it
@@ -264,11 +264,14 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 folder.mkdir(exist_ok=True)
                 os.replace(file, folder / file.name)
         if not (folder / _META).is_file():
+            from pytest_formfunc.backends.precision import half_of
+
             folder.mkdir(exist_ok=True)
             meta = {
                 "cost": _cost_of(network),
                 "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
                 "program": _describe(network),
+                "half": half_of(network) if network.module is not None else None,
             }
             (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
             os.replace(scratch / _META, folder / _META)

@@ -60,7 +60,7 @@ class BothSides:
             say: shows a short progress text.
         """
         sides = 2 if other is not None else 1
-        self._here = Preparer(workers, OWN, cache, native, sides)
+        self._here = Preparer(workers, OWN, cache, native, sides, time.time())
         self._there = Preparer(workers, other.workspace, cache, native, sides) if other is not None else None
         self._known = known
         self._planned = planned
@@ -95,7 +95,10 @@ class BothSides:
     def _prepare_case(self, case: Case, backends: Sequence[str]) -> None:
         recipe = Recipe(case.id, case.source, backends, case.calibration)
         try:
-            self._sides_here[case.id] = PreparedSide(case.source, self._count(self._here.prepare(recipe)))
+            prepared = self._count(self._here.prepare(recipe))
+            if prepared.differs:
+                self._spent.missed[case.id] = prepared.differs
+            self._sides_here[case.id] = PreparedSide(case.source, prepared)
         except MeasurementError as error:
             self._sides_here[case.id] = error
         if self._other is not None and self._there is not None:

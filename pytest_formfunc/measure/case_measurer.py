@@ -25,7 +25,7 @@ from pytest_formfunc.measure.schedule import (
     why_stop,
 )
 from pytest_formfunc.measure.series import Measurement, Series
-from pytest_formfunc.parity import check_native, check_parity, read_outputs
+from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_amplified, read_outputs
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
 from pytest_formfunc.stats.growth import growth
@@ -34,6 +34,7 @@ from pytest_formfunc.stats.pairs import paired_log_ratios
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
 FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
 PATIENCE_S = 0.5  # time to wait for quiet rounds in each further launch, if it waits at all
+WITHOUT_NATIVE = "there is no speedup without native: "
 
 Launch = Callable[[Participant, str, int], WorkerLike]
 Progress = Callable[[Measurement, int, int, int], None]
@@ -330,7 +331,13 @@ class CaseMeasurer:
                 str(participant),
                 self._names,
                 of_native.precision,
+                of_native.rounded_to,
             )
+        except ParityError as error:
+            if of_native.moved_outputs:
+                error = explain_amplified(error, native[0], read_outputs([of_native.moved_outputs])[0])
+            self._fail(participant, error)
+            return
         except MeasurementError as error:
             self._fail(participant, error)
             return
@@ -351,6 +358,6 @@ class CaseMeasurer:
             out.append(participant.kept)
         for other in out:
             if other != participant and not other.keeps:
-                self.result.failures.setdefault(other, f"there is no speedup without native: {error}")
+                self.result.failures.setdefault(other, f"{WITHOUT_NATIVE}{error}")
             self._participants.remove(other)
             self.result.series.pop(other, None)

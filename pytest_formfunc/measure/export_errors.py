@@ -24,13 +24,18 @@ _MEANINGS = (
             "Could not guard on",
             "Could not extract specialized int",
         ),
-        "which way it goes, or a shape, depends on the values in a tensor, and an exported program has one way for "
-        "all: compute both ways and choose with torch.where, use torch.cond, or make the size fixed",
+        "it takes a number from a tensor (a branch, a shape, float() or .item()), and an exported program is the same "
+        "for all values: keep it a tensor, choose with torch.where or torch.cond, or make the size fixed",
     ),
     (
         ("is not a known type", "not registered as a pytree", "register a pytree"),
         "an object of a class of its own is among its inputs or outputs, which torch.export does not know: give and "
         "return tensors, tuples and dicts, or register the class (torch.export.register_dataclass)",
+    ),
+    (
+        ("PackedParams",),
+        "it has layers that torch.ao.quantization has quantised already, whose packed weights cannot be exported: give "
+        "the module that it was made from, which openvino-int8 quantises",
     ),
     (
         ("ScriptModule", "ScriptFunction", "ScriptObject"),

@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_formfunc.backends.arrays import copied, to_array
 from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.parity import EPSILON, ROUNDINGS
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Arrays = tuple[np.ndarray[Any, Any], ...]
 
 # Two calls of native on one input may differ by rounding: reductions on several threads add in any order.
-_SAME = 1e-4  # RMS of the difference / largest value of the output
+_SAME = 1e-4  # RMS of the difference / largest value of the output, at least; more where native's precision is half
 
 
 class GivenInputs:
@@ -82,6 +83,25 @@ class GivenInputs:
         self.set(0)
         return found
 
+    def outputs_after_rounding(self) -> list[np.ndarray[Any, Any]]:
+        """Return the outputs for the first input with each of its floats moved to a neighbour; none where it has none.
+
+        How far they are from the others shows how much the network amplifies rounding.
+        """
+        if not any(np.issubdtype(array.dtype, np.floating) for array in self._given[0]):
+            return []
+        self.set(0)
+        rng = np.random.default_rng(0)
+        for array in self._now:
+            if np.issubdtype(array.dtype, np.floating):
+                up = rng.random(array.shape) < 0.5
+                moved = np.where(up, np.nextafter(array, np.inf), np.nextafter(array, -np.inf))
+                np.copyto(array, np.where(np.isfinite(array) & (array != 0), moved, array), casting="same_kind")
+        self._engine.set_inputs(self._now)
+        found = self._engine.outputs()
+        self.set(0)
+        return found
+
     def check_repeatable(self) -> None:
         """Check that two calls on copies of the first input agree.
 
@@ -95,7 +115,8 @@ class GivenInputs:
             answers.append(self._engine.outputs())
         after = self._engine.state()
         self.set(0)
-        if all(_agree(one, other) for one, other in zip(*answers, strict=True)):
+        coarsest = max(EPSILON.get(one, 0.0) for one in (self._engine.precision, self._engine.rounded_to))
+        if all(_agree(one, other, max(_SAME, ROUNDINGS * coarsest)) for one, other in zip(*answers, strict=True)):
             return
         changed = sorted(name for name, value in after.items() if not _same_bits(value, before.get(name, value)))
         why = (
@@ -113,7 +134,7 @@ def _same_bits(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def _agree(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+def _agree(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], same: float) -> bool:
     """Return whether two outputs are the same but for rounding."""
     if one.shape != other.shape:
         return False
@@ -124,4 +145,4 @@ def _agree(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
         return False
     differences = np.abs(one[finite] - other[finite])
     size = float(np.abs(one[finite]).max()) if finite.any() else 0.0
-    return not differences.size or float(np.sqrt(np.mean(differences.astype(np.float64) ** 2))) <= _SAME * size
+    return not differences.size or float(np.sqrt(np.mean(differences.astype(np.float64) ** 2))) <= same * size

@@ -37,7 +37,9 @@ class Recipe:
 class Preparer:
     """Prepares one form after another in one worker, so that exporting warms up only once."""
 
-    def __init__(self, workers: WorkerServer, workspace: Workspace, cache: Path, native: str, sides: int) -> None:
+    def __init__(
+        self, workers: WorkerServer, workspace: Workspace, cache: Path, native: str, sides: int, began: float = 0.0
+    ) -> None:
         """Take what preparing depends on.
 
         Args:
@@ -46,12 +48,14 @@ class Preparer:
             cache: folder of all artifacts.
             native: name of the engine that is measured as native.
             sides: number of sides that hold a model's weights at the same time.
+            began: when this run began, as ``time.time`` has it.
         """
         self._workers = workers
         self._workspace = workspace
         self._cache = str(cache)
         self._native = native
         self._sides = sides
+        self._began = began
         self._worker: Worker | None = None
 
     def prepare(self, recipe: Recipe) -> Prepared:
@@ -80,7 +84,8 @@ class Preparer:
     def _ask(self, recipe: Recipe, engines: dict[str, str]) -> Prepared:
         what = f"preparing {recipe.title}"
         request = {
-            "source": recipe.source, "engines": engines, "cache": self._cache, "calibration": recipe.calibration
+            "source": recipe.source, "engines": engines, "cache": self._cache, "calibration": recipe.calibration,
+            "began": self._began,
         }  # fmt: skip
         try:
             if self._worker is None:

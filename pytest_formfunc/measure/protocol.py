@@ -96,6 +96,8 @@ class Ready:
         settings: the settings of the engine that differ from its defaults.
         names: what its outputs are called, in their order; only native names them, and only in the first launch.
         early_call_s: seconds of one of the first calls of the warm-up.
+        rounded_to: the half precision that outputs are rounded to; empty where they are not.
+        moved_outputs: file with native's outputs for the first input, moved by a rounding; empty where there is none.
     """
 
     compile_s: float
@@ -109,6 +111,8 @@ class Ready:
     settings: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     early_call_s: float = 0.0
+    rounded_to: str = ""
+    moved_outputs: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,14 @@ class Round:
 
 @dataclass(frozen=True)
 class Failure:
-    """The message that a job failed in the worker: one sentence for the user, and the traceback for the log."""
+    """The message that a job failed in the worker: one sentence for the user, and the traceback for the log.
+
+    Attributes:
+        reason: what was raised, in one sentence.
+        details: the traceback.
+        whole: whether the reason says all, because this package raised it on purpose.
+    """
 
     reason: str
     details: str
+    whole: bool = False

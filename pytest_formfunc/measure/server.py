@@ -2,7 +2,9 @@
 
 Run as ``python -m pytest_formfunc.measure.server FD``. It stays single-threaded, so that forking it is safe, and it
 never runs a model. It exits when the parent's end of the control socket closes, and the kernel then kills the workers,
-which asked for this when they began. So no process outlives the run, even if the run is killed.
+which asked for this when they began. Processes that a worker's model has started are passed on to the server when
+that worker ends (``prctl(2)``, PR_SET_CHILD_SUBREAPER), and it kills them. So no process outlives the run, even if the
+run is killed.
 
 The standard library's forkserver is not used because it re-runs the parent's ``__main__`` in each child
 (here: pytest), shares one preload list with the user's own code, and does not report how a child ended.
@@ -17,12 +19,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from multiprocessing.connection import Connection
 
 from pytest_formfunc.backends import preload_modules
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def preload(more: Sequence[str] = ()) -> None:
@@ -48,6 +51,36 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent ended before the kernel was asked
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Ask Linux to make this process the parent of what its descendants leave behind."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return a process' children; none where the kernel does not list them."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def kill_descendants(pid: int, spared: Collection[int] = ()) -> None:
+    """Kill what a process has started, and what these have started.
+
+    Args:
+        pid: the process, which itself goes on.
+        spared: children that go on.
+    """
+    for child in children_of(pid):
+        if child not in spared:
+            kill_descendants(child)
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
 
 
 def _reap(ended: dict[int, int]) -> None:
@@ -79,6 +112,7 @@ def _fork_worker(server_pid: int, fd: int, inherited: list[int]) -> int:
     except (EOFError, BrokenPipeError, ConnectionError):
         code = 0  # the parent has ended or has closed the connection
     finally:
+        kill_descendants(os.getpid())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # without the engines' atexit handlers, which may never return after a fork
@@ -92,13 +126,19 @@ def serve(control: socket.socket) -> None:
     """
     server_pid = os.getpid()
     ended: dict[int, int] = {}
+    workers: set[int] = set()
+    adopt_orphans()
     while True:
         message, fds, _, _ = socket.recv_fds(control, 16, 1)
         if not message:
+            kill_descendants(server_pid)
             return
+        kill_descendants(server_pid, workers)
         _reap(ended)
+        workers -= ended.keys()
         if message[:1] == b"F":
             pid = _fork_worker(server_pid, fds[0], [control.fileno()])
+            workers.add(pid)
             control.sendall(pid.to_bytes(8, "big", signed=True))
         else:
             pid = int.from_bytes(message[1:9], "big", signed=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.allocator import keep_freed_memory
-from pytest_formfunc.errors import FormfuncError
+from pytest_formfunc.errors import FormfuncError, one_line
 from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
@@ -61,12 +61,9 @@ def worker_main(connection: Connection) -> None:
 
 
 def _failure(error: BaseException) -> Failure:
-    first_line = next((line for line in str(error).splitlines() if line.strip()), "")
-    if isinstance(error, FormfuncError):
-        reason = str(error)
-    else:
-        reason = f"{type(error).__name__}: {first_line[:300]}" if first_line else type(error).__name__
-    return Failure(reason=reason, details="".join(traceback.format_exception(error))[-8000:])
+    whole = isinstance(error, FormfuncError)
+    reason = str(error) if whole else one_line(error)
+    return Failure(reason, "".join(traceback.format_exception(error))[-8000:], whole)
 
 
 def _add_names(job: Job) -> None:
@@ -175,6 +172,7 @@ def _measure(connection: Connection, job: Job) -> None:
     if payload["keep_memory"]:
         keep_freed_memory()
     engine = backend_entry(payload["engine"]).make(job.threads)
+    engine.half = payload.get("half")
     source = payload["source"]
     started = time.perf_counter()
     engine.load(source, Path(payload["artifact"]))
@@ -186,8 +184,12 @@ def _measure(connection: Connection, job: Job) -> None:
     first_call_s = time.perf_counter() - started
     given.note_overwritten()
     set_threads_again(job.threads)
+    moved = ""
     if payload.get("check_repeatable"):
         given.check_repeatable()
+        if outputs := given.outputs_after_rounding():
+            moved = f"{payload['outputs_to']}-moved.npz"
+            np.savez(moved, *outputs)
     files = []
     for index, outputs in enumerate(given.outputs()):
         files.append(f"{payload['outputs_to']}-{index}.npz")
@@ -210,6 +212,8 @@ def _measure(connection: Connection, job: Job) -> None:
             engine.settings(),
             names,
             early_s,
+            engine.rounded_to,
+            moved,
         )
     )
     request: Turn | None

@@ -93,7 +93,7 @@ class Worker:
         except (EOFError, ConnectionError):
             raise self._death() from None
         if isinstance(answer, Failure):
-            raise JobFailed(answer.reason, answer.details, self.what)
+            raise JobFailed(answer.reason, answer.details, "" if answer.whole else self.what)
         return answer
 
     def ask(self, message: object) -> Any:

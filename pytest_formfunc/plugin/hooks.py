@@ -139,13 +139,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     folder = capture_folder()
     if report.when == "call" and report.passed and PLAN in item.stash and not item.stash.get(CALLED, False):
+        from pytest_formfunc.plugin.measured_test import name_to_paste
+
         session = item.config.stash[SESSION]
         sentence = "it asks for formfunc and never called it, so nothing was measured"
         if session.run is not None:
-            session.run.results.never_called.append(item.nodeid)
+            session.run.results.never_called.append(name_to_paste(item))
         if folder is None and session.settings.strict:
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid}: {sentence}, which --formfunc-strict does not pass"
+            report.longrepr = f"{sentence}, which --formfunc-strict does not pass"
     if folder is not None and report.failed and PLAN in item.stash and call.excinfo is not None:
         from pytest_formfunc.revisions.capture import note_failed
 

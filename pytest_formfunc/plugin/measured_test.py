@@ -63,6 +63,7 @@ class Formfunc:
         from pytest_formfunc.backends import NATIVE
         from pytest_formfunc.cases import Case
         from pytest_formfunc.gate.rules import why_failed
+        from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
         from pytest_formfunc.plugin.own_model import Arguments
         from pytest_formfunc.plugin.result import Result
 
@@ -77,6 +78,7 @@ class Formfunc:
         run, settings = session.run, session.settings
         assert run is not None  # it began when collection ended
         case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, given)
+        run.results.tests[case.id, plan.backend] = name_to_paste(self._item)
         run.measure(case, plan.group, once=self._benchmark is not None and not self._benchmark.enabled)
         key, results = (case.id, plan.backend), run.results
         threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
@@ -85,7 +87,7 @@ class Formfunc:
             reason = results.failures[key]
             if settings.best and plan.backend != NATIVE:
                 pytest.skip(f"{plan.backend} is not the best: {reason}")
-            _fail(f"{case.id} on {plan.backend}: {reason}")
+            _fail(reason.removeprefix(WITHOUT_NATIVE))
         if key not in results.records:
             _fail(
                 f"{case.id} on {plan.backend} was not measured: another test measured {case.id} before, "
@@ -124,15 +126,20 @@ class Formfunc:
 
         if plan.shares_case:
             _fail(
-                f"{self._item.nodeid}: a test with formfunc_case and parameters of its own measures that case: for a "
-                "model of your own leave formfunc_case out and parametrize what it is made from"
+                "a test with formfunc_case and parameters of its own measures that case: for a model of your own leave "
+                "formfunc_case out and parametrize what it is made from"
             )
         try:
             case = user_case(folder, plan.group, model, given, self._item.module)
             return with_calibration(case, folder, given.calibration)
         except BadInput as error:
-            problem = f"{self._item.nodeid}: {error}"
+            problem = str(error)
         _fail(problem)  # outside of the except clause, or pytest would print both errors
+
+
+def name_to_paste(item: pytest.Item) -> str:
+    """Return a test's id as pytest takes it in the folder where this run was started."""
+    return str(item.config.cwd_relative_nodeid(item.nodeid))  # type: ignore[arg-type,unused-ignore]
 
 
 def _rules_of(plan: TestPlan, settings: Settings) -> Rules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,12 +76,13 @@ def user_case(folder: Path, group: str, model: Any, given: Arguments, test_modul
     import torch
 
     from pytest_formfunc.cases import Case
-    from pytest_formfunc.forms.modules import ModuleSource
+    from pytest_formfunc.forms.modules import SCRIPT, ModuleSource
 
     if isinstance(model, str | Path):
         return _file_case(folder, group, Path(model).absolute(), given)
     if isinstance(model, torch.export.ExportedProgram):
-        path = _next_path(folder, ".pt2")
+        path = _next_path(folder, "") / "program.pt2"  # its name is part of its artifacts' key
+        path.parent.mkdir()
         torch.export.save(model, path)
         return _file_case(folder, group, path, given, "ExportedProgram")
     if not isinstance(model, torch.nn.Module):
@@ -89,12 +91,14 @@ def user_case(folder: Path, group: str, model: Any, given: Arguments, test_modul
             f"case, not {type(model).__name__}"
         )
     calls = given.calls()
-    path = _next_path(folder, ".pickle")
+    scripted = isinstance(model, torch.jit.ScriptModule)
+    name = getattr(model, "original_name", "") if scripted else type(model).__name__
+    path = _next_path(folder, SCRIPT if scripted else ".pickle", name or "model")
     inputs_path = path.with_suffix(".inputs")
     _pickle((model, calls), path, inputs_path, test_module)
     return Case(
         id=group,
-        form={"kind": "model", "name": type(model).__name__},
+        form={"kind": "model", "name": name or type(model).__name__},
         source=ModuleSource(str(path), str(inputs_path)),
         input_shape=tuple(calls[0].tensors[0].shape),
         seed=0,
@@ -139,9 +143,9 @@ def _file_case(folder: Path, group: str, path: Path, given: Arguments, name: str
     return Case(id=group, form=form, source=source, input_shape=shape, seed=0, of_a_test=True)
 
 
-def _next_path(folder: Path, suffix: str) -> Path:
+def _next_path(folder: Path, suffix: str, name: str = "model") -> Path:
     """Return the path of the next file to write for workers."""
-    return folder / f"model-{len(list(folder.glob('model-*')))}{suffix}"
+    return folder / f"{name}-{len(list(folder.iterdir()))}{suffix}"
 
 
 def with_calibration(case: Case, folder: Path, calls: Iterable[Any] | None) -> Case:
@@ -213,6 +217,7 @@ def _words(call: Inputs) -> str:
 def _pickle(pair: tuple[Any, tuple[Inputs, ...]], path: Path, inputs_path: Path, test_module: Any) -> None:
     """Pickle module and inputs; classes that a worker could not import are pickled by value."""
     import cloudpickle
+    import torch
 
     model, inputs = pair
     names = {type(part).__module__ for part in model.modules()}
@@ -224,7 +229,12 @@ def _pickle(pair: tuple[Any, tuple[Inputs, ...]], path: Path, inputs_path: Path,
     for module in by_value:
         cloudpickle.register_pickle_by_value(module)
     try:
-        path.write_bytes(cloudpickle.dumps(model))
+        if isinstance(model, torch.jit.ScriptModule):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PyTorch calls TorchScript deprecated; the module is the user's
+                torch.jit.save(model, path)
+        else:
+            path.write_bytes(cloudpickle.dumps(model))
         inputs_path.write_bytes(cloudpickle.dumps(inputs))
     except Exception as error:  # pickling runs the user's code
         raise BadInput(f"the model cannot be sent to its worker process: {type(error).__name__}: {error}") from error

@@ -85,6 +85,17 @@ def fit_engines(table: EnginesTable, columns: int) -> Iterator[str]:
         part = slice(start, start + at_once)
         yield f"{title:{first}}" + "".join(f"{engine:>{each}}" for engine in table.engines[part])
         for case, native, cells in table.rows:
-            shown = case if len(case) <= width else f"...{case[3 - width :]}"
-            name = f"{shown:{width}} {native:>{first - width - 1}}"
-            yield name + "".join(f"{cell:>{each}}" for cell in cells[part])
+            figures = f"{native:>{first - width - 1}}" + "".join(f"{cell:>{each}}" for cell in cells[part])
+            yield from with_name(case, width, figures)
+
+
+def with_name(name: str, width: int, figures: str) -> Iterator[str]:
+    """Render a row that begins with a name, which has a line of its own if it is wider: nothing is cut off.
+
+    >>> list(with_name("plain", 6, "1.0")), list(with_name("residual", 6, "1.0"))
+    (['plain  1.0'], ['residual', '       1.0'])
+    """
+    if len(name) > width:
+        yield name
+        name = ""
+    yield f"{name:{width}} {figures}"

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
+from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
 from pytest_formfunc.measure.quiet import advice_on
-from pytest_formfunc.records import NATIVE_ENGINE, Record
+from pytest_formfunc.records import NATIVE_ENGINE, Key, Record
 from pytest_formfunc.records.parts import NOT_SHOWN
-from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
+from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines, with_name
 from pytest_formfunc.report.figures import (
     CONTENDED,
     STOPPED_EARLY,
@@ -46,9 +48,9 @@ def render_report(results: Results) -> Iterator[Line]:
     """Render everything that a run found."""
     records = list(results.records.values())
     for backend in dict.fromkeys(record.backend for record in records if not record.native):
-        yield from render_backend(backend, records, results.memory_note)
+        yield from render_backend(backend, records, results.memory_note, results.tests)
     yield from _engines(records, results.failures)
-    yield from _failures(results.failures)
+    yield from _failures(results.failures, results.tests)
     if results.best and not all(record.once for record in records):
         yield from _best(records)
     yield from _other_natives(records)
@@ -59,7 +61,9 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from render_spent(results.spent)
 
 
-def render_backend(backend: str, records: Sequence[Record], memory_note: str = "") -> Iterator[Line]:
+def render_backend(
+    backend: str, records: Sequence[Record], memory_note: str = "", tests: Mapping[Key, str] | None = None
+) -> Iterator[Line]:
     """Render the table of one accelerated backend."""
     rows = sorted((record for record in records if record.backend == backend), key=rank)
     judged = any(record.verdict for record in rows)
@@ -78,12 +82,13 @@ def render_backend(backend: str, records: Sequence[Record], memory_note: str = "
     yield Line((header + (" verdict" if judged else "")).rstrip(), {"bold": True})
     for record in rows:
         verdict = record.verdict.status if record.verdict else ""
-        text = (
-            f"{_shorten(record.case):{_CASE}} {native_ms(record):>6} {own_ms(record):>6} "
-            f"{speedup_text(record):{_SPEEDUP}} {range_text(record.process_range):12} {verdict}"
+        figures = (
+            f"{native_ms(record):>6} {own_ms(record):>6} {speedup_text(record):{_SPEEDUP}} "
+            f"{range_text(record.process_range):12} {verdict}"
         )
         colour = {"red": True} if verdict == "regressed" else {"yellow": True} if record.noise.contended else {}
-        yield Line(text.rstrip(), colour)
+        for text in with_name(_title(record, tests or {}), _CASE, figures):
+            yield Line(text.rstrip(), colour)
     if any(speedup_text(record).endswith(STOPPED_EARLY) for record in rows):
         yield Line(STOPPED_EARLY_MEANS)
     yield from _summary(rows)
@@ -185,10 +190,23 @@ def _busy(records: Sequence[Record]) -> Iterator[Line]:
             yield replace(line, markup={"yellow": True})
 
 
-def _failures(failures: Mapping[tuple[str, str], str]) -> Iterator[Line]:
+def _failures(failures: Mapping[Key, str], tests: Mapping[Key, str]) -> Iterator[Line]:
+    """Say what was not measured and why; what one reason holds for is said once."""
+    backends: dict[tuple[str, str], list[str]] = {}
     for (case, backend), reason in failures.items():
-        for line in _paragraph(f"not measured: {case} on {backend}: {reason}"):
+        backends.setdefault((case, reason.removeprefix(WITHOUT_NATIVE)), []).append(backend)
+    for (case, reason), names in backends.items():
+        first = next((name for name in names if (case, name) in tests), names[0])
+        others = [name for name in names if name not in (first, NATIVE)]
+        what = tests[case, first] if "::" in case and (case, first) in tests else f"{case} on {first}"
+        also = f" (and on {', '.join(others)})" if others else ""
+        for line in _paragraph(f"not measured: {what}{also}: {reason}"):
             yield replace(line, markup={"red": True})
+
+
+def _title(record: Record, tests: Mapping[Key, str]) -> str:
+    """Return a name that pytest takes: that of the case, or of its test where the case is one of several parameters."""
+    return tests.get((record.case, record.backend), record.case) if record.case.endswith("]") else record.case
 
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:
@@ -219,7 +237,7 @@ def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[L
     for record in unsure:
         if record.verdict and record.verdict.change:
             yield Line(
-                f"inconclusive: {_shorten(record.case)} changed by {format_estimate(record.verdict.change)}, "
+                f"inconclusive: {record.case} changed by {format_estimate(record.verdict.change)}, "
                 f"threshold {format_percent(record.verdict.threshold)}"
             )
     new = [
@@ -239,6 +257,13 @@ def render_spent(spent: Spent) -> Iterator[Line]:
         f"{spent.reused} from the cache), {spent.measuring_s:.0f} s measuring "
         f"({spent.loading_s:.0f} s of it loading)"
     )
+    for what in dict.fromkeys(spent.missed.values()):
+        cases = [case for case, differs in spent.missed.items() if differs == what]
+        more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+        yield from _paragraph(
+            f"prepared again, because the {what} differ from the last run's: {cases[0]}{more}; if they are random, set "
+            "formfunc_seed in the ini file to seed them before each test"
+        )
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
     again = f"; {spent.discarded_rounds} disturbed rounds were measured again" if spent.discarded_rounds else ""
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""
@@ -282,7 +307,3 @@ def _wrapped(title: str, texts: Sequence[str]) -> Iterator[Line]:
         line += piece + " "
     if texts:
         yield Line(line.rstrip())
-
-
-def _shorten(case: str) -> str:
-    return case if len(case) <= _CASE else f"...{case[3 - _CASE :]}"

@@ -21,14 +21,15 @@ THERE = Workspace(cwd="there")
 class Preparer:
     """Notes what it is asked for; one form cannot be prepared."""
 
-    def __init__(self, workers, workspace, cache, native, sides):
+    def __init__(self, workers, workspace, cache, native, sides, began=0.0):
         self.notes, self.where, self.sides = workers, "here" if workspace == OWN else "there", sides
 
     def prepare(self, recipe):
         self.notes.append((self.where, recipe.title))
         if recipe.source == SECOND.source:
             raise MeasurementError("it cannot be built")
-        return SimpleNamespace(converted=("model.xml",), artifacts={"native": "weights.pt", "openvino": "model.xml"})
+        artifacts = {"native": "weights.pt", "openvino": "model.xml"}
+        return SimpleNamespace(converted=("model.xml",), artifacts=artifacts, differs="weights")
 
     def stop(self):
         self.notes.append((self.where, "stop"))
@@ -58,6 +59,7 @@ def test_all_known_cases_are_prepared_before_the_first_is_measured(made):
     sides.prepare(THIRD, BACKENDS)
     assert made.shown == [f"preparing {number} of 3: {case.id}" for number, case in enumerate(CASES.values(), 1)]
     assert (made.spent.converted, made.spent.reused) == (2, 2)
+    assert made.spent.missed == {FIRST.id: "weights", THIRD.id: "weights"}
 
 
 def test_a_form_that_cannot_be_prepared_fails_its_own_case_only(made):

@@ -43,7 +43,7 @@ def explained(module, *inputs):
 def test_a_way_that_depends_on_values_is_said_without_jargon(module):
     """With what to do, and where."""
     said = explained(module, torch.ones(2, 2))
-    assert said.startswith("which way it goes, or a shape, depends on the values in a tensor")
+    assert said.startswith("it takes a number from a tensor (a branch, a shape, float() or .item())")
     assert "GuardOnDataDependentSymNode" not in said
     assert "torch.cond" in said
     assert f"(at {__file__}:" in said
