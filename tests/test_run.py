@@ -141,10 +141,8 @@ def test_a_server_that_does_not_start_is_one_sentence(bench):
     outcome = bench.measure(*FORM, "--junitxml=junit.xml", as_user=True)
     assert outcome.code == 1, outcome.text
     assert "2 failed" in outcome.text
-    assert {*bench.failures().values()} == {
-        f"Failed: {CASE} on {backend}: the measuring server did not start" for backend in ("native", "openvino")
-    }
-    assert f"not measured: {CASE} on openvino: the measuring server did not start" in words(outcome)
+    assert [*bench.failures().values()] == ["Failed: the measuring server did not start"] * 2
+    assert f"not measured: {CASE} on native (and on openvino): the measuring server did not start" in words(outcome)
     assert "Traceback" not in outcome.text
 
 

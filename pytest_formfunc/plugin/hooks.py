@@ -138,6 +138,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Say that a test measured nothing; while models are captured for another run, write down why one could not be."""
     report = yield
     folder = capture_folder()
+    if report.when == "setup" and report.failed and call.excinfo is not None:
+        from pytest_formfunc.plugin.sentence import explain_scope
+
+        report.longrepr = explain_scope(str(call.excinfo.value)) or report.longrepr
     if report.when == "call" and report.passed and PLAN in item.stash and not item.stash.get(CALLED, False):
         from pytest_formfunc.plugin.measured_test import name_to_paste
 

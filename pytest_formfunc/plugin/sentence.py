@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+_SCOPES = re.compile(r"ScopeMismatch: .*function scoped fixture (_?formfunc\w*) with a (\w+) scoped request")
+
+
+def explain_scope(text: str) -> str:
+    """Return a sentence for pytest's error that a fixture of wider scope asks for one of ours; else nothing."""
+    found = _SCOPES.search(text)
+    if found is None:
+        return ""
+    return (
+        f"{found[1]} belongs to one test, and a fixture of {found[2]} scope asks for it: let the test ask for it, or "
+        "give the fixture the scope of a function; a fixture that makes the model may have any scope"
+    )
 
 
 class Sentence(pytest.Item):

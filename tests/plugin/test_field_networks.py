@@ -117,6 +117,8 @@ def test_the_fixture_may_be_used_in_unusual_ways(field):
     """A unittest method measures; beside benchmark there is a sentence; a test that never calls it is named."""
     assert ("test_nets.py::TestMethods::test_method", "openvino") in field.records("out.json"), field.outcome.text
     assert "takes both formfunc and benchmark" in field.said["test_both"]
+    assert "formfunc belongs to one test, and a fixture of module scope asks for it" in field.said["test_wide_scope"]
+    assert ("test_nets.py::test_model_of_wide_scope", "openvino") in field.records("out.json")
     assert "never called, so nothing was measured: test_nets.py::test_never_called" in " ".join(
         field.outcome.text.split()
     )

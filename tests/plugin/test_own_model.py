@@ -107,7 +107,7 @@ def test_a_faulty_model_fails_its_own_test_and_no_other(faulty):
     }.items():
         assert sentence in faulty.said[f"test_model[{kind}]"]
         assert "\n" not in faulty.said[f"test_model[{kind}]"]
-        assert f"-{kind}] - Failed: test_nets.py::test_model[" in faulty.outcome.text  # beside its name in the summary
+        assert f"-{kind}] - Failed: {faulty.said[f'test_model[{kind}]'][8:14]}" in faulty.outcome.text  # in the summary
     saved = {case for case, _ in faulty.records("out.json")}
     assert saved == {"test_nets.py::test_model[Good]", "test_nets.py::test_floor", "test_nets.py::test_twice"}
 

@@ -355,6 +355,24 @@ def test_other_shape(formfunc):
     formfunc(nn.Linear(8, 8), torch.randn(1, 8), others=[torch.randn(2, 8)])
 
 
+@pytest.fixture(scope="module")
+def measured_once(formfunc):
+    return formfunc(nn.Linear(8, 8), torch.randn(1, 8))
+
+
+def test_wide_scope(measured_once):
+    assert measured_once.speedup
+
+
+@pytest.fixture(scope="module")
+def model():
+    return nn.Linear(8, 8)
+
+
+def test_model_of_wide_scope(formfunc, model):
+    formfunc(model, torch.ones(1, 8))
+
+
 def test_never_called(formfunc):
     pass
 
