@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_each_is_measured_or_has_one_sentence(tmp_path, capsys):
     said = _sentences(tmp_path / "junit.xml")
     with capsys.disabled():
         print()
-        for name in [line.split('"')[1] for line in NETS.splitlines() if line.startswith('    "')]:
+        for name in re.findall(r'^    "(\w+)": \(', NETS, re.MULTILINE):
             for engine in ENGINES:
                 case = f"test_nets.py::test_net[{name}]"
                 sqnr = measured.get((case, engine))

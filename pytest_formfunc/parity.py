@@ -36,6 +36,7 @@ EPSILON = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10, "bf16": 2.0**-7}
 # Where native's output changes by this share of an engine's error as its input changes by one rounding, the network
 # amplifies rounding: an engine rounds at every operator, and not only once.
 MOST_AMPLIFIED = 100.0
+MOST_TIMES_EXPORT = 3.0  # an engine's error may be so many times what its program was wrong by already
 # A channel is judged if it has at least so many values, and matters if it spreads by at least this share of its output.
 CHANNEL_VALUES = 64
 CHANNEL_SHARE = 0.2
@@ -44,6 +45,9 @@ CHANNEL_LEAST_DB = 6.0  # but half of what it says must be left
 # Integers and truth values are indices and decisions: where two candidates tie to rounding, engines may choose either.
 MOST_TIES = {"f64": 0.0, "f32": 0.01}
 MOST_TIES_BELOW_F32 = 0.1
+
+ANOTHER_INPUT = "an input that we drew like the example, or that was given as one of others"
+GIVE_OTHERS = "where the network does not take what we draw, give inputs that it takes (others=[...])"
 
 Array = NDArray[Any]
 Outputs = list[Array]
@@ -111,10 +115,11 @@ def check_native(outputs: Sequence[Outputs], what: str) -> None:
     """
     if not outputs or not outputs[0]:
         raise ParityError(f"{what} returns no tensor, so there is nothing to compare")
-    for one in outputs:
+    for number, one in enumerate(outputs):
         for array in one:
             if bad := int(np.isnan(array).sum()):
-                raise ParityError(f"{what} returns NaN ({bad} of {array.size} values)")
+                where = f" for {ANOTHER_INPUT}, and none for the example: {GIVE_OTHERS}" if number else ""
+                raise ParityError(f"{what} returns NaN ({bad} of {array.size} values){where}")
     if not any(np.isfinite(array).any() for one in outputs for array in one):
         raise ParityError(f"{what} returns no finite value, so there is nothing to compare")
     if not any(_moves([one[index] for one in outputs]) for index in range(len(outputs[0]))):
@@ -190,24 +195,32 @@ def check_parity(
     return parity
 
 
-def explain_amplified(error: ParityError, native: Outputs, moved: Outputs) -> ParityError:
-    """Return an error that also says where the network itself amplifies rounding, so that no engine is to blame.
+def explain_disagreement(error: ParityError, native: Outputs, moved: Outputs, lost_in_export: float) -> ParityError:
+    """Return an error that also says where no engine is to blame: its program was wrong, or the network is chaotic.
 
     Args:
         error: how an engine disagrees.
         native: native's outputs for an input.
-        moved: native's outputs for the same input, each of whose numbers was moved to its neighbour.
+        moved: native's outputs for the same input, each of whose numbers was moved to its neighbour; may be empty.
+        lost_in_export: RMS by which the exported program differs from the module where PyTorch runs both.
     """
-    changes = [_rms(other - one) for one, other in zip(native, moved, strict=True) if one.shape == other.shape]
+    if 0 < error.error <= MOST_TIMES_EXPORT * lost_in_export:
+        return ParityError(
+            f"{error}; but the exported program that it was given differs from the module even where PyTorch runs both "
+            f"(RMS {lost_in_export:.3g}): torch.export has lost something that the module does, such as writing to "
+            ".data or to attributes, and the engine is not to blame",
+            error.error,
+        )
+    changes = [_rms(other - one) for one, other in zip(native, moved, strict=False) if one.shape == other.shape]
     change = max((one for one in changes if math.isfinite(one)), default=0.0)
-    if not 0 < error.error <= MOST_AMPLIFIED * change:
-        return error
-    return ParityError(
-        f"{error}; but native's own output changes by {change:.3g} (RMS) where its input changes by one rounding: the "
-        "network amplifies rounding, which is not the engine's fault, and engines cannot be compared by it: give it "
-        "inputs for which it is stable, or float64",
-        error.error,
-    )
+    if 0 < error.error <= MOST_AMPLIFIED * change:
+        return ParityError(
+            f"{error}; but native's own output changes by {change:.3g} (RMS) where its input changes by one rounding: "
+            "the network amplifies rounding, which is not the engine's fault, and engines cannot be compared by it: "
+            "give it inputs for which it is stable, or float64",
+            error.error,
+        )
+    return error
 
 
 def _judge(pairs: Sequence[tuple[Array, Array]], least_db: float, name: str, share: float) -> list[_Found]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.backends import MIN_SQNR_DB
-from pytest_formfunc.parity import ParityError, check_native, check_parity, read_outputs
+from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_disagreement, read_outputs
 
 GENERATOR = np.random.default_rng(0)
 FIRST, SECOND = GENERATOR.normal(size=(1, 100)), GENERATOR.normal(size=(1, 100))
@@ -203,3 +203,33 @@ def test_outputs_are_read_as_what_they_are(tmp_path):
     assert [one.dtype.name for one in read] == ["float64", "complex128", "int32", "bool", "float64"]
     assert [one.shape for one in read] == [(), (), (2,), (1,), (0, 3)]
     assert complex(read[1]) == 1 + 2j
+
+
+def test_one_rounding_of_half_outputs_is_no_error():
+    """Native computes in float32 and rounds to bfloat16; an engine that does not round is right."""
+    rounded = [np.round(one * 128) / 128 for one in (FIRST, SECOND)]
+    with pytest.raises(ParityError, match="at least 60 dB required"):
+        check(outputs(*rounded), outputs(FIRST, SECOND))
+    assert check(outputs(*rounded), outputs(FIRST, SECOND), rounded_to="bf16").ok
+    with pytest.raises(ParityError):
+        check(outputs(*rounded), outputs(FIRST * 1.1, SECOND * 1.1), rounded_to="bf16")
+
+
+def test_a_network_that_amplifies_rounding_is_said_to():
+    """Where native moves as far by itself, no engine is to blame; where it does not, the engine is."""
+    error = ParityError("openvino disagrees with native", error=0.1)
+    said = str(explain_disagreement(error, [FIRST], [FIRST + 0.01 * SECOND], 0.0))
+    assert said.startswith("openvino disagrees with native; but native's own output changes by 0.00")
+    assert "amplifies rounding, which is not the engine's fault" in said
+    assert explain_disagreement(error, [FIRST], [FIRST + 1e-6 * SECOND], 1e-6) is error
+    of_another_kind = ParityError("openvino returns NaN")
+    assert explain_disagreement(of_another_kind, [FIRST], [SECOND], 1.0) is of_another_kind
+    assert "torch.export has lost something" in str(explain_disagreement(error, [FIRST], [], 0.1))
+
+
+def test_a_drawn_input_is_said_to_be_ours():
+    """NaN for it may be no fault of native's."""
+    with pytest.raises(ParityError, match=r"native returns NaN .* for an input that we drew like the example"):
+        check_native(outputs(FIRST, FIRST * np.nan), "native")
+    with pytest.raises(ParityError, match=r"native returns NaN \(100 of 100 values\)$"):
+        check_native(outputs(FIRST * np.nan, FIRST), "native")

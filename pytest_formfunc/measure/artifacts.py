@@ -54,6 +54,7 @@ class Prepared:
         converted: names of the artifacts that this call had to make.
         half: the half precision that operators of the module compute in; empty where none do, None where that is not
             known.
+        lost_in_export: RMS by which the exported program differs from the module where PyTorch runs both.
         differs: what differs from an earlier run's module of the same program, so that they had to be made; or nothing.
         seconds: seconds that preparing took.
     """
@@ -69,6 +70,7 @@ class Prepared:
     converted: tuple[str, ...]
     seconds: float
     half: str | None = None
+    lost_in_export: float = 0.0
     differs: str = ""
 
 
@@ -192,6 +194,7 @@ def _read(
         input_shapes=meta["input_shapes"],
         program=meta["program"],
         half=meta["half"],
+        lost_in_export=meta["lost_in_export"],
         converted=converted,
         seconds=seconds,
     )
@@ -265,6 +268,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 os.replace(file, folder / file.name)
         if not (folder / _META).is_file():
             from pytest_formfunc.backends.precision import half_of
+            from pytest_formfunc.backends.trial import lost_in_export
 
             folder.mkdir(exist_ok=True)
             meta = {
@@ -272,6 +276,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
                 "program": _describe(network),
                 "half": half_of(network) if network.module is not None else None,
+                "lost_in_export": lost_in_export(network) if network.module is not None else 0.0,
             }
             (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
             os.replace(scratch / _META, folder / _META)

@@ -25,7 +25,7 @@ from pytest_formfunc.measure.schedule import (
     why_stop,
 )
 from pytest_formfunc.measure.series import Measurement, Series
-from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_amplified, read_outputs
+from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_disagreement, read_outputs
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
 from pytest_formfunc.stats.growth import growth
@@ -334,9 +334,8 @@ class CaseMeasurer:
                 of_native.rounded_to,
             )
         except ParityError as error:
-            if of_native.moved_outputs:
-                error = explain_amplified(error, native[0], read_outputs([of_native.moved_outputs])[0])
-            self._fail(participant, error)
+            moved = read_outputs([of_native.moved_outputs])[0] if of_native.moved_outputs else []
+            self._fail(participant, explain_disagreement(error, native[0], moved, of_native.lost_in_export))
             return
         except MeasurementError as error:
             self._fail(participant, error)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_formfunc.backends.arrays import copied, to_array
-from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.parity import EPSILON, ROUNDINGS
+from pytest_formfunc.errors import MeasurementError, one_line
+from pytest_formfunc.parity import ANOTHER_INPUT, EPSILON, GIVE_OTHERS, ROUNDINGS
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
@@ -79,7 +79,14 @@ class GivenInputs:
         found = []
         for index in range(len(self._given)):
             self.set(index)
-            found.append(self._engine.outputs())
+            try:
+                found.append(self._engine.outputs())
+            except Exception as error:  # the user's code, or an engine's
+                if index == 0:
+                    raise
+                raise MeasurementError(
+                    f"it raises {one_line(error)} for {ANOTHER_INPUT}, and not for the example: {GIVE_OTHERS}"
+                ) from error
         self.set(0)
         return found
 

@@ -52,6 +52,7 @@ def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_do
             seeds=tuple(range(seed, seed + (INPUTS if number == 0 else LATER_INPUTS))),
             check_repeatable=number == 0 and participant.is_native and not participant.keeps,
             half=side.prepared.half,
+            lost_in_export=side.prepared.lost_in_export,
             outputs_to=outputs_to,
             keep_memory=participant.keeps,
             graph=number == 0,  # it is the same in every launch, and some engines take long to return it

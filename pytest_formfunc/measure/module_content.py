@@ -102,9 +102,9 @@ def _content_of_script(network: Network) -> ModuleContent:
 
 
 def _add(one: Any, code: Any, values: Any) -> None:
-    """Add a tensor's type and shape to one digest, and its values to another."""
+    """Add a tensor's type, shape and strides to one digest, and its values to another."""
     import torch
 
     if isinstance(one, torch.Tensor):
-        code.update(f"{one.dtype}{tuple(one.shape)}".encode())
+        code.update(f"{one.dtype}{tuple(one.shape)}{one.stride()}".encode())
         values.update(one.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -98,6 +98,7 @@ class Ready:
         early_call_s: seconds of one of the first calls of the warm-up.
         rounded_to: the half precision that outputs are rounded to; empty where they are not.
         moved_outputs: file with native's outputs for the first input, moved by a rounding; empty where there is none.
+        lost_in_export: RMS by which the exported program differs from the module, as it was found when it was prepared.
     """
 
     compile_s: float
@@ -113,6 +114,7 @@ class Ready:
     early_call_s: float = 0.0
     rounded_to: str = ""
     moved_outputs: str = ""
+    lost_in_export: float = 0.0
 
 
 @dataclass(frozen=True)

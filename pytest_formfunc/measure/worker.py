@@ -214,6 +214,7 @@ def _measure(connection: Connection, job: Job) -> None:
             early_s,
             engine.rounded_to,
             moved,
+            payload.get("lost_in_export", 0.0),
         )
     )
     request: Turn | None

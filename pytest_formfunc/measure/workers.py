@@ -122,7 +122,8 @@ class Worker:
             time.sleep(0.01)
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                return WorkerDied(f"{self.what} was killed by {signal.Signals(-code).name}")
+                why = ", which is what Linux does where memory runs out" if code == -signal.SIGKILL else ""
+                return WorkerDied(f"{self.what} was killed by {signal.Signals(-code).name}{why}")
         return WorkerDied(f"{self.what} ended unexpectedly (exit code {'unknown' if code is None else code})")
 
 

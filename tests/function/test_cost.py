@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pytest_formfunc.function.cost import Cost, count_cost
+from pytest_formfunc.function.program import describe_script
 
 
 def test_small_network_by_hand():
@@ -84,3 +85,22 @@ def test_counting_leaves_no_hooks():
     network = nn.Sequential(nn.Linear(2, 2))
     count_cost(network, (torch.zeros(1, 2),))
     assert not network[0]._forward_hooks
+
+
+def test_torchscript_costs_what_its_module_costs():
+    """It has no hooks, so activations are the outputs of all operators; views allocate none."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 6 * 6, 4)).eval()
+    example = (torch.randn(1, 3, 8, 8),)
+    plain, script = count_cost(network, example), count_cost(torch.jit.script(network), example)
+    assert (script.macs, script.params, script.weight_bytes) == (plain.macs, plain.params, plain.weight_bytes)
+    assert script.activation_bytes == (8 * 36 + 8 * 36 + 4) * 4
+
+
+def test_torchscript_is_described_by_its_operators():
+    """Another constant is another program."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LeakyReLU(0.1)).eval()
+    found = describe_script(torch.jit.script(network))
+    assert found["operators"] == {"aten.conv2d": 1, "aten.leaky_relu": 1}
+    assert describe_script(torch.jit.script(network)) == found
+    network[1].negative_slope = 0.2
+    assert describe_script(torch.jit.script(network))["digest"] != found["digest"]

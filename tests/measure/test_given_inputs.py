@@ -139,3 +139,49 @@ def test_outputs_are_named_as_one_would_index_them():
     one = torch.zeros(1)
     assert names_of({"boxes": one, "scores": (one, None)}) == ["['boxes']", "['scores'][0]"]
     assert names_of(one) == [""]
+
+
+def test_inputs_that_an_engine_keeps_on_a_device_are_fresh_too(given):
+    """The arrays stay as they are where calls change the engine's own copies."""
+    import torch
+
+    engine, inputs = given(forward(lambda x: x.add_(1)), torch.zeros(1, 4))
+    set_inputs = engine.set_inputs
+    engine.set_inputs = lambda arrays: set_inputs(tuple(array.copy() for array in arrays))
+    engine.held_inputs = lambda: tuple(tensor.numpy() for tensor in engine._arguments.tensors)
+    inputs.set(0)
+    engine.call()
+    inputs.note_overwritten()
+    assert inputs.overwritten
+    timer = inputs.timer(engine.time_call)
+    for _ in range(2):
+        timer()
+        np.testing.assert_array_equal(engine.held_inputs()[0], np.ones((1, 4)))
+
+
+def test_a_rounding_of_the_input_moves_a_chaotic_output_far(given):
+    """And that of a calm one hardly; zeros, infinities and integers stay."""
+    import torch
+
+    moved = {}
+    for name, function in {"calm": lambda x: x * 2, "chaotic": lambda x: (x * 1e6).sin()}.items():
+        _, inputs = given(forward(function), torch.tensor([[0.0, 1.0, 3.0, float("inf")]]))
+        (plain,), (other,) = inputs.outputs()[0], inputs.outputs_after_rounding()
+        assert plain[0, 0] == other[0, 0]
+        moved[name] = np.abs(plain - other)[0, 1:3].max()
+    assert 0 < moved["calm"] < 1e-6
+    assert moved["chaotic"] > 1e-2
+    _, inputs = given(forward(lambda x: x + 1), torch.tensor([1, 2]))
+    assert inputs.outputs_after_rounding() == []
+
+
+def test_half_precision_may_differ_by_its_own_rounding(given):
+    """A bfloat16 module whose sums come out in another order is not random."""
+    import torch
+
+    engine, inputs = given(forward(lambda x: x * (1 + torch.rand(()) * 2**-8)), torch.randn(4, 64))
+    engine.half = "bf16"
+    inputs.check_repeatable()
+    engine.half = ""
+    with pytest.raises(MeasurementError, match="answers differently"):
+        inputs.check_repeatable()

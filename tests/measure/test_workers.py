@@ -316,3 +316,23 @@ def test_no_worker_outlives_a_killed_parent(cache):
     parent.kill()
     parent.wait()
     assert wait_until(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_what_a_process_has_started_is_killed_and_what_others_have_is_not():
+    """Grandchildren too, but neither the process itself nor a child that is spared."""
+    script = (
+        "import subprocess, sys, time\n"
+        "from pytest_formfunc.measure.server import children_of, kill_descendants\n"
+        "import os\n"
+        "spared = subprocess.Popen(['sleep', '50'])\n"
+        "shell = subprocess.Popen(['sh', '-c', 'sleep 50 & sleep 50; true'])\n"
+        "while len(children_of(shell.pid)) < 2: time.sleep(0.01)\n"
+        "below = children_of(shell.pid)\n"
+        "kill_descendants(os.getpid(), {spared.pid})\n"
+        "print(shell.wait(), spared.poll(), *below, spared.pid)\n"
+        "spared.kill()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    killed, goes_on, *below, _ = done.stdout.split()
+    assert (killed, goes_on) == (str(-signal.SIGKILL), "None")
+    assert wait_until(lambda: not any(alive(int(pid)) for pid in below))

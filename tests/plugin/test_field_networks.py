@@ -22,6 +22,8 @@ SENTENCES = {
     "branches": "keep it a tensor",
     "quantised": "it has layers that torch.ao.quantization has quantised already",
     "amplifies": "the network amplifies rounding, which is not the engine's fault",
+    "remembers": "torch.export has lost something that the module does",
+    "is_picky": "for an input that we drew like the example",
     "drops": "native answers differently each time",
     "structured": "an object of a class of its own is among its inputs or outputs",
     "constant": "native ignores its input: it gives the same output, to 1e-06, for 4 different inputs, the example and "

@@ -6,7 +6,7 @@ import pytest
 from support.records import CAUSE, contended, memory_kept, native_record, record
 
 from pytest_formfunc.records.parts import MET, MISSED, NOT_SHOWN, Limit, Noise, ProcessRange
-from pytest_formfunc.report.terminal import _best, _busy, render_backend, render_spent
+from pytest_formfunc.report.terminal import _best, _busy, _failures, render_backend, render_spent
 from pytest_formfunc.results import Spent
 from pytest_formfunc.units import format_ratio
 
@@ -147,3 +147,28 @@ def test_a_host_that_gives_cores_to_others_is_said(share, warned):
     native = native_record(noise=Noise(0, 0, 0, share, 0))
     text = " ".join(line.text for line in _busy([native, record(0.002)]))
     assert ("busy host: it gave 5% of the cores' time to other machines" in text) == warned
+
+
+def test_what_one_reason_holds_for_is_said_once_by_a_name_that_pytest_takes():
+    """A form of the matrix has its own name, a model of a test that of its first test."""
+    reason = "native is random"
+    failures = {
+        ("test_a.py::test_net[x]", "native"): reason,
+        ("test_a.py::test_net[x]", "openvino"): f"there is no speedup without native: {reason}",
+        ("test_a.py::test_net[x]", "inductor"): f"there is no speedup without native: {reason}",
+        ("plain-d2-w8", "openvino"): "it has no rule for it",
+    }
+    tests = {("test_a.py::test_net[x]", one): f"test_a.py::test_net[{one}-x]" for one in ("openvino", "inductor")}
+    assert [line.text for line in _failures(failures, tests)] == [
+        "not measured: test_a.py::test_net[openvino-x] (and on inductor): native is random",
+        "not measured: plain-d2-w8 on openvino: it has no rule for it",
+    ]
+
+
+def test_models_that_were_prepared_again_are_named():
+    """With what differs and what to do."""
+    spent = Spent(missed={"test_a.py::test_a": "weights", "test_a.py::test_b": "weights", "c": "example inputs"})
+    text = " ".join(" ".join(line.text for line in render_spent(spent)).split())
+    assert "prepared again, because the weights differ from the last run's: test_a.py::test_a and 1 more; if" in text
+    assert "because the example inputs differ from the last run's: c; if they are random, set formfunc_seed" in text
+    assert "prepared again" not in " ".join(line.text for line in render_spent(Spent()))

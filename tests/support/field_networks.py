@@ -301,6 +301,31 @@ class Amplifies(nn.Module):
         return x
 
 
+class Remembers(nn.Module):
+    """Writes its output where torch.export does not look, and reads it again."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+        self.last = nn.Parameter(torch.zeros(1, 8), requires_grad=False)
+
+    def forward(self, x):
+        y = self.layer(x)
+        self.last.data = y.detach()
+        return y + self.last
+
+
+class IsPicky(nn.Module):
+    """Takes numbers that grow, as its example does, and no others."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.layer((x[:, 1:] - x[:, :-1]).sqrt())
+
+
 torch.manual_seed(0)
 CASES = {
     "growing": (Growing(), torch.randn(64, 64)),
@@ -337,6 +362,8 @@ CASES = {
     "starts_processes": (StartsProcesses(), torch.randn(1, 8)),
     "encodes": (Encodes().eval(), torch.randn(1, 6, 16)),
     "takes_a_word": (TakesAWord(), (torch.randn(1, 8), "mean")),
+    "remembers": (Remembers(), torch.randn(1, 8)),
+    "is_picky": (IsPicky(), torch.rand(1, 17).cumsum(1)),
     "amplifies": (Amplifies(), torch.randn(1, 64)),
     "branches": (Branches(), torch.randn(1, 8)),
 }
