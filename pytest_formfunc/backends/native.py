@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends.arrays import from_array, output_array
 from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.torch_state import unusual_settings
 from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ class NativeEngine(Engine):
         return {name: output_array(buffer) for name, buffer in self._network.named_buffers()}
 
     def settings(self) -> dict[str, Any]:
-        """Return what distinguishes the module from float32 that PyTorch runs operator by operator."""
-        return ({"computes in": self.precision} if self.precision != "f32" else {}) | self._kind()
+        """Return what distinguishes the module from float32 that PyTorch runs operator by operator, by its defaults."""
+        precision = {"computes in": self.precision} if self.precision != "f32" else {}
+        return precision | self._kind() | unusual_settings()
 
     def _kind(self) -> dict[str, Any]:
         kinds = {type(module) for module in self._network.modules()}

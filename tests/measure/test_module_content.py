@@ -36,6 +36,7 @@ def test_a_damaged_note_or_a_folder_that_cannot_be_written_is_no_fault(tmp_path)
 
 
 @pytest.mark.engine
+@pytest.mark.filterwarnings("ignore:.torch.jit")
 @pytest.mark.parametrize("script", [False, True])
 def test_program_weights_and_input_are_told_apart(script):
     """Of a plain module and of one of TorchScript."""

@@ -12,7 +12,7 @@ MEASURED = {
     "makes_its_mask", "adds_in_place", "sums", "sums_of_ones", "zeros", "takes_logarithms", "attends",
     "hides_infinities", "scales", "ranks", "normalises", "bfloat16", "double", "numpy_input", "lazy_linear",
     "sets_threads", "two_scales", "compiled", "scripted", "uses_autocast", "rounds_its_output", "starts_processes",
-    "takes_a_word",
+    "takes_a_word", "is_deterministic",
 }  # fmt: skip
 SENTENCES = {
     "growing": "native gets slower from call to call",
@@ -81,9 +81,11 @@ def test_labels_say_what_native_is(field):
         ("uses_autocast", "computes in bf16"),
         ("compiled", "compiled by torch.compile"),
         ("scripted", "compiled by torch.jit.script"),
+        ("is_deterministic", "deterministic algorithms on, float32 matmul precision medium"),
     ):
         assert f"native of test_nets.py::test_net[{name}]: {label}" in text, text
-    assert "native of test_nets.py::test_net[rounds_its_output]" not in text
+    for name in ("rounds_its_output", "zeros", "two_scales"):  # nor do a model's settings reach the next one
+        assert f"native of test_nets.py::test_net[{name}]" not in text
 
 
 def test_no_process_is_left(field):

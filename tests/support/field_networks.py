@@ -205,6 +205,22 @@ class SetsThreads(nn.Module):
         return self.layer(x).relu()
 
 
+class IsDeterministic(nn.Module):
+    """Changes settings of the whole process, as its code wants them."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        torch.use_deterministic_algorithms(True)
+        torch.set_float32_matmul_precision("medium")
+
+    def forward(self, x):
+        return self.layer(x)
+
+
 class HasTwoScales(nn.Module):
     """Returns large numbers and small ones, which eight bits over both would lose."""
 
@@ -350,6 +366,7 @@ CASES = {
     "numpy_input": (nn.Linear(8, 8), np.ones((1, 8), np.float32)),
     "lazy_linear": (nn.LazyLinear(4), torch.randn(1, 8)),
     "sets_threads": (SetsThreads(), torch.randn(1, 3, 32, 32)),
+    "is_deterministic": (IsDeterministic(), torch.randn(1, 8)),
     "two_scales": (HasTwoScales(), torch.randn(1, 3, 64, 64)),
     "compiled": (torch.compile(nn.Sequential(nn.Linear(16, 16), nn.ReLU())), torch.randn(1, 16)),
     "scripted": (torch.jit.script(nn.Linear(8, 8)), torch.randn(1, 8)),
