@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc.backends import LIBC, backend_entry
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import Launch
+from pytest_formfunc.measure.checked_worker import CheckedWorker, Checks
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.workspace import OWN, Workspace
@@ -40,25 +42,51 @@ def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_do
         slow_down: fraction by which to lengthen each call of a backend on this run's side.
     """
 
-    def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
-        side = sides[participant.side]
-        backend = participant.backend
-        job = server.job(
-            "measure",
-            side.workspace,
-            engine=side.prepared.engines[backend],
-            source=side.source,
-            artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
-            seeds=tuple(range(seed, seed + (INPUTS if number == 0 else LATER_INPUTS))),
-            check_repeatable=number == 0 and participant.is_native and not participant.keeps,
-            half=side.prepared.half,
-            lost_in_export=side.prepared.lost_in_export,
-            outputs_to=outputs_to,
-            keep_memory=participant.keeps,
-            graph=number == 0,  # it is the same in every launch, and some engines take long to return it
-            slow_down=slow_down.get(backend, 0.0) if participant.here else 0.0,
+    checks: Checks = {}
+
+    def fork(participant: Participant, outputs_to: str, number: int, *, times: bool, compares: bool) -> WorkerLike:
+        """Fork a worker that is timed, compares outputs, or both."""
+        side, backend = sides[participant.side], participant.backend
+        first = number == 0 or not times
+        inputs = (INPUTS if first else LATER_INPUTS) if compares else 1
+        worker: WorkerLike = server.worker(
+            server.job(
+                "measure",
+                side.workspace,
+                engine=side.prepared.engines[backend],
+                source=side.source,
+                artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
+                seeds=tuple(range(seed, seed + inputs)),
+                compares=compares,
+                times=times,
+                check_repeatable=compares and first and participant.is_native,
+                half=side.prepared.half,
+                lost_in_export=side.prepared.lost_in_export,
+                outputs_to=outputs_to,
+                keep_memory=participant.keeps,
+                # It is the same in every launch, and some engines take long to return it.
+                graph=compares and first,
+                slow_down=slow_down.get(backend, 0.0) if participant.here else 0.0,
+            ),
+            f"{participant} worker",
+            number,
         )
-        worker: WorkerLike = server.worker(job, f"{participant} worker", number)
         return worker
+
+    def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
+        prepared = sides[participant.side].prepared
+        if participant.keeps:  # it runs the same program as the one that does not, which is compared
+            return fork(participant, outputs_to, number, times=True, compares=False)
+        if backend_entry(prepared.engines[participant.backend]).memory != LIBC:
+            return fork(participant, outputs_to, number, times=True, compares=True)
+        own_files = f"{outputs_to}-{Path(prepared.folder).name}"  # they stay, and cases take turns
+        return CheckedWorker(
+            participant,
+            checks,
+            lambda: fork(participant, own_files, number, times=False, compares=True),
+            lambda: fork(participant, outputs_to, number, times=True, compares=False),
+            INPUTS if number == 0 else LATER_INPUTS,
+            first=number == 0,
+        )
 
     return launch

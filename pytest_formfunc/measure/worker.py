@@ -168,6 +168,7 @@ def _measure(connection: Connection, job: Job) -> None:
     from pytest_formfunc.measure.given_inputs import GivenInputs
 
     payload = job.payload
+    compares = payload.get("compares", True)
     count_stops()
     if payload["keep_memory"]:
         keep_freed_memory()
@@ -190,15 +191,16 @@ def _measure(connection: Connection, job: Job) -> None:
         if outputs := given.outputs_after_rounding():
             moved = f"{payload['outputs_to']}-moved.npz"
             np.savez(moved, *outputs)
-    files = []
-    for index, outputs in enumerate(given.outputs()):
+    files: list[str] = []
+    for index, outputs in enumerate(given.outputs() if compares else []):
         files.append(f"{payload['outputs_to']}-{index}.npz")
         np.savez(files[-1], *outputs)
     names = tuple(engine.output_names()) if payload["graph"] else ()
-    given.set(0)
+    if compares:
+        given.set(0)
     timer = given.timer(engine.time_call)
     timer = _slowed(timer, payload["slow_down"]) if payload["slow_down"] else timer
-    early_s, settled_s = _warm_up(timer)
+    early_s, settled_s = _warm_up(timer) if payload.get("times", True) else (0.0, 0.0)
     connection.send(
         Ready(
             compile_s,

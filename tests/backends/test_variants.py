@@ -65,7 +65,7 @@ def test_a_process_that_keeps_its_memory_avoids_page_faults(tmp_path, monkeypatc
             worker = launch(participant, str(tmp_path / participant.file_stem), 0)
             try:
                 worker.receive()
-                faults[str(participant)] = worker.ask(Turn(5, 20)).disturbance.page_faults / 20
+                faults[str(participant)] = worker.ask(Turn(50, 20)).disturbance.page_faults / 20
             finally:
                 worker.stop()
     finally:
