@@ -31,6 +31,7 @@ WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
 EARLY_CALLS = 5  # of the warm-up, to see whether later ones are longer
 WARM_UP_CALLS = 2  # calls of the warm-up, at least
+LONGER_WARM_UP_CALLS = 5  # where no outputs were computed before: a heap that is kept has to grow to its size first
 
 
 def worker_main(connection: Connection) -> None:
@@ -200,7 +201,9 @@ def _measure(connection: Connection, job: Job) -> None:
         given.set(0)
     timer = given.timer(engine.time_call)
     timer = _slowed(timer, payload["slow_down"]) if payload["slow_down"] else timer
-    early_s, settled_s = _warm_up(timer) if payload.get("times", True) else (0.0, 0.0)
+    early_s = settled_s = 0.0
+    if payload.get("times", True):
+        early_s, settled_s = _warm_up(timer, WARM_UP_CALLS if compares else LONGER_WARM_UP_CALLS)
     connection.send(
         Ready(
             compile_s,
@@ -252,11 +255,15 @@ def _pace(connection: Connection, job: Job) -> None:
             connection.send(answer)
 
 
-def _warm_up(timer: Callable[[], int]) -> tuple[float, float]:
-    """Make the warm-up calls; return the seconds of the median call of the first ones, and of their later half."""
+def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[float, float]:
+    """Make the warm-up calls, a number of them at least.
+
+    Returns:
+        Seconds of the median call of the first ones, and of their later half.
+    """
     end = time.perf_counter() + WARM_UP_S
     taken: list[int] = []
-    while len(taken) < WARM_UP_CALLS or time.perf_counter() < end:
+    while len(taken) < fewest or time.perf_counter() < end:
         taken.append(timer())
     later = sorted(taken[len(taken) // 2 :])
     early = sorted(taken[:EARLY_CALLS])
