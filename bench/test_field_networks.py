@@ -24,14 +24,16 @@ MORE_ENGINES = {"two_scales": "openvino-int8"}
 
 def run(folder: Path, backend: str, *args: str):
     """Return the records by test, and the sentence of each test that failed."""
-    done = subprocess.run(
-        [
-            PYTHON, "-m", "pytest", "test_nets.py", "-q", f"--formfunc-backends={backend}", "--formfunc-budget=2s",
-            f"--benchmark-json={backend}.json", f"--junitxml={backend}.xml", "-p", "no:cacheprovider", *args,
-        ],
-        capture_output=True, text=True, check=False, cwd=folder, env={**os.environ, "CI": ""},
-    )  # fmt: skip
-    assert (folder / f"{backend}.xml").is_file(), done.stdout + done.stderr
+    printed = folder / f"{backend}.txt"  # not a pipe, which processes that older code leaves behind would hold open
+    with printed.open("w") as output:
+        subprocess.run(
+            [
+                PYTHON, "-m", "pytest", "test_nets.py", "-q", f"--formfunc-backends={backend}", "--formfunc-budget=2s",
+                f"--benchmark-json={backend}.json", f"--junitxml={backend}.xml", "-p", "no:cacheprovider", *args,
+            ],
+            stdout=output, stderr=output, check=False, cwd=folder, env={**os.environ, "CI": ""},
+        )  # fmt: skip
+    assert (folder / f"{backend}.xml").is_file(), printed.read_text()
     saved = folder / f"{backend}.json"
     benchmarks = json.loads(saved.read_text())["benchmarks"] if saved.is_file() and saved.stat().st_size else []
     records = [one["extra_info"]["formfunc"] for one in benchmarks if "formfunc" in one.get("extra_info", {})]

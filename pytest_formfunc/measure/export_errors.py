@@ -28,6 +28,10 @@ _MEANINGS = (
         "for all values: keep it a tensor, choose with torch.where or torch.cond, or make the size fixed",
     ),
     (
+        ("PendingUnbackedSymbolNotFound",),
+        "the size of a tensor depends on the values in another one (nonzero, a mask as an index), which it does not take",
+    ),
+    (
         ("is not a known type", "not registered as a pytree", "register a pytree"),
         "an object of a class of its own is among its inputs or outputs, which torch.export does not know: give and "
         "return tensors, tuples and dicts, or register the class (torch.export.register_dataclass)",
