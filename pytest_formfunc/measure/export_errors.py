@@ -29,7 +29,8 @@ _MEANINGS = (
     ),
     (
         ("PendingUnbackedSymbolNotFound",),
-        "the size of a tensor depends on the values in another one (nonzero, a mask as an index), which it does not take",
+        "the size of a tensor depends on the values in another one (nonzero, a mask as an index), which it does not "
+        "take",
     ),
     (
         ("is not a known type", "not registered as a pytree", "register a pytree"),
