@@ -12,8 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from support.field_networks import REMEMBERS
+
 ENGINES = ("openvino", "onnxruntime", "inductor")
-NETS = '''
+NETS = (
+    '''
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,18 +48,9 @@ class Cache(nn.Module):
         return self.keys * 2
 
 
-class Remembers(nn.Module):
-    """Keeps a parameter that no gradient changes, and reads it."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(8, 8)
-        self.last = nn.Parameter(torch.zeros(1, 8), requires_grad=False)
-
-    def forward(self, x):
-        y = self.layer(x)
-        self.last.data = y.detach()
-        return y + self.last
+'''
+    + REMEMBERS
+    + '''
 
 
 class CountsAndBranches(nn.Module):
@@ -112,6 +108,7 @@ CASES = {
 def test_net(formfunc, name):
     formfunc(*CASES[name])
 '''
+)
 
 
 def test_each_is_measured_or_has_one_sentence(tmp_path, capsys):

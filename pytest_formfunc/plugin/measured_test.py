@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -139,7 +140,11 @@ class Formfunc:
 
 def name_to_paste(item: pytest.Item) -> str:
     """Return a test's id as pytest takes it in the folder where this run was started."""
-    return str(item.config.cwd_relative_nodeid(item.nodeid))  # type: ignore[arg-type,unused-ignore]
+    path, colons, rest = str(item.nodeid).partition("::")
+    started_in = item.config.invocation_params.dir
+    if started_in != item.config.rootpath:
+        path = os.path.relpath(item.config.rootpath / path, started_in)
+    return f"{path}{colons}{rest}"
 
 
 def _rules_of(plan: TestPlan, settings: Settings) -> Rules:

@@ -205,8 +205,11 @@ def _failures(failures: Mapping[Key, str], tests: Mapping[Key, str]) -> Iterator
 
 
 def _title(record: Record, tests: Mapping[Key, str]) -> str:
-    """Return a name that pytest takes: that of the case, or of its test where the case is one of several parameters."""
-    return tests.get((record.case, record.backend), record.case) if record.case.endswith("]") else record.case
+    """Return a name that pytest takes where it was started; a test's own id where its case is one of several."""
+    test = tests.get((record.case, record.backend))
+    if test is None or "::" not in record.case:
+        return record.case
+    return test if record.case.endswith("]") else test.rpartition("[")[0] or test
 
 
 def _comparison(comparison: Comparison, records: Sequence[Record]) -> Iterator[Line]:

@@ -73,6 +73,25 @@ def test_a_name_in_the_report_can_be_given_to_pytest(field):
     assert rows, text
 
 
+def test_a_run_may_start_below_the_root(tmp_path, artifact_cache):
+    """Names in the report are then relative to where it was started, as pytest's own."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    project = Project(tmp_path / "below", artifact_cache)
+    project.write(
+        "test_here.py",
+        "import pytest, torch\nfrom torch import nn\n\n"
+        "def test_plain(formfunc):\n    formfunc(nn.ReLU(), torch.linspace(-1, 1, 64)[None])\n\n"
+        "@pytest.mark.parametrize('width', [8])\n"
+        "def test_wide(formfunc, width):\n    formfunc(nn.Linear(width, 8), torch.ones(1, width))\n",
+    )
+    outcome = project.measure()
+    text = " ".join(outcome.text.split())
+    assert "2 passed" in text, outcome.text
+    assert "test_here.py::test_plain " in text
+    assert "test_here.py::test_wide[openvino-8] " in text, outcome.text
+    assert "below/test_here.py::test_plain " not in text
+
+
 def test_labels_say_what_native_is(field):
     """Beside the table: float64, half precision inside, compiled, scripted."""
     text = " ".join(field.outcome.text.split())

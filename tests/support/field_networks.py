@@ -1,6 +1,22 @@
 """A test file of networks that once had a wrong figure or a wrong sentence, for tests and for a bench."""
 
-NETS = '''
+REMEMBERS = '''
+class Remembers(nn.Module):
+    """Writes its output where torch.export does not look, and reads it again."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+        self.last = nn.Parameter(torch.zeros(1, 8), requires_grad=False)
+
+    def forward(self, x):
+        y = self.layer(x)
+        self.last.data = y.detach()
+        return y + self.last
+'''
+
+NETS = (
+    '''
 import collections
 import dataclasses
 import unittest
@@ -317,18 +333,9 @@ class Amplifies(nn.Module):
         return x
 
 
-class Remembers(nn.Module):
-    """Writes its output where torch.export does not look, and reads it again."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(8, 8)
-        self.last = nn.Parameter(torch.zeros(1, 8), requires_grad=False)
-
-    def forward(self, x):
-        y = self.layer(x)
-        self.last.data = y.detach()
-        return y + self.last
+'''
+    + REMEMBERS
+    + '''
 
 
 class IsPicky(nn.Module):
@@ -433,3 +440,4 @@ class TestMethods(unittest.TestCase):
     def test_method(self):
         self.formfunc(nn.Conv2d(3, 8, 3), torch.randn(1, 3, 32, 32))
 '''
+)
