@@ -37,12 +37,11 @@ PATIENCE_S = 3.0  # time for a launch's turns, disturbed ones included
 MANY_FAULTS = 100  # a call: processes then differ by more, and so do the means of sixteen of them
 FORMS = [("residual_bottleneck", 8), ("depthwise_separable", 8)]
 RETAIN = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"), str(256 << 20))
-# A user's process: it answers with the median call in seconds, the page faults of a call, and the share of the time for
+# A user's process: it answers with the seconds of each call, the page faults of a call, and the share of the time for
 # which each of its threads waited for a core.
 PLAIN_LOOP = """
 import pickle, resource, sys, time
 from pathlib import Path
-from statistics import median
 source, artifact, threads = pickle.loads(bytes.fromhex(sys.argv[1]))
 def waited_s():
     return sum(int(one.read_text().split()[1]) for one in Path("/proc/self/task").glob("*/schedstat")) / 1e9
@@ -56,7 +55,7 @@ end = time.perf_counter() + 0.6
 while (began := time.perf_counter()) < end:
     call()
     taken.append(time.perf_counter() - began)
-print(median(taken), (faults() - before) / len(taken), (waited_s() - waited) / threads / 0.6)
+print((faults() - before) / len(taken), (waited_s() - waited) / threads / 0.6, *taken)
 """
 NATIVE = """
 import torch
@@ -118,10 +117,21 @@ def theirs(packed, load, environment):
             [sys.executable, "-c", PLAIN_LOOP.format(load=load), packed.hex()], env=environment, check=True,
             capture_output=True, text=True,
         )  # fmt: skip
-        seconds, faults, waiting = map(float, done.stdout.split())
+        faults, waiting, *taken = map(float, done.stdout.split())
         if waiting <= MOST_WAITING:
             break
-    return seconds, faults
+    calls = plan_turn(median(taken)).calls
+    turns = [taken[start : start + calls] for start in range(0, len(taken) - calls + 1, calls)]
+    return summary(turns), faults
+
+
+def summary(turns):
+    """Return the seconds of a call as a run summarises turns.
+
+    Both sides need this: slow calls are further from the median than fast ones, so that the mean of medians of three
+    calls is above the median of them all.
+    """
+    return math.exp(launch_levels([[median(turn) for turn in turns]])[0])
 
 
 def ours(laboratory, case, prepared, backend, launch):
@@ -139,7 +149,7 @@ def ours(laboratory, case, prepared, backend, launch):
             call_s = min(call_s, median(answer.calls_s))
     turns = quiet if len(quiet) >= MIN_ROUNDS else everything
     faults = sum(turn.disturbance.page_faults for turn in turns) / sum(len(turn.calls_s) for turn in turns)
-    return math.exp(launch_levels([[median(turn.calls_s) for turn in turns]])[0]), faults
+    return summary([turn.calls_s for turn in turns]), faults
 
 
 def check(laboratory, pattern, depth, backend, load, capsys):
