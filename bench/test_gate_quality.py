@@ -31,6 +31,7 @@ from intervals import bound
 from laboratory import Laboratory
 
 from pytest_formfunc.cases import pattern_case
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import MOST_LAUNCHES, SideBySideJudge
 from pytest_formfunc.measure.effort import Effort
@@ -190,7 +191,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
             laboratory.start()
             this_pass = {}
             for scenario in scenarios:
-                judge = SideBySideJudge(same_code, len(cases), ESCALATION_S)
+                judge = SideBySideJudge(same_code, Family(len(cases)), ESCALATION_S)
                 trials = [
                     Trial(
                         laboratory, case, prepared[case.id], LOSSES[scenario.removesuffix(DOUBLE)],

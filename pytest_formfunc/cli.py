@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.completeness import why_runs_differ
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
+from pytest_formfunc.gate.merging import Merged, judge_whole, merge, why_red
 from pytest_formfunc.gate.run_history import history_of
 from pytest_formfunc.gate.saved import SavedJudge
-from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
-from pytest_formfunc.units import parse_fraction
+from pytest_formfunc.journal.folder import FOLDER, list_journals, read_with_parts
+from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
+from pytest_formfunc.journal.writing import JournalWriter
+from pytest_formfunc.option_specs import REPORT_FORMATS, either
+from pytest_formfunc.records import Key
+from pytest_formfunc.report.files import write_report
+from pytest_formfunc.report.fleet import render_fleet, render_merged
+from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts
+from pytest_formfunc.results import Results
+from pytest_formfunc.units import parse_fraction, parse_positive_int
 
 EXIT_REGRESSED = EXIT_INCOMPLETE = 1
 EXIT_INTERRUPTED = 2  # like pytest's exit codes
@@ -53,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="pytest-formfunc", description="Speedup of network forms: everything that is not a test run.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     compare = commands.add_parser("compare", help="compare two saved runs; exits 1 where a speedup regressed")
-    compare.add_argument("then", type=Path, metavar="THEN.json")
-    compare.add_argument("now", type=Path, metavar="NOW.json")
+    compare.add_argument("then", type=Path, metavar="THEN", help="a saved run, or a journal")
+    compare.add_argument("now", type=Path, metavar="NOW")
     compare.add_argument("--threshold", default="10%", metavar="PERCENT", help="loss that counts (default 10%%)")
     compare.add_argument(
         "--strict", action="store_true",
@@ -62,12 +74,41 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     compare.set_defaults(run=_compare)
     show = commands.add_parser("show", help="show a saved run")
-    show.add_argument("file", type=Path, metavar="RUN.json")
+    show.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
     show.set_defaults(run=_show)
-    history = commands.add_parser("history", help="how the speedups of saved runs moved")
-    history.add_argument(
-        "files", type=Path, nargs="+", metavar="RUN.json", help="oldest first, as the shell sorts them"
+    report = commands.add_parser("report", help="write the report of a saved run to a file")
+    report.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
+    report.add_argument("to", type=Path, metavar="FILE", help=f"its ending names the format: {either(REPORT_FORMATS)}")
+    report.set_defaults(run=_report)
+    runs = commands.add_parser("runs", help="list the journals of runs: which ended, and which can be continued")
+    runs.add_argument(
+        "folder", type=Path, nargs="?", default=Path(".formfunc_cache") / FOLDER, metavar="FOLDER",
+        help="folder of the journals (default %(default)s)",
+    )  # fmt: skip
+    runs.set_defaults(run=_runs)
+    merge = commands.add_parser(
+        "merge", help="judge the parts of a run that --formfunc-shard divided; exits 1 where the whole does not pass"
     )
+    merge.add_argument("files", type=Path, nargs="+", metavar="PART", help="the journals of all parts")
+    merge.add_argument("--baseline", type=Path, metavar="RUN", help="compare with this run, a saved one or a journal")
+    merge.add_argument("--threshold", default="10%", metavar="PERCENT", help="loss that counts (default 10%%)")
+    merge.add_argument("--output", type=Path, metavar="FILE", help="write the whole as a journal, or as a report")
+    merge.add_argument("--strict", action="store_true", help="also exit 1 where parts overlap or are missing, or a "
+                       "comparison was not judged")  # fmt: skip
+    merge.set_defaults(run=_merge)
+    durations = commands.add_parser("durations", help="write how long each case of runs took, to balance shards by")
+    durations.add_argument("files", type=Path, nargs="+", metavar="JOURNAL")
+    durations.add_argument(
+        "--output", type=Path, default=Path(".formfunc_durations.json"), metavar="FILE", help="(default %(default)s)"
+    )
+    durations.set_defaults(run=_durations)
+    fleet = commands.add_parser("fleet", help="predict how long the cases of a run take on many machines")
+    fleet.add_argument("files", type=Path, nargs="+", metavar="JOURNAL")
+    fleet.add_argument("--hosts", default="1,2,4,8,10,100,1000", metavar="NUMBERS", help="(default %(default)s)")
+    fleet.add_argument("--workers", default="1", metavar="NUMBER", help="of each machine (default %(default)s)")
+    fleet.set_defaults(run=_fleet)
+    history = commands.add_parser("history", help="how the speedups of saved runs moved")
+    history.add_argument("files", type=Path, nargs="+", metavar="RUN", help="oldest first, as the shell sorts them")
     history.set_defaults(run=_history)
     bisect = commands.add_parser("bisect", help="find the commit that lost the speedup, side by side at each step")
     bisect.add_argument("good", metavar="GOOD", help="a revision that had it")
@@ -81,7 +122,7 @@ def _compare(given: argparse.Namespace) -> int:
     threshold = parse_fraction(given.threshold, what="threshold")
     then, now = read_baseline(given.then), read_baseline(given.now)
     keys = [key for key, record in now.records.items() if not record.native]
-    judge = SavedJudge(then, comparisons=sum(key in then.records for key in keys))
+    judge = SavedJudge(then, Family(sum(key in then.records for key in keys)))
     verdicts = {}
     for key in keys:
         judgement = judge.judge(Evidence(key, record=functools.partial(now.records.get, key)), threshold)
@@ -108,6 +149,96 @@ def _show(given: argparse.Namespace) -> int:
     for line in render_saved(run.name, run.records.values()):
         print(line)
     return 0
+
+
+def _report(given: argparse.Namespace) -> int:
+    if given.to.suffix not in REPORT_FORMATS:
+        raise FormfuncError(f"report {given.to} has no known ending: use {either(REPORT_FORMATS)}")
+    run = read_baseline(given.file)
+    try:
+        path = write_report(Results(records=dict(run.records), tests=dict(run.tests)), given.to)
+    except OSError as error:
+        raise FormfuncError(f"report {given.to} cannot be written: {error.strerror}") from None
+    print(f"report written to {path}")
+    return 0
+
+
+def _runs(given: argparse.Namespace) -> int:
+    if not given.folder.is_dir():
+        raise FormfuncError(f"there is no folder {given.folder}: name that of the journals, which runs write")
+    for line in render_runs(list_journals(given.folder)):
+        print(line)
+    return 0
+
+
+def _merge(given: argparse.Namespace) -> int:
+    threshold = parse_fraction(given.threshold, what="threshold")
+    if given.output is not None and given.output.suffix not in (*REPORT_FORMATS, ".jsonl"):
+        raise FormfuncError(f"output {given.output} has no known ending: use {either([*REPORT_FORMATS, '.jsonl'])}")
+    baseline = None if given.baseline is None else read_baseline(given.baseline)
+    merged = merge({str(path): read_with_parts(path) for path in dict.fromkeys(given.files)})
+    if baseline is not None:
+        merged.header = replace(merged.header, title=f"the run {baseline.name}")
+    rows = judge_whole(merged, baseline, threshold)
+    for line in render_merged(merged, rows):
+        print(line)
+    if given.output is not None:
+        print(f"written to {_write_merged(merged, rows, given.output)}")
+    reasons = why_red(merged, rows, strict=given.strict)
+    for reason in reasons:
+        print(f"pytest-formfunc: {reason}", file=sys.stderr)
+    return EXIT_REGRESSED if reasons else 0
+
+
+def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
+    try:
+        if path.suffix in REPORT_FORMATS:
+            records = {key: row.record for key, row in rows.items()}
+            tests = {key: row.test for key, row in rows.items()}
+            return write_report(Results(records=records, failures=merged.failures, tests=tests), path)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FormfuncError(f"{path} cannot be written: {error.strerror}") from None
+    writer = JournalWriter(path, merged.header)
+    for row in rows.values():
+        writer.add(row)
+    for key, reason in merged.failures.items():
+        writer.fail(Failure(*key, reason))
+    writer.end(INTERRUPTED if merged.faults else COMPLETE)
+    writer.close()
+    if writer.problem:
+        raise FormfuncError(writer.problem)
+    return path
+
+
+def _durations(given: argparse.Namespace) -> int:
+    seconds = {name: round(sum(parts), 3) for name, parts in _seconds_of(given.files).items()}
+    try:
+        given.output.write_text(json.dumps(seconds, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise FormfuncError(f"{given.output} cannot be written: {error.strerror}") from None
+    print(f"{len(seconds)} cases, {sum(seconds.values()):.0f} s together, written to {given.output}")
+    return 0
+
+
+def _fleet(given: argparse.Namespace) -> int:
+    seconds = _seconds_of(given.files)
+    hosts = [parse_positive_int(part.strip(), what="number of hosts") for part in given.hosts.split(",")]
+    workers = parse_positive_int(given.workers, what="number of workers")
+    for line in render_fleet(seconds, hosts, workers):
+        print(line)
+    return 0
+
+
+def _seconds_of(paths: Sequence[Path]) -> dict[str, tuple[float, float]]:
+    """Return the seconds that the cases of journals took to prepare and to measure; later journals count more."""
+    found: dict[str, tuple[float, float]] = {}
+    for path in paths:
+        rows = read_with_parts(path).rows.values()
+        found |= {row.group or row.record.case: (row.preparing_s, row.measuring_s) for row in rows}
+    if not found:
+        raise FormfuncError(f"{', '.join(map(str, paths))} has no row that says how long its case took")
+    return found
 
 
 def _history(given: argparse.Namespace) -> int:

@@ -80,6 +80,16 @@ OPTIONS = (
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
     OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}", ini=False),
+    OptionSpec("journal", "", "FILE", "write the run's journal to this file, by default to one in the folder runs of "
+               "the cache; each record is in it as soon as it is measured", ini=False),
+    OptionSpec("resume", "", "", "continue the newest run that did not end, or that of --formfunc-journal: measure "
+               "only what is not in its journal or no longer matches", ini=False),
+    OptionSpec("shard", "", "K/N", "measure the K-th of N parts of all cases; pytest-formfunc merge judges all parts",
+               ini=False),
+    OptionSpec("durations", ".formfunc_durations.json", "FILE", "seconds of each case, by which --formfunc-shard makes "
+               "equal parts, relative to the root folder; pytest-formfunc durations writes it"),
+    OptionSpec("cores", "0", "NUMBER", "with pytest-xdist: sets of so many cores, one for each worker; 0 is all cores "
+               "for one worker at a time"),
     OptionSpec("against", "", "REV", "compare with another git revision, side by side; A... is the merge base with A",
                ini=False),
     OptionSpec("against-env", "", "FOLDER", "with --formfunc-against (HEAD by default): run the other side with the "

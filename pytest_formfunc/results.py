@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pytest_formfunc.host import peak_rss_bytes
@@ -25,6 +26,7 @@ class Spent:
         second_looks: number of requests for further launches.
         discarded_rounds: number of rounds that were disturbed and measured again.
         waited_s: seconds, part of ``measuring_s``, for which measuring waited because the machine was slow.
+        locked_s: seconds for which this waited for other runs on the machine.
         paces: shares of the looks at the machine in which it was near its best pace, and much slower; None if unknown.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
     """
@@ -40,6 +42,7 @@ class Spent:
     second_looks: int = 0
     discarded_rounds: int = 0
     waited_s: float = 0.0
+    locked_s: float = 0.0
     paces: tuple[float, float] | None = None
     worker_peak_bytes: int = 0
 
@@ -47,6 +50,26 @@ class Spent:
     def parent_peak_bytes(self) -> int:
         """Return the peak resident memory of this process."""
         return peak_rss_bytes()
+
+
+def add_spent(parts: Iterable[Spent]) -> Spent:
+    """Return what several workers of one run spent together: seconds and numbers are added, peaks are not."""
+    total = Spent()
+    for part in parts:
+        for name in _ADDED:
+            setattr(total, name, getattr(total, name) + getattr(part, name))
+        total.missed |= part.missed
+        for reason, count in part.stops.items():
+            total.stops[reason] = total.stops.get(reason, 0) + count
+        total.worker_peak_bytes = max(total.worker_peak_bytes, part.worker_peak_bytes)
+        total.paces = part.paces or total.paces
+    return total
+
+
+_ADDED = (
+    "starting_s", "preparing_s", "measuring_s", "loading_s", "converted", "reused", "second_looks", "discarded_rounds",
+    "waited_s", "locked_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +128,7 @@ class Results:
         never_called: ids of tests that asked for the fixture and did not call it.
         tests: the id of the test of a case on a backend, as pytest takes it where this run was started.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
+        notes: sentences about the run as a whole: its journal, its xdist workers, other runs on the machine.
     """
 
     records: dict[Key, Record] = field(default_factory=dict)
@@ -115,6 +139,7 @@ class Results:
     never_called: list[str] = field(default_factory=list)
     tests: dict[Key, str] = field(default_factory=dict)
     memory_note: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def unjudged(self) -> list[str]:

@@ -50,6 +50,11 @@ class Settings:
         in_ci: whether this is a build server.
         cache_dir: folder of all artifacts.
         report: path of the report file, or an empty string.
+        journal: path of the run's journal, or an empty string for the usual place.
+        resume: whether to continue a run that did not end.
+        shard: number of the part to measure, from 1, and number of parts; None to measure everything.
+        durations: file of the seconds that each case takes.
+        cores: number of cores in each set of cores that xdist workers measure on; 0 for all.
         slow_down: fraction by which to lengthen each call of a backend, for tests of the gate.
         against: the revision to compare with side by side, or an empty string.
         against_env: folder of the virtual environment to compare with, or an empty string.
@@ -81,6 +86,11 @@ class Settings:
     in_ci: bool
     cache_dir: Path
     report: str
+    journal: str
+    resume: bool
+    shard: tuple[int, int] | None
+    durations: Path
+    cores: int
     slow_down: Mapping[str, float]
     against: str
     against_env: str
@@ -166,6 +176,11 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
+        journal=raw["journal"],
+        resume=_flag(raw["resume"], "resume"),
+        shard=_shard(raw["shard"]),
+        durations=root / raw["durations"],
+        cores=_number(raw["cores"], "cores", low=0, high=core_limit),
         slow_down=_slow_down(raw["plant"]),
         against=raw["against"] or ("HEAD" if raw["against_env"] else ""),
         against_env=raw["against_env"],
@@ -228,6 +243,15 @@ def _number(text: str, what: str, *, low: int, high: int) -> int:
     if not low <= value <= high:
         raise BadInput(f"{what} {text!r} is out of range: give a whole number between {low} and {high}")
     return value
+
+
+def _shard(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    index, slash, of = text.partition("/")
+    if slash and index.strip().isdigit() and of.strip().isdigit() and 1 <= int(index) <= int(of):
+        return int(index), int(of)
+    raise BadInput(f"shard {text!r} is not a part of a whole: write 3/8 for the third of eight")
 
 
 def _flag(text: str, what: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from support import engines
@@ -10,6 +11,10 @@ from support.project import Project, make_bench, make_repository
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other: OpenMP's threads would spin on each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Runs of tests beside each other do not wait for each other: they check messages and records, not speed.
+LOCKS = tempfile.TemporaryDirectory(prefix="formfunc-test-locks-")
+os.environ["FORMFUNC_LOCK_FOLDER"] = LOCKS.name
 
 
 def pytest_pycollect_makemodule(module_path, parent):

@@ -23,7 +23,7 @@ LAYERS = [
     {"marker", "measure", "settings"},
     {"extensions", "names"},
     {"backends", "calibration", "cases"},
-    {"forms", "parity", "results"},
+    {"fitness", "forms", "journal", "parity", "results"},
     {"function", "records", "registry", "targets", "units"},
     {"allocator", "errors", "host", "json_reading", "option_specs", "stats"},
 ]

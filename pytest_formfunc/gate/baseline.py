@@ -1,4 +1,4 @@
-"""Read a saved run: a pytest-benchmark JSON file whose entries carry formfunc records."""
+"""Read a saved run: a pytest-benchmark JSON file whose entries carry formfunc records, or the journal of a run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.journal.folder import read_with_parts
+from pytest_formfunc.journal.reading import is_journal
 from pytest_formfunc.records import Key, Record
 
 HISTORY_RUNS = 20  # saved runs to read, at most, to learn how much speedups vary from run to run
@@ -53,16 +55,27 @@ def _records_of(key: Key, runs: Sequence[Baseline]) -> tuple[Record, ...]:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a saved run from its file.
+    """Read a saved run from its file, or a run from its journal.
 
     Raises:
-        BadInput: the file cannot be read, or `parse_baseline` refuses its content.
+        BadInput: the file cannot be read, or `parse_baseline` or the reader of journals refuses its content.
     """
+    if is_journal(path):
+        return _of_journal(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"baseline {path} cannot be read: {error}") from None
     return parse_baseline(text, str(path))
+
+
+def _of_journal(path: Path) -> Baseline:
+    journal = read_with_parts(path)
+    if not journal.rows:
+        raise BadInput(f"journal {path} holds no measurement: its run ended before the first one did")
+    records = {key: row.record for key, row in journal.rows.items()}
+    alone = {key: (record,) for key, record in records.items()}
+    return Baseline(str(path), records, {key: row.test for key, row in journal.rows.items()}, alone, alone)
 
 
 def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:

@@ -44,6 +44,11 @@ def why_runs_differ(statuses: Collection[str], missing: Collection[Key]) -> str:
     gaps += ["missing"] if missing else []
     if gaps:
         return f"there are cases that are {', '.join(gaps)}"
+    return why_all_inconclusive(statuses)
+
+
+def why_all_inconclusive(statuses: Collection[str]) -> str:
+    """Return a clause if every verdict is inconclusive, and an empty string otherwise."""
     return _ALL_INCONCLUSIVE if _all_inconclusive(statuses) else ""
 
 

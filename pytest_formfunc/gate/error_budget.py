@@ -59,13 +59,18 @@ class Family:
     probability of any false alarm is at most ``alpha``, however the comparisons depend on each other, and no
     comparison has a lower level than Bonferroni's.
 
+    Where several processes judge parts of it at the same time there is no order: each comparison has its share alone,
+    which is Bonferroni's.
+
     Attributes:
-        size: the number of comparisons.
+        size: the number of comparisons, in all processes together.
         alpha: the probability of any false alarm.
+        in_order: whether all comparisons are made here, in their order.
     """
 
     size: int
     alpha: float = FAMILY_ALPHA
+    in_order: bool = True
     _carried: float = field(default=0.0, repr=False)
 
     def next_looks(self) -> Looks:
@@ -74,4 +79,4 @@ class Family:
 
     def settle(self, looks: Looks, rejected: bool) -> None:
         """End a comparison; if it found a change (``rejected``), the next comparison gets its level as well."""
-        self._carried = looks.alpha if rejected else 0.0
+        self._carried = looks.alpha if rejected and self.in_order else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.graph_gate import GraphJudge, SavedGraphJudge
 from pytest_formfunc.gate.judge import Judge, OtherSide
 from pytest_formfunc.gate.saved import SavedJudge
@@ -10,7 +11,12 @@ from pytest_formfunc.gate.side_by_side import SideBySideJudge
 
 
 def make_judge(
-    compared_with: OtherSide | Baseline | None, gate: str, comparisons: int, escalation_s: float
+    compared_with: OtherSide | Baseline | None,
+    gate: str,
+    comparisons: int,
+    escalation_s: float,
+    *,
+    in_order: bool = True,
 ) -> Judge | None:
     """Return the judge of a run, or None if nothing is compared.
 
@@ -19,11 +25,12 @@ def make_judge(
         gate: what is judged: ``time`` or ``graph``.
         comparisons: number of comparisons in the run.
         escalation_s: seconds for the further looks at each comparison, if it is side by side.
+        in_order: whether this judge makes all comparisons of the run, in their order; else others make the rest of
+            them at the same time.
     """
+    family = Family(comparisons, in_order=in_order)
     if isinstance(compared_with, OtherSide):
-        return (
-            GraphJudge(compared_with) if gate == "graph" else SideBySideJudge(compared_with, comparisons, escalation_s)
-        )
+        return GraphJudge(compared_with) if gate == "graph" else SideBySideJudge(compared_with, family, escalation_s)
     if compared_with is not None:
-        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, comparisons)
+        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, family)
     return None

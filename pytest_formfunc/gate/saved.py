@@ -26,10 +26,10 @@ SECOND_LOOKS = (6, 14)
 class SavedJudge:
     """Judges the comparisons of a run in their order; together they have a fixed probability of a false alarm."""
 
-    def __init__(self, baseline: Baseline, comparisons: int) -> None:
-        """Take the saved runs, and the number of comparisons in the run."""
+    def __init__(self, baseline: Baseline, family: Family) -> None:
+        """Take the saved runs, and the family of comparisons that share the probability of a false alarm."""
         self._baseline = baseline
-        self._family = Family(comparisons)
+        self._family = family
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
         """Return the verdict, or None if the case failed in this run."""

@@ -31,17 +31,17 @@ class SideBySideJudge:
     Together they have a fixed probability of a false alarm, and they share the time for further looks.
     """
 
-    def __init__(self, other: OtherSide, comparisons: int, escalation_s: float) -> None:
+    def __init__(self, other: OtherSide, family: Family, escalation_s: float) -> None:
         """Take a description of the other side, and the time for further looks.
 
         Args:
             other: the other side.
-            comparisons: number of comparisons in the run.
+            family: the comparisons that share the probability of a false alarm.
             escalation_s: seconds for further looks at each comparison; the time that one does not use is left to the
                 later ones.
         """
         self._other = other
-        self._family = Family(comparisons)
+        self._family = family
         self._escalation_s = escalation_s
         self._pool_s = 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.measure.preparation import Preparer, Recipe
+from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import OWN, Workspace
 from pytest_formfunc.results import Absent, Spent
@@ -46,6 +47,7 @@ class BothSides:
         other: OtherForms | None,
         spent: Spent,
         say: Callable[[str], None],
+        reservations: Reservations | None = None,
     ) -> None:
         """Take what is to be prepared, and the means.
 
@@ -58,10 +60,15 @@ class BothSides:
             other: the other side's forms; None where nothing is compared side by side.
             spent: where time and artifacts are counted.
             say: shows a short progress text.
+            reservations: shares memory with other processes; None where nobody else prepares.
         """
         sides = 2 if other is not None else 1
-        self._here = Preparer(workers, OWN, cache, native, sides, time.time())
-        self._there = Preparer(workers, other.workspace, cache, native, sides) if other is not None else None
+        self._here = Preparer(workers, OWN, cache, native, sides, time.time(), reservations)
+        self._there = (
+            Preparer(workers, other.workspace, cache, native, sides, reservations=reservations)
+            if other is not None
+            else None
+        )
         self._known = known
         self._planned = planned
         self._other = other
@@ -70,15 +77,23 @@ class BothSides:
         self._sides_here: dict[str, PreparedSide | MeasurementError] = {}
         self._sides_there: dict[str, PreparedSide | Absent] = {}
 
-    def prepare(self, case: Case, backends: Sequence[str]) -> tuple[PreparedSide, PreparedSide | Absent | None]:
+    def prepare(
+        self, case: Case, backends: Sequence[str], together: Collection[str]
+    ) -> tuple[PreparedSide, PreparedSide | Absent | None]:
         """Return both sides of a case; the other one is None where nothing is compared side by side.
+
+        Args:
+            case: the case.
+            backends: names of its backends.
+            together: ids of the known cases that are prepared at the same time.
 
         Raises:
             MeasurementError: this side cannot be prepared.
         """
         if case.id not in self._sides_here:
             began = time.monotonic()
-            for one, of_it in {**self._known, case.id: (case, backends)}.values():
+            known = {name: one for name, one in self._known.items() if name in together}
+            for one, of_it in {**known, case.id: (case, backends)}.values():
                 if one.id not in self._sides_here:
                     number = len(self._sides_here) + 1
                     self._say(f"preparing {number} of {max(self._planned, number)}: {one.id}")

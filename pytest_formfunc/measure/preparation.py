@@ -11,6 +11,7 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.forms.sources import Source, Weighable
 from pytest_formfunc.measure.artifacts import Prepared, find_prepared
 from pytest_formfunc.measure.memory import check_memory
+from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.workers import JobFailed, Worker, WorkerServer
 from pytest_formfunc.measure.workspace import OWN, Workspace
 
@@ -38,7 +39,14 @@ class Preparer:
     """Prepares one form after another in one worker, so that exporting warms up only once."""
 
     def __init__(
-        self, workers: WorkerServer, workspace: Workspace, cache: Path, native: str, sides: int, began: float = 0.0
+        self,
+        workers: WorkerServer,
+        workspace: Workspace,
+        cache: Path,
+        native: str,
+        sides: int,
+        began: float = 0.0,
+        reservations: Reservations | None = None,
     ) -> None:
         """Take what preparing depends on.
 
@@ -49,7 +57,9 @@ class Preparer:
             native: name of the engine that is measured as native.
             sides: number of sides that hold a model's weights at the same time.
             began: when this run began, as ``time.time`` has it.
+            reservations: shares memory with other processes that prepare; None where there are none.
         """
+        self._reservations = reservations
         self._workers = workers
         self._workspace = workspace
         self._cache = str(cache)
@@ -72,7 +82,11 @@ class Preparer:
             # The workers of all participants are alive together, and some take part twice (`line_up`).
             twice = sum(backend_entry(engine).memory == LIBC for engine in engines.values())
             copies = (len(engines) + twice) * self._sides
-            check_memory(recipe.title, self._weigh(recipe.source, known=prepared is not None), copies)
+            weight = self._weigh(recipe.source, known=prepared is not None)
+            check_memory(recipe.title, weight, copies)
+            if prepared is None and self._reservations is not None:
+                with self._reservations.reserve((weight or 0) * len(engines)):  # the module, and a copy for each engine
+                    return self._ask(recipe, engines)
         return prepared or self._ask(recipe, engines)
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ widens its interval, instead of moving all launches of one case.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
@@ -24,18 +24,27 @@ class Reserve:
     seconds: float = 0.0
 
 
-def measure_together(cases: Sequence[tuple[CaseMeasurer, Effort]], reserve: Reserve, pace: Pace) -> None:
+def measure_together(
+    cases: Sequence[tuple[CaseMeasurer, Effort]],
+    reserve: Reserve,
+    pace: Pace,
+    ended: Callable[[int], None] = lambda index: None,
+) -> None:
     """Measure cases until each is precise or has spent its budget, then share what is left among those that are not.
 
     Args:
         cases: what to measure, and the effort for each.
         reserve: what earlier cases left over, which this changes.
         pace: says whether the machine is slow, so that it is worth while to wait.
+        ended: is called with the index of each case that is precise or has spent its budget, while others go on.
     """
-    waiting = list(cases)
+    left = list(range(len(cases)))
     pace.allow(PATIENCE * sum(effort.budget_s for _, effort in cases))
-    while waiting:
-        waiting = [(measurer, effort) for measurer, effort in waiting if _advance(measurer, effort, pace)]
+    while left:
+        for index in tuple(left):
+            if not _advance(*cases[index], pace):
+                left.remove(index)
+                ended(index)
     for measurer, effort in cases:
         if measurer.result.stopped == "precise":
             reserve.seconds += max(0.0, effort.budget_s - measurer.result.spent_s)

@@ -4,6 +4,7 @@ from pytest_formfunc.plugin.hooks import (
     pytest_addhooks,
     pytest_addoption,
     pytest_benchmark_compare_machine_info,
+    pytest_benchmark_update_json,
     pytest_cmdline_main,
     pytest_collection_finish,
     pytest_collection_modifyitems,
@@ -16,13 +17,13 @@ from pytest_formfunc.plugin.hooks import (
     pytest_sessionfinish,
     pytest_terminal_summary,
     pytest_unconfigure,
-    pytest_xdist_node_collection_finished,
 )
 
 __all__ = [
     "pytest_addhooks",
     "pytest_addoption",
     "pytest_benchmark_compare_machine_info",
+    "pytest_benchmark_update_json",
     "pytest_cmdline_main",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
@@ -35,5 +36,4 @@ __all__ = [
     "pytest_sessionfinish",
     "pytest_terminal_summary",
     "pytest_unconfigure",
-    "pytest_xdist_node_collection_finished",
 ]

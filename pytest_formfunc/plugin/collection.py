@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,22 +16,28 @@ import pytest
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.extensions import current
+from pytest_formfunc.fitness import why_unfit
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
 from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
+from pytest_formfunc.measure.together import GROUP
 from pytest_formfunc.measure.workspace import Environment
 from pytest_formfunc.plugin.benchmark_bridge import compared_files
+from pytest_formfunc.plugin.journalling import open_journal
 from pytest_formfunc.plugin.plan import TestPlan, backends_by_case
 from pytest_formfunc.plugin.selection import select_there
 from pytest_formfunc.plugin.sentence import Sentence
-from pytest_formfunc.plugin.session import Session, usage_errors
+from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
+from pytest_formfunc.plugin.xdist.messages import Collected
+from pytest_formfunc.plugin.xdist.roles import assignment_of
 from pytest_formfunc.report.files import check_report_path
 from pytest_formfunc.results import Comparison
 from pytest_formfunc.revisions.checkout import Revision, check_out
 from pytest_formfunc.revisions.environment import open_environment
 from pytest_formfunc.revisions.other_revision import OtherRevision, Request, survey_other_revision
-from pytest_formfunc.run import Run, Work
+from pytest_formfunc.run.run import Run
+from pytest_formfunc.run.work import Work, groups_of
 
 if TYPE_CHECKING:
     from pytest_formfunc.settings import Settings
@@ -52,7 +61,8 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
             check_report_path(config.invocation_params.dir / settings.report)
         backends = backends_by_case(plans)
         known_cases = {name: case for name, case in session.cases.items() if name in backends}
-        comparison, baseline = _find_baseline(config, settings, plans)
+        everything = session.plans_of_all or plans
+        comparison, baseline = _find_baseline(config, settings, plans, everything)
         if settings.against and baseline is not None:
             raise BadInput("--formfunc-against and --benchmark-compare are two comparisons: choose one of them")
         if settings.gate == "graph" and not (settings.against or comparison.title):
@@ -64,10 +74,42 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
             _check_backends(session, plans)
         other = None
         if checked_out is not None:
-            other = _survey(session, plans, *checked_out)
-            comparison = _compare_side_by_side(other, session, plans)
-    comparison = replace(comparison, deselected=session.deselected, false_alarm=FAMILY_ALPHA)
-    return session.start(Work(settings, backends, known_cases, comparison, baseline, other))
+            other = _survey(session, everything, *checked_out)
+            comparison = _compare_side_by_side(other, session, plans, everything)
+        comparison = replace(comparison, deselected=session.deselected, false_alarm=FAMILY_ALPHA)
+        journal, notes = open_journal(session, plans, comparison, _content_of_comparison(baseline, other))
+    work = Work(
+        settings,
+        backends,
+        known_cases,
+        comparison,
+        baseline,
+        other,
+        journal,
+        group=_group_size(session),
+        is_alone=assignment_of(config) is None and settings.shard is None,
+    )
+    return session.start(work, notes)
+
+
+def describe_collected(session: Session, plans: Sequence[TestPlan], run: Run) -> Collected:
+    """Return what an xdist worker tells its controller before tests are distributed."""
+    groups = groups_of(
+        [name for name in session.cases if any(plan.group == name for plan in plans)], _group_size(session)
+    )
+    return Collected(
+        groups={plan.test: groups.get(plan.group, [plan.group])[0] for plan in plans},
+        planned=tuple((plan.group, plan.backend) for plan in plans),
+        comparison=run.results.comparison,
+        notes=tuple(run.results.notes),
+        memory_note=run.results.memory_note,
+    )
+
+
+def _group_size(session: Session) -> int:
+    """Return how many cases are measured in turn: fewer under xdist, where each worker should have some."""
+    assignment = assignment_of(session.config)
+    return GROUP if assignment is None else max(1, min(GROUP, math.ceil(len(session.cases) / assignment.workers)))
 
 
 def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
@@ -82,10 +124,26 @@ def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
     return items
 
 
+def _content_of_comparison(baseline: Baseline | None, other: OtherRevision | None) -> str:
+    """Return what names the content of what this run is compared with; empty where nothing is compared."""
+    if other is not None:
+        return f"{other.revision.commit} {'; '.join(other.version_changes)}"
+    if baseline is None:
+        return ""
+    figures = [[record.fingerprint, record.samples.median] for record in baseline.records.values()]
+    return hashlib.sha256(json.dumps(figures).encode()).hexdigest()
+
+
 def _find_baseline(
-    config: pytest.Config, settings: Settings, plans: Sequence[TestPlan]
+    config: pytest.Config, settings: Settings, plans: Sequence[TestPlan], everything: Sequence[TestPlan]
 ) -> tuple[Comparison, Baseline | None]:
     """Find and read the saved run that this run is compared with.
+
+    Args:
+        config: pytest's configuration.
+        settings: the settings of the run.
+        plans: of the tests of this run.
+        everything: of the tests of all parts of the run that this one is a part of.
 
     Raises:
         BadInput: it cannot be read; or there is none, and the run is in CI or strict.
@@ -98,31 +156,37 @@ def _find_baseline(
         return Comparison(), None
     name = settings.baseline
     compare = f"[0-9][0-9][0-9][0-9]_{name}" if name else config.getoption("benchmark_compare")
-    if not compare:
+    skipped = [] if name else config.stash[SESSION].skipped_baselines
+    if not compare and not skipped:
         return Comparison(), None
     storage = config.getoption("benchmark_storage")
-    files = compared_files(storage, compare, config.getoption("benchmark_netrc"))
+    files = compared_files(storage, compare, config.getoption("benchmark_netrc")) if compare else []
     if name:
-        files = [path for path in files if path.stem.partition("_")[2] == name]
+        reasons = {path: why_unfit(path) for path in files if path.stem.partition("_")[2] == name}
+        files = [path for path, reason in reasons.items() if reason is None]
+        skipped = [
+            f"saved run {path.stem} is left out, because it {reason}" for path, reason in reasons.items() if reason
+        ]
     if not files:
-        which = f" {name!r}" if name else "" if compare is True else f" that matches {compare!r}"
+        which = f" {name!r}" if name else f" that matches {compare!r}" if isinstance(compare, str) else ""
         how = f"--benchmark-save={name}" if name else "--benchmark-autosave"
         text = f"no baseline{which} in {storage.removeprefix('file://')}: save one with {how}"
+        text += f" ({'; '.join(skipped)})" if skipped else ""
         if settings.strict or settings.in_ci:
             why = "--formfunc-strict" if settings.strict else "CI is set"
             raise BadInput(f"{text} ({why}, so a comparison that cannot be made is an error)")
         return Comparison(note=f"{text}; nothing was compared"), None
     pooled = files[-POOLED_RUNS:-1] if name else []
     baseline = read_with_history(files[-1], pooled)
-    wanted = _accelerated(plans)
+    wanted = _accelerated(everything)
     saved = {key for key, record in baseline.records.items() if not record.native}
     comparison = Comparison(
         title="the baseline",
-        note=f"the mean of {len(pooled) + 1} saved runs named {name}" if pooled else "",
+        note="; ".join([*([f"the mean of {len(pooled) + 1} saved runs named {name}"] if pooled else []), *skipped]),
         baseline_name=baseline.name,
         missing=tuple(sorted(saved - set(wanted))),
         comparisons=sum(key in saved for key in wanted),
-        asked=tuple(sorted(set(wanted))),
+        asked=tuple(sorted(set(_accelerated(plans)))),
     )
     return comparison, baseline
 
@@ -185,16 +249,18 @@ def _survey(
     return survey_other_revision(revision, environment, request, session.workers, session.scratch)
 
 
-def _compare_side_by_side(other: OtherRevision, session: Session, plans: Sequence[TestPlan]) -> Comparison:
-    settings, wanted = session.settings, _accelerated(plans)
-    whole_matrix = settings.patterns == pattern_names() and any(plan.group in session.cases for plan in plans)
-    missing = other.missing(pattern_names() if whole_matrix else None, _own_groups(session, plans))
+def _compare_side_by_side(
+    other: OtherRevision, session: Session, plans: Sequence[TestPlan], everything: Sequence[TestPlan]
+) -> Comparison:
+    settings = session.settings
+    whole_matrix = settings.patterns == pattern_names() and any(plan.group in session.cases for plan in everything)
+    missing = other.missing(pattern_names() if whole_matrix else None, _own_groups(session, everything))
     here = "the working tree, with uncommitted changes" if other.revision.dirty else "the working tree"
     packages = f" ({'; '.join(other.version_changes) or 'the same versions'})" if settings.against_env else ""
     return Comparison(
         title=other.title,
         note=f"side by side: {here} against {other.title}, in the same rounds{packages}",
         missing=tuple((name,) for name in missing),
-        asked=tuple(dict.fromkeys(wanted)),
-        comparisons=len(wanted),
+        asked=tuple(dict.fromkeys(_accelerated(plans))),
+        comparisons=len(_accelerated(everything)),
     )

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from pytest_formfunc.errors import FormfuncError
-from pytest_formfunc.plugin import fixtures, hookspecs, options, xdist
+from pytest_formfunc.plugin import fixtures, hookspecs, options
+from pytest_formfunc.plugin.ending import Ending
 from pytest_formfunc.plugin.plan import CALLED, PLAN
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
+from pytest_formfunc.plugin.xdist import roles
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
 
@@ -28,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register marker and fixtures, and check the options on the command line."""
     config.addinivalue_line("markers", options.MARKER_HELP)
     session = config.stash[SESSION] = Session(config)
+    session.pin(roles.take_cores(config))
+    config.pluginmanager.register(Ending(session), "formfunc-ending")
     with_benchmark = config.pluginmanager.has_plugin("benchmark")
     config.pluginmanager.register(fixtures, "formfunc-fixtures")
     config.pluginmanager.register(
@@ -35,11 +39,22 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if options.any_given(config):
         _ = session.settings
+    if roles.is_controller(config):
+        from pytest_formfunc.plugin.xdist.controller import ControllerSide
+
+        session.controller = ControllerSide(session)
+        config.pluginmanager.register(session.controller, "formfunc-controller")
+    elif (assignment := roles.assignment_of(config)) is not None:
+        from pytest_formfunc.plugin.xdist.worker import WorkerSide
+
+        session.worker = WorkerSide(session, assignment)
+        config.pluginmanager.register(session.worker, "formfunc-worker")
     if with_benchmark and config.getoption("benchmark_compare", None):
-        from pytest_formfunc.plugin.benchmark_bridge import check_before_benchmark
+        from pytest_formfunc.plugin.benchmark_bridge import check_before_benchmark, choose_newest
 
         with usage_errors():
             check_before_benchmark(config.getoption)
+            session.skipped_baselines = choose_newest(config)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -88,20 +103,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Plan every test that measures; in an xdist worker replace all tests by one that fails."""
+    """Plan every test that measures."""
+    del session
     measuring = [item for item in items if "formfunc" in getattr(item, "fixturenames", ())]
     if capture_folder() is not None:
         items[:] = measuring  # only these give the models that another run asked for
     if not measuring or config.stash[SESSION].problem:
         return
-    if xdist.is_worker(config):
-        items[:] = [xdist.refusing_item(session)]
-        return
     from pytest_formfunc.plugin.matrix import plan_test
 
+    if worker := config.stash[SESSION].worker:
+        worker.drop_warning(items)
     for item in measuring:
         assert isinstance(item, pytest.Function)
         plan_test(item)
+    state = config.stash[SESSION]
+    if capture_folder() is None and state.settings.shard is not None:
+        from pytest_formfunc.plugin.sharding import keep_part
+
+        try:
+            keep_part(state, items)
+        except FormfuncError as error:
+            state.note_problem(f"formfunc: {error}")
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -111,9 +134,23 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
             item.config.stash[SESSION].note_deselected()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse what cannot be measured or compared, before anything is measured; then begin the run."""
+    """Refuse what cannot be measured or compared, before anything is measured; then begin the run.
+
+    An xdist worker tells its controller instead, before xdist tells it which tests there are.
+    """
     state = session.config.stash[SESSION]
+    if state.worker is None:
+        _begin(session, state)
+        return
+    try:
+        _begin(session, state)
+    except pytest.UsageError as error:
+        state.worker.refuse(str(error))
+
+
+def _begin(session: pytest.Session, state: Session) -> None:
     plans = [item.stash[PLAN] for item in session.items if PLAN in item.stash]
     capturing = capture_folder() is not None  # another run needs the models and no measurements
     if not capturing and (state.problem or plans):
@@ -123,13 +160,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly or capturing:
         return
     state.refuse_unused_models(plans)
-    if not plans:
+    if not plans and not state.plans_of_all:
         state.refuse_to_compare_nothing()
         return
     from pytest_formfunc.plugin import collection
 
     run = collection.begin(state, plans)
-    if state.settings.strict:
+    if state.worker is not None:
+        state.worker.say(collection.describe_collected(state, plans, run))
+    elif state.settings.strict and state.settings.shard is None:  # of parts, merging them says what is missing
         session.items += collection.strict_items(session, run)
 
 
@@ -169,13 +208,6 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         note_failed(folder, report.nodeid, (lines or ["it does not import"])[-1].removeprefix("E").strip())
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
-    """Refuse the whole run if an xdist worker found tests that measure."""
-    del node
-    xdist.refuse(ids)
-
-
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_benchmark_compare_machine_info() -> Iterator[None]:
     """Ignore the error that pytest-benchmark raises if its storage is outside the working directory (its issue 217)."""
@@ -189,10 +221,8 @@ def pytest_benchmark_compare_machine_info() -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Write the report after pytest-benchmark's table."""
     session = config.stash[SESSION]
-    if session.run is None:
-        return
-    results = session.run.results
-    if not (results.records or results.failures or results.never_called):
+    results = session.results
+    if results is None or not (results.records or results.failures or results.never_called):
         return
     from pytest_formfunc.report.files import write_report
     from pytest_formfunc.report.terminal import render_report
@@ -210,8 +240,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End every worker."""
+    """End every worker, and the journal, before the report is written."""
     session.config.stash[SESSION].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Note in a saved run whether it may become the baseline by itself."""
+    state = config.stash[SESSION]
+    if state.results is not None:
+        from pytest_formfunc.fitness import describe_fitness
+
+        output_json["formfunc"] = describe_fitness(state.results.records.values(), complete=state.complete)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

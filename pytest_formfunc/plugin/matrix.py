@@ -66,9 +66,9 @@ def plan_test(item: pytest.Function) -> None:
         ids = item.callspec.id if hasattr(item, "callspec") else ""
         others = f"-{ids}-".replace(f"-{backend}-", "-", 1).strip("-")
         name = f"{item.originalname}[{others}]" if others else item.originalname
-        group = item.nodeid.removesuffix(item.name) + name
+        group = item.nodeid.rpartition(item.name)[0] + name  # xdist may have added its group at the end
     shares_case = "formfunc_case" in params and len(params) > 1
-    plan = item.stash[PLAN] = TestPlan(str(group), backend, read_markers(item), shares_case)
+    plan = item.stash[PLAN] = TestPlan(str(group), backend, read_markers(item), shares_case, item.nodeid)
     if item.config.pluginmanager.has_plugin("benchmark"):
         own = item.get_closest_marker("benchmark")
         marker = {"group": plan.group, **(own.kwargs if own else {}), "timer": plan.clock}

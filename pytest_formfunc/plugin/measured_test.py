@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.plugin.plan import CALLED, PLAN, TestPlan
+from pytest_formfunc.plugin.benchmark_bridge import is_switched_off
+from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
@@ -80,10 +81,10 @@ class Formfunc:
         assert run is not None  # it began when collection ended
         case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, given)
         run.results.tests[case.id, plan.backend] = name_to_paste(self._item)
-        run.measure(case, plan.group, once=self._benchmark is not None and not self._benchmark.enabled)
+        self._item.stash[MEASURED] = case.id, plan.backend
+        run.measure(case, plan.group, once=is_switched_off(self._item.config, self._benchmark))
         key, results = (case.id, plan.backend), run.results
-        threshold = settings.threshold if plan.marker.threshold is None else plan.marker.threshold
-        verdict = None if key in results.failures else run.judge(case, plan.backend, threshold)
+        verdict = None if key in results.failures else run.judge(case, plan.backend, plan.threshold(settings))
         if key in results.failures:  # further launches may fail as well
             reason = results.failures[key]
             if settings.best and plan.backend != NATIVE:
@@ -94,7 +95,8 @@ class Formfunc:
                 f"{case.id} on {plan.backend} was not measured: another test measured {case.id} before, "
                 "without this backend"
             )
-        record = results.records[key] = _with_limits(results.records[key], plan)
+        record = _with_limits(results.records[key], plan)
+        run.keep(record)
         self._keep(plan, record)
         timed = not record.once and settings.gate == "time"
         failed = why_failed(record, verdict, record.limits, _rules_of(plan, settings), timed=timed)
@@ -104,6 +106,8 @@ class Formfunc:
 
     def _keep(self, plan: TestPlan, record: Record) -> None:
         """Give the record to pytest-benchmark before the test can fail, so that it is saved in any case."""
+        if self._item.config.stash[SESSION].worker is not None:
+            return  # the controller does both
         if self._benchmark is not None:
             self._benchmark.extra_info["formfunc"] = record.to_json()
             plan.clock.play(self._benchmark, [value for launch in record.samples.median for value in launch])
@@ -150,11 +154,9 @@ def name_to_paste(item: pytest.Item) -> str:
 def _rules_of(plan: TestPlan, settings: Settings) -> Rules:
     from pytest_formfunc.gate.rules import Rules
 
-    marker = plan.marker
-    return Rules(
-        fail_on=settings.fail_on if marker.fail_on is None else marker.fail_on,
-        strict=settings.strict,
-    )
+    if settings.shard is not None:  # all parts together are judged once, by pytest-formfunc merge
+        return Rules(fail_on=())
+    return Rules(fail_on=plan.fail_on(settings), strict=settings.strict)
 
 
 def _with_limits(record: Record, plan: TestPlan) -> Record:

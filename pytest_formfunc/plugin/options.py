@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
     from pytest_formfunc.settings import Settings
 
-_FLAGS = ("strict", "pretrained")
+_FLAGS = ("strict", "pretrained", "resume")
 MARKER_HELP = (
     "formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
     "fail_on=['loss']): settings of a test that measures with the formfunc fixture"

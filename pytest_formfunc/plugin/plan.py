@@ -12,9 +12,12 @@ from pytest_formfunc.plugin.benchmark_bridge import SeriesClock
 
 if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
+    from pytest_formfunc.records import Key
+    from pytest_formfunc.settings import Settings
 
 PLAN: pytest.StashKey[TestPlan] = pytest.StashKey()
 CALLED: pytest.StashKey[bool] = pytest.StashKey()  # whether a test has called its formfunc
+MEASURED: pytest.StashKey[tuple[str, str]] = pytest.StashKey()  # case and backend that its call was for
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class TestPlan:
         backend: name of the backend whose record this test gets.
         marker: its merged ``formfunc`` markers.
         shares_case: whether tests with other values of their own parameters measure the same case of the matrix.
+        test: its id.
         clock: the timer that pytest-benchmark uses for it.
     """
 
@@ -35,7 +39,21 @@ class TestPlan:
     backend: str
     marker: Marker
     shares_case: bool = False
+    test: str = ""
     clock: SeriesClock = field(default_factory=SeriesClock)
+
+    @property
+    def key(self) -> Key:
+        """Return the group and the backend."""
+        return self.group, self.backend
+
+    def fail_on(self, settings: Settings) -> tuple[str, ...]:
+        """Return the kinds of verdict that fail the test: its marker has precedence."""
+        return settings.fail_on if self.marker.fail_on is None else self.marker.fail_on
+
+    def threshold(self, settings: Settings) -> float:
+        """Return the loss of speedup that counts: its marker has precedence."""
+        return settings.threshold if self.marker.threshold is None else self.marker.threshold
 
 
 def backends_by_case(plans: Iterable[TestPlan]) -> dict[str, tuple[str, ...]]:

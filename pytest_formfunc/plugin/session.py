@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import tempfile
 import time
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.workers import WorkerServer
     from pytest_formfunc.plugin.plan import TestPlan
+    from pytest_formfunc.plugin.xdist.controller import ControllerSide
+    from pytest_formfunc.plugin.xdist.worker import WorkerSide
+    from pytest_formfunc.results import Results
     from pytest_formfunc.revisions.checkout import Revision
-    from pytest_formfunc.run import Run, Work
+    from pytest_formfunc.run.journal import RunJournal
+    from pytest_formfunc.run.run import Run
+    from pytest_formfunc.run.work import Work
     from pytest_formfunc.settings import Settings
 
 
@@ -37,6 +43,13 @@ class Session:
         deselected: number of tests that measure and that the user left out.
         run: the run; None until collection has ended, and if nothing is measured.
         starting_s: seconds that starting the worker processes took.
+        complete: whether the session ended and no test was left, as far as is known now.
+        plans_of_all: the plans of all parts, where this run measures one part of the cases.
+        is_dividing: whether tests are being left out because another part has them.
+        skipped_baselines: why newer saved runs are not the baseline.
+        worker: the part of this process as an xdist worker; None if it is none.
+        controller: its part as xdist's controller; None if it is not.
+        gathered_journal: the journal of a run that xdist workers measure; None in other processes.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -47,11 +60,19 @@ class Session:
         self.deselected = 0
         self.run: Run | None = None
         self.starting_s = 0.0
+        self.complete = False
+        self.plans_of_all: list[TestPlan] = []
+        self.is_dividing = False
+        self.skipped_baselines: list[str] = []
+        self.worker: WorkerSide | None = None
+        self.controller: ControllerSide | None = None
+        self.gathered_journal: RunJournal | None = None
         self._early = config.pluginmanager.get_plugins()
         self._names_before: Extensions | None = None
         self._workers: WorkerServer | None = None
         self._revision: Revision | None = None
         self._scratch: Path | None = None
+        self._cores_before: set[int] | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -75,6 +96,19 @@ class Session:
         return settings.with_backends(available)
 
     @property
+    def results(self) -> Results | None:
+        """Return what the run has found so far, here or in xdist workers; None if nothing is measured."""
+        if self.controller is not None:
+            return self.controller.results
+        return self.run.results if self.run is not None else None
+
+    @property
+    def named_journal(self) -> Path | None:
+        """Return the file that ``--formfunc-journal`` names, or None."""
+        name = self.config.getoption("formfunc_journal")
+        return self.config.invocation_params.dir / name if name else None
+
+    @property
     def workers(self) -> WorkerServer:
         """Return the server that starts worker processes."""
         return self._workers_of(self.settings)
@@ -90,12 +124,22 @@ class Session:
         """Return, for each backend, why it cannot be used here, or None if it can."""
         return self._probe(backends, self.settings)
 
-    def start(self, work: Work) -> Run:
-        """Begin the run that all tests share."""
-        from pytest_formfunc.run import Run
+    def start(self, work: Work, notes: Sequence[str] = ()) -> Run:
+        """Begin the run that all tests share.
+
+        Args:
+            work: what it measures and compares.
+            notes: sentences about its journal, for the report.
+        """
+        from pytest_formfunc.run.run import Run
 
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
+        self.run.results.notes += notes
         return self.run
+
+    def pin(self, cores_before: set[int] | None) -> None:
+        """Note the cores that this process could run on before it was pinned to a set of them."""
+        self._cores_before = cores_before
 
     def note_problem(self, sentence: str) -> None:
         """Note invalid input that was found while tests were collected; the first one counts."""
@@ -103,7 +147,7 @@ class Session:
 
     def note_deselected(self) -> None:
         """Count a test that measures and that the user left out."""
-        self.deselected += 1
+        self.deselected += not self.is_dividing
 
     def add_cases(self, cases: Iterable[Case]) -> None:
         """Make cases of the matrix known by their ids."""
@@ -157,12 +201,18 @@ class Session:
         """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
         if self.run is not None:
             self.run.close()
+            self.run.end(complete=self.complete)
+        if self.controller is not None:
+            self.controller.close(complete=self.complete)
         if self._workers is not None:
             self._workers.close()
         if self._revision is not None:
             self._revision.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._cores_before is not None:
+            os.sched_setaffinity(0, self._cores_before)
+            self._cores_before = None
 
     def take_names_back(self) -> None:
         """Restore the tables of names as they were before this session; it may be called repeatedly."""

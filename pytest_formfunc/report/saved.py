@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from pytest_formfunc.journal.folder import Listed
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.figures import NONE, native_ms, own_ms, range_text, rank, speedup_text
@@ -40,6 +41,24 @@ def render_verdicts(verdicts: Mapping[Key, Verdict], missing: Sequence[Key]) -> 
         yield f"missing: {case} on {backend}"
     counts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
     yield f"verdicts: {', '.join([*counts, *([f'{len(missing)} missing'] if missing else [])]) or 'none'}"
+
+
+def render_runs(journals: Iterable[Listed]) -> Iterator[str]:
+    """Render a line for each journal: how its run stands, and how much of what it planned is there."""
+    yield f"{'journal':32} {'state':14} {'rows':>9} {'contended':>9}  machine       compared with"
+    for one in journals:
+        if one.journal is None:
+            yield f"{one.path.name:32} {one.state:14} {one.problem}"
+            continue
+        header, rows = one.journal.header, one.journal.rows
+        planned = f"/{len(header.planned)}" if header.planned else ""
+        contended = sum(row.record.noise.contended for row in rows.values())
+        shard = f"; shard {header.shard}" if header.shard else ""
+        half = "; its last line is half written" if one.journal.dropped and not one.running else ""
+        yield (
+            f"{one.path.name:32} {one.state:14} {f'{len(rows)}{planned}':>9} {contended:>9}  "
+            f"{header.fingerprint:13} {header.title or '-'}{shard}{half}"
+        ).rstrip()
 
 
 def render_history(rows: Iterable[HistoryRow]) -> Iterator[str]:

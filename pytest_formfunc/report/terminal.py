@@ -59,6 +59,8 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from _wrapped("not judged: ", results.unjudged)
     yield from _wrapped("formfunc was asked for and never called, so nothing was measured: ", results.never_called)
     yield from render_spent(results.spent)
+    for note in results.notes:
+        yield from _paragraph(note, "  ")
 
 
 def render_backend(
@@ -267,6 +269,8 @@ def render_spent(spent: Spent) -> Iterator[Line]:
             f"prepared again, because the {what} differ from the last run's: {cases[0]}{more}; if they are random, set "
             "formfunc_seed in the ini file to seed them before each test"
         )
+    if spent.locked_s >= 1:
+        yield Line(f"waited {spent.locked_s:.0f} s for other runs on this machine, which measure or prepare")
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)
     again = f"; {spent.discarded_rounds} disturbed rounds were measured again" if spent.discarded_rounds else ""
     looks = f"; {spent.second_looks} second looks" if spent.second_looks else ""

@@ -11,6 +11,7 @@ import pytest
 from pytest_formfunc.cli import main
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline, parse_baseline, read_baseline, read_with_history
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.records import METHOD, METHOD_DRAWN
@@ -49,7 +50,7 @@ def test_an_old_run_is_not_compared_with_a_new_one(name):
     assert (then.speedup_memory_kept, then.process_range, then.noise.contended) == (None, None, False)
     now = dataclasses.replace(then, method=METHOD, servers=tuple(range(then.launches)))
     baseline = Baseline("old", {KEY: then}, {}, {KEY: (then,)}, {KEY: (then,)})
-    verdict = SavedJudge(baseline, 1).judge(Evidence(KEY, record=lambda: now), 0.1).verdict
+    verdict = SavedJudge(baseline, Family(1)).judge(Evidence(KEY, record=lambda: now), 0.1).verdict
     assert verdict.status == "not comparable"
     assert (
         verdict.reason == f"the baseline was measured by another method ({METHOD_DRAWN}; now {METHOD}): save a new one"

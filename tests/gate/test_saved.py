@@ -8,6 +8,7 @@ from support.records import CAUSE, contended, memory_kept, record, samples, save
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.saved import SavedJudge
@@ -22,7 +23,7 @@ KEY = ("residual-d8-w64", "openvino")
 def judge(now, then, threshold, comparisons, history=(), pool=()):
     """Judge as a run does; further launches give the same record again."""
     baseline = Baseline("file", {KEY: then}, {}, {KEY: (*pool, then)}, {KEY: (*history, then)})
-    return SavedJudge(baseline, comparisons).judge(Evidence(KEY, record=lambda: now), threshold).verdict
+    return SavedJudge(baseline, Family(comparisons)).judge(Evidence(KEY, record=lambda: now), threshold).verdict
 
 
 def sides(native, accelerated):
@@ -230,7 +231,7 @@ def test_a_run_that_other_work_disturbed_is_inconclusive_and_waits_for_quiet_fir
         KEY, record=lambda: contended(record(0.0500)), look_again=lambda more: asked.append(more) or 0.0
     )
     baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
-    verdict = SavedJudge(baseline, 1).judge(evidence, 0.10).verdict
+    verdict = SavedJudge(baseline, Family(1)).judge(evidence, 0.10).verdict
     assert (verdict.status, verdict.change) == ("inconclusive", None)
     assert f"cannot be compared now, because {CAUSE}: close what keeps the cores busy" in verdict.reason
     assert [more.launches for more in asked] == [6, 14]
@@ -242,7 +243,7 @@ def test_a_run_that_becomes_quiet_is_judged_after_all():
     made = [contended(record(0.0500)), record(0.0050)]
     evidence = Evidence(KEY, record=lambda: made[0], look_again=lambda more: made.pop(0) and 0.0)
     baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
-    assert SavedJudge(baseline, 1).judge(evidence, 0.10).verdict.status == "regressed"
+    assert SavedJudge(baseline, Family(1)).judge(evidence, 0.10).verdict.status == "regressed"
 
 
 def test_a_saved_run_that_was_disturbed_is_no_baseline():

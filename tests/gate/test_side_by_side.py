@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.side_by_side import SideBySideJudge, _judged
 from pytest_formfunc.measure.participants import Participant
@@ -96,7 +97,7 @@ def plain_sentences(monkeypatch):
 
 
 def judge_of(run, comparisons=1, escalation_s=20.0):
-    return Judging(run, SideBySideJudge(OTHER, comparisons, escalation_s))
+    return Judging(run, SideBySideJudge(OTHER, Family(comparisons), escalation_s))
 
 
 class Judging:
@@ -188,7 +189,7 @@ def test_the_counterpart_has_the_launches_that_were_shared(monkeypatch):
         HERE: series(HERE, 1.0, (0, 1, 2, 3)), THERE: series(THERE, 2.0, (0, 1, 3)),
     }, servers={number: number for number in range(4)})  # fmt: skip
     evidence = Evidence(("case", "openvino"), lambda: None, measurement, PREPARED, PREPARED)
-    judge = SideBySideJudge(OTHER, 1, 20.0)
+    judge = SideBySideJudge(OTHER, Family(1), 20.0)
     found = judge._counterpart(evidence)
     assert (found.revision, found.commit) == ("main", "0" * 40)
     assert found.samples == ((2.0,),) * 3
@@ -212,7 +213,7 @@ def test_unlike_inputs_are_not_comparable_and_both_sides_are_kept(monkeypatch):
     monkeypatch.setattr(SideBySideJudge, "_counterpart", lambda *args: "kept")
     other_shape = SimpleNamespace(input_shapes=[(1, 4)], program=PREPARED.program)
     evidence = Evidence(("case", "openvino"), lambda: None, None, PREPARED, other_shape)
-    judgement = SideBySideJudge(OTHER, 1, 20.0).judge(evidence, 0.03)
+    judgement = SideBySideJudge(OTHER, Family(1), 20.0).judge(evidence, 0.03)
     assert judgement.verdict.status == "not comparable"
     assert "its input was [(1, 4)] there and is [(1, 3)] here" in judgement.verdict.reason
     assert judgement.counterpart == "kept"
@@ -257,7 +258,7 @@ def test_it_is_judged_under_other_work_too(monkeypatch, disturbed):
     program = {"digest": "one", "operators": {}}
     sides = SimpleNamespace(input_shapes=[(1, 3)], program=program, cost={"macs": 1, "params": 1})
     evidence = Evidence(("case", "openvino"), lambda: None, measurement, sides, sides)
-    verdict = SideBySideJudge(OTHER, 1, 20.0).judge(evidence, 0.03).verdict
+    verdict = SideBySideJudge(OTHER, Family(1), 20.0).judge(evidence, 0.03).verdict
     assert verdict.status == "regressed"
     assert verdict.change.value == pytest.approx(0.5, rel=1e-3)
     assert ("its speedups are not known, because its threads waited for cores" in verdict.reason) == bool(disturbed)

@@ -15,13 +15,14 @@ from pytest_formfunc.results import Absent, Spent
 CASES = {case.id: case for case in (pattern_case("plain", depth, 8) for depth in (1, 2, 3))}
 FIRST, SECOND, THIRD = CASES.values()
 BACKENDS = ("native", "openvino")
+KNOWN = (FIRST.id, SECOND.id)
 THERE = Workspace(cwd="there")
 
 
 class Preparer:
     """Notes what it is asked for; one form cannot be prepared."""
 
-    def __init__(self, workers, workspace, cache, native, sides, began=0.0):
+    def __init__(self, workers, workspace, cache, native, sides, began=0.0, reservations=None):
         self.notes, self.where, self.sides = workers, "here" if workspace == OWN else "there", sides
 
     def prepare(self, recipe):
@@ -51,12 +52,12 @@ def made(monkeypatch):
 def test_all_known_cases_are_prepared_before_the_first_is_measured(made):
     """Then the preparing process ends, and a case that comes later is counted among all planned ones."""
     sides = made()
-    here, there = sides.prepare(FIRST, BACKENDS)
+    here, there = sides.prepare(FIRST, BACKENDS, KNOWN)
     assert (here.source, there) == (FIRST.source, None)
     assert made.notes == [("here", FIRST.id), ("here", SECOND.id), ("here", "stop")]
-    sides.prepare(FIRST, BACKENDS)
+    sides.prepare(FIRST, BACKENDS, KNOWN)
     assert len(made.notes) == 3  # nothing is prepared twice
-    sides.prepare(THIRD, BACKENDS)
+    sides.prepare(THIRD, BACKENDS, KNOWN)
     assert made.shown == [f"preparing {number} of 3: {case.id}" for number, case in enumerate(CASES.values(), 1)]
     assert (made.spent.converted, made.spent.reused) == (2, 2)
     assert made.spent.missed == {FIRST.id: "weights", THIRD.id: "weights"}
@@ -65,10 +66,10 @@ def test_all_known_cases_are_prepared_before_the_first_is_measured(made):
 def test_a_form_that_cannot_be_prepared_fails_its_own_case_only(made):
     """Each time that it is asked for, with its reason."""
     sides = made()
-    sides.prepare(FIRST, BACKENDS)
+    sides.prepare(FIRST, BACKENDS, KNOWN)
     for _ in range(2):
         with pytest.raises(MeasurementError, match="it cannot be built"):
-            sides.prepare(SECOND, BACKENDS)
+            sides.prepare(SECOND, BACKENDS, KNOWN)
     assert made.notes.count(("here", SECOND.id)) == 1
 
 
@@ -78,10 +79,10 @@ def test_what_the_other_side_lacks_or_cannot_build_is_absent(made):
     sources = {FIRST.id: FIRST.source, SECOND.id: FIRST.source, THIRD.id: absent}
     other = SimpleNamespace(title="main", workspace=THERE, source_of=lambda case: sources[case.id])
     sides = made(other)
-    here, there = sides.prepare(FIRST, BACKENDS)
+    here, there = sides.prepare(FIRST, BACKENDS, KNOWN)
     assert (here.workspace, there.workspace) == (OWN, THERE)
     assert ("there", f"{FIRST.id} of main") in made.notes
-    assert sides.prepare(THIRD, BACKENDS)[1] == absent
+    assert sides.prepare(THIRD, BACKENDS, KNOWN)[1] == absent
     sources[THIRD.id] = SECOND.source
-    _, broken = made(other).prepare(THIRD, BACKENDS)
+    _, broken = made(other).prepare(THIRD, BACKENDS, KNOWN)
     assert broken == Absent("not comparable", "it cannot be built (at main)")

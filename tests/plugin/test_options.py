@@ -96,11 +96,6 @@ def test_an_invalid_marker_is_one_sentence_that_names_the_test(project, marker, 
     assert "test_mine.py" in outcome.line("ERROR: ")
 
 
-def test_xdist_is_refused_in_one_sentence(bench):
-    """With -n pytest-benchmark would switch itself off, and tests would pass without being measured."""
-    assert refused(bench.pytest("-n", "2", "--formfunc-patterns", "plain"), "cannot run under pytest-xdist")
-
-
 def test_xdist_runs_other_tests(project):
     """Only tests that measure are refused."""
     project.write("test_other.py", "def test_one():\n    pass\ndef test_two():\n    pass\n")

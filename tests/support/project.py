@@ -28,7 +28,7 @@ def _command(as_user: bool) -> list[str]:
 
 # What a run imports that names our options, and one that measures, or whose tests do.
 LIGHT = ("numpy", "pytest_formfunc.settings", "pytest_formfunc.plugin.collection")
-HEAVY = (*LIGHT, "pytest_formfunc.run", "pytest_formfunc.report.terminal", "torch")
+HEAVY = (*LIGHT, "pytest_formfunc.run.run", "pytest_formfunc.report.terminal", "torch")
 
 
 @dataclass

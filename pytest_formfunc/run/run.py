@@ -3,80 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
-from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host, fingerprint
+from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
 from pytest_formfunc.measure.assemble import assemble_record
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
+from pytest_formfunc.measure.host_lock import HostLock
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
 from pytest_formfunc.measure.pace import Pace, measured_pace
 from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
-from pytest_formfunc.measure.together import GROUP, Reserve, measure_together
+from pytest_formfunc.measure.together import Reserve, measure_together
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.records import Key
+from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.progress import CaseProgress
-from pytest_formfunc.results import Absent, Comparison, Results, Spent
+from pytest_formfunc.results import Results, Spent
 from pytest_formfunc.revisions.other_revision import OtherRevision
-from pytest_formfunc.settings import Settings
+from pytest_formfunc.run.stages import Measured, Ready, TakenOver
+from pytest_formfunc.run.work import Work, groups_of
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 _LAUNCH_S = 0.5  # about the seconds of a launch of a small case, to begin no more servers than are needed
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a run will measure and compare; all of this is known before anything is measured.
-
-    Attributes:
-        settings: the settings of the run.
-        backends: names of the backends of each case, native first, by the case's id.
-        known_cases: the cases that can be built without running a test, by id.
-        comparison: a description of what the run is compared with, for reports.
-        baseline: the saved run that it is compared with, or None.
-        other: the other revision that it is compared with, or None.
-    """
-
-    settings: Settings
-    backends: Mapping[str, tuple[str, ...]]
-    known_cases: Mapping[str, Case] = field(default_factory=dict)
-    comparison: Comparison = field(default_factory=Comparison)
-    baseline: Baseline | None = None
-    other: OtherRevision | None = None
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A measured case, of which further launches can be made."""
-
-    measurer: CaseMeasurer
-    here: PreparedSide
-    there: PreparedSide | Absent | None
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A prepared case, of which nothing has been measured yet."""
-
-    case: Case
-    backends: Sequence[str]
-    measured: _Measured
-    effort: Effort
 
 
 class Run:
@@ -110,6 +73,9 @@ class Run:
         self._workers = workers
         self._scratch = scratch
         self._show = show
+        self._lock = HostLock(say=self._say)
+        self._lock.notes = self.results.notes
+        self._reservations = Reservations(say=self._say)
         self._sides = BothSides(
             workers,
             settings.cache_dir,
@@ -119,19 +85,22 @@ class Run:
             work.other,
             self.results.spent,
             self._say,
+            self._reservations,
         )
         self._judge = make_judge(
             _other_side(work.other) if work.other is not None else work.baseline,
             settings.gate,
             work.comparison.comparisons,
             settings.escalation_s,
+            in_order=work.is_alone,
         )
-        self._measured: dict[str, _Measured | MeasurementError] = {}
+        self._measured: dict[str, Measured | TakenOver | MeasurementError] = {}
+        self._journal = work.journal
         self._begun = 0  # cases that were prepared to be measured
         self._settled: set[Key] = set()
         self._reserve = Reserve()
         self._pace: Pace | None = None
-        self._groups = _groups_of([*work.known_cases])
+        self._groups = groups_of([*work.known_cases], work.group)
         self._not_kept = why_not_kept()
         self.results.memory_note = self._not_kept or ""
 
@@ -150,23 +119,35 @@ class Run:
         once = once or self._settings.gate == "graph"
         known = self._work.known_cases
         others = {name: (known[name], name) for name in self._groups.get(case.id, ()) if name not in self._measured}
+        todo = {case.id: (case, group)} | others
         workers, spent, started_s = self._workers, self.results.spent, self._workers.starting_s
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         try:
-            self._begin_servers(once=once)
-            for wanted, of_it in ({case.id: (case, group)} | others).values():
-                ready += self._prepare(wanted, of_it, once=once)
-            workers.wait()
-            began = workers.clock()
-            measure_together(
-                [(one.measured.measurer, one.effort) for one in ready], self._reserve, self._pace_of(once=once)
-            )
-            spent.measuring_s += workers.clock() - began
+            with self._lock.preparing():
+                if not all(self._journal.has_all(name, self._backends_of(of_it)) for name, (_, of_it) in todo.items()):
+                    self._begin_servers(once=once)
+                for wanted, of_it in todo.values():
+                    ready += self._prepare(wanted, of_it, once=once)
+                if ready:
+                    workers.wait()
+            if not ready:
+                return
+            alone = self._lock.preparing() if once else self._lock.measuring()
+            with alone, self._reservations.reserve(max(one.weight_in_memory for one in ready)):
+                began = workers.clock()
+                measure_together(
+                    [(one.measured.measurer, one.effort) for one in ready],
+                    self._reserve,
+                    self._pace_of(once=once),
+                    lambda index: self._note_early(ready[index]),
+                )
+                spent.measuring_s += workers.clock() - began
         except WorkerDied as error:  # a server does not start
             for one in ready:
                 self._fail(one.case, one.backends, error)
         finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
+            spent.locked_s = self._lock.waited_s
             if self._pace is not None:
                 spent.waited_s, spent.paces = self._pace.waited_s, self._pace.shares()
             for one in ready:
@@ -186,15 +167,40 @@ class Run:
             should be judged by time, or if the case failed.
         """
         key = (case.id, backend)
+        measured = self._measured[case.id]
+        if isinstance(measured, TakenOver):
+            return self.results.records[key].verdict
         try:
-            return self._judge_record(case, key, threshold)
+            verdict = self._judge_record(case, key, threshold)
         finally:
             self._settled.add(key)
+        if isinstance(measured, Measured):
+            self._note(measured, case.id, [backend])
+        return verdict
+
+    def keep(self, record: Record) -> None:
+        """Put a record in the place of that of the same case and backend, in the journal too."""
+        self.results.records[record.key] = record
+        measured = self._measured[record.case]
+        if isinstance(measured, Measured):
+            self._note(measured, record.case, [record.backend])
 
     def close(self) -> None:
         """End what measured the machine's pace, and note it for the next run; it may be called repeatedly."""
         if self._pace is not None:
             self._pace.close()
+
+    def end(self, *, complete: bool) -> None:
+        """Note in the journal whether tests were left, and for the report what it has; only the first call counts."""
+        journal, notes = self._journal, self.results.notes
+        if journal.writer is None or not journal.is_open:
+            return
+        journal.end(COMPLETE if complete else INTERRUPTED, self.results.spent)
+        notes += journal.closing_notes(len(self.results.records))
+
+    def row_of(self, key: Key) -> Row | None:
+        """Return what the journal has of a case and backend, or None."""
+        return self._journal.rows.get(key)
 
     def _pace_of(self, *, once: bool) -> Pace:
         """Return what says whether the machine is slow.
@@ -229,13 +235,19 @@ class Run:
         for environment in environments:
             self._workers.begin(count, environment)
 
-    def _prepare(self, case: Case, group: str, *, once: bool) -> list[_Ready]:
+    def _prepare(self, case: Case, group: str, *, once: bool) -> list[Ready]:
         """Prepare a case and return what measures it; nothing if this fails, which is a result."""
-        settings, backends = self._settings, self._work.backends.get(group, (NATIVE,))
+        settings, backends = self._settings, self._backends_of(group)
         try:
-            here, there = self._sides.prepare(case, backends)
+            here, there = self._sides.prepare(case, backends, self._prepared_with(case))
         except MeasurementError as error:
             self._fail(case, backends, error)
+            return []
+        identity = self._journal.identity(here, there)
+        taken = self._journal.take(case.id, group, backends, identity)
+        if taken is not None:
+            self._measured[case.id] = TakenOver()
+            self.results.records |= taken
             return []
         sides = {Side.HERE: here}
         if isinstance(there, PreparedSide):
@@ -262,42 +274,76 @@ class Run:
         budget_s = settings.budget_s * max(2, lineup.tested) / 2
         enough = ENOUGH_SERVERS if Side.THERE in sides else math.inf
         effort = Effort(settings.precision, budget_s, once=once, enough=enough)
-        return [_Ready(case, backends, _Measured(measurer, here, there), effort)]
+        return [
+            Ready(case, backends, Measured(measurer, here, there, group, identity), effort, len(lineup.participants))
+        ]
+
+    def _prepared_with(self, case: Case) -> Collection[str]:
+        """Return the cases that are prepared before this one is measured, so that nothing else runs beside it."""
+        return self._work.known_cases if self._work.is_alone else self._groups.get(case.id, ())
+
+    def _backends_of(self, group: str) -> tuple[str, ...]:
+        return self._work.backends.get(group, (NATIVE,))
+
+    def _note(self, measured: Measured, case: str, backends: Sequence[str]) -> None:
+        """Append to the journal what is known of a case, by its id, on some backends."""
+        keys, results = [(case, name) for name in backends], self.results
+        records = [results.records[key] for key in keys if key in results.records]
+        seconds = measured.here.prepared.seconds, measured.measurer.result.spent_s
+        self._journal.note(records, measured.group, measured.identity, seconds, results.tests)
+        for key in keys:
+            if key in results.failures:
+                self._journal.fail(*key, results.failures[key])
+
+    def _note_early(self, ready: Ready) -> None:
+        """Append a case that is measured to the journal, while those that it is measured in turn with go on.
+
+        Time that they leave over may still improve it; then its last row counts.
+        """
+        self._collect(ready.case, ready.measured)
+        self._note(ready.measured, ready.case.id, ready.backends)
 
     def _fail(self, case: Case, backends: Sequence[str], error: MeasurementError) -> None:
         """Make the failure of a whole case a result."""
         self._measured[case.id] = error
         for name in backends:
             self.results.failures[case.id, name] = str(error)
+            self._journal.fail(case.id, name, str(error))
 
-    def _finish(self, case: Case, measured: _Measured) -> None:
+    def _finish(self, case: Case, measured: Measured) -> None:
         """Turn a measured case into results, unless it failed."""
         if case.id in self._measured:
             return
         result, spent = measured.measurer.result, self.results.spent
         self._measured[case.id] = measured
         self._collect(case, measured)
+        if result.stopped:  # not where it was interrupted
+            self._note(measured, case.id, self._backends_of(measured.group))
         spent.loading_s += result.load_s
         spent.discarded_rounds += result.discarded
         spent.stops[result.stopped] = spent.stops.get(result.stopped, 0) + 1
 
-    def _look_again(self, case: Case, measured: _Measured, more: MoreLaunches) -> float:
+    def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
         spent, workers = self.results.spent, self._workers
         began, loaded_s, started_s = workers.clock(), measured.measurer.result.load_s, workers.starting_s
         spent.second_looks += 1
+        locked_s = self._lock.waited_s
         try:
-            measured.measurer.measure_more(more)
+            with self._lock.measuring():
+                measured.measurer.measure_more(more)
         finally:
             self._say("")
-        seconds = workers.clock() - began
+        locked_s = self._lock.waited_s - locked_s
+        spent.locked_s += locked_s
+        seconds = workers.clock() - began - locked_s
         spent.starting_s += workers.starting_s - started_s
         spent.measuring_s += seconds
         spent.loading_s += measured.measurer.result.load_s - loaded_s
         self._collect(case, measured)
         return seconds
 
-    def _collect(self, case: Case, measured: _Measured) -> None:
+    def _collect(self, case: Case, measured: Measured) -> None:
         """Turn what was measured on this side into records and failures."""
         results, measurement = self.results, measured.measurer.result
         for participant, reason in measurement.failures.items():
@@ -323,7 +369,7 @@ class Run:
 
     def _evidence(self, case: Case, backend: str) -> Evidence:
         measured = self._measured[case.id]
-        assert isinstance(measured, _Measured)
+        assert isinstance(measured, Measured)
         there = measured.there
         return Evidence(
             key=(case.id, backend),
@@ -343,12 +389,6 @@ class Run:
     def _say(self, text: str) -> None:
         if self._show is not None:
             self._show(text)
-
-
-def _groups_of(names: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Return for each case those that it is measured in turn with, itself included."""
-    chunks = [names[start : start + GROUP] for start in range(0, len(names), GROUP)]
-    return {name: chunk for chunk in chunks for name in chunk}
 
 
 def _other_side(other: OtherRevision) -> OtherSide:

@@ -1,0 +1,185 @@
+"""The folder of journals: names, the newest one that can be continued, and which are removed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, read_header
+from pytest_formfunc.journal.reading import read_journal
+
+FOLDER = "runs"  # in the folder of the cache
+KEPT = 50  # journals of complete runs; older ones are removed
+_LAST_LINE_BYTES = 8192  # the line that says how a run ended is shorter
+
+
+def new_run_name(now: datetime | None = None) -> str:
+    """Return a name for a run, which begins with its date and time in UTC and is its own on all machines."""
+    moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    return f"{moment}-{secrets.token_hex(3)}"
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the files that the pytest-xdist workers of a run write beside its journal.
+
+    Their names have the worker's before the ending: ``RUN.gw0.jsonl``.
+    """
+    return sorted(path.parent.glob(f"{glob.escape(path.stem)}.gw[0-9]*{path.suffix}"))
+
+
+def part_of(path: Path, worker: str) -> Path:
+    """Return the file that a pytest-xdist worker writes beside the journal of its run."""
+    return path.with_name(f"{path.stem}.{worker}{path.suffix}")
+
+
+def read_with_parts(path: Path) -> Journal:
+    """Read a journal, and from its workers' files what it lacks: a run that was killed may not have collected it.
+
+    Raises:
+        BadInput: `read_journal` refuses one of the files.
+    """
+    journal = read_journal(path)
+    for part in parts_of(path):
+        other = read_journal(part)
+        for key, row in other.rows.items():
+            mine = journal.rows.get(key)
+            if mine is None or (mine.record.verdict is None and row.record.verdict is not None):
+                journal.rows[key] = row
+        journal.dropped |= other.dropped
+    for key in journal.rows:
+        journal.failures.pop(key, None)
+    return journal
+
+
+def is_open(path: Path) -> bool:
+    """Return whether a run writes a journal at the moment."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(opened)
+    return False
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A journal of a folder.
+
+    Attributes:
+        path: its file.
+        journal: its content, or None if it cannot be read.
+        problem: why it cannot be read.
+        running: whether a run writes it at the moment.
+    """
+
+    path: Path
+    journal: Journal | None
+    problem: str = ""
+    running: bool = False
+
+    @property
+    def state(self) -> str:
+        """Return how the run stands, in a word or two."""
+        if self.running:
+            return "running"
+        if self.journal is None:
+            return "cannot be read"
+        return self.journal.ended or "stopped"
+
+
+def list_journals(folder: Path) -> list[Listed]:
+    """Return the journals of a folder, oldest first; workers' files belong to their run's."""
+    return [_listed(path) for path in _paths(folder)]
+
+
+def newest_unfinished(folder: Path, header: Header) -> tuple[Path, Journal] | None:
+    """Return the newest journal that a run can continue, or None if there is none.
+
+    Args:
+        folder: the folder of journals.
+        header: of the run that continues: project, machine and shard have to be the same.
+    """
+    for path in reversed(_paths(folder)):
+        with contextlib.suppress(BadInput):
+            theirs, ended = _ends(path)
+            if why_not_continued(theirs, header) is not None or is_open(path):
+                continue
+            return None if ended == COMPLETE else (path, read_with_parts(path))
+    return None
+
+
+def why_not_continued(theirs: Header, header: Header) -> str | None:
+    """Return a clause that says why a run cannot continue a journal, given the header of each; None if it can."""
+    if theirs.project != header.project:
+        return f"is of project {theirs.project!r}, and this is {header.project!r}"
+    if theirs.fingerprint != header.fingerprint:
+        return f"is of another machine ({theirs.fingerprint}, and this is {header.fingerprint})"
+    if str(theirs.shard or "the whole") != str(header.shard or "the whole"):
+        return f"is of shard {theirs.shard or 'none'}, and this is {header.shard or 'none'}"
+    return None
+
+
+def remove_old(folder: Path, kept: int = KEPT) -> None:
+    """Remove the oldest journals of complete runs, so that at most so many journals are left."""
+    paths = _paths(folder)
+    for path in paths[: max(0, len(paths) - kept)]:
+        with contextlib.suppress(OSError, BadInput):
+            if _ends(path)[1] == COMPLETE and not is_open(path):
+                for one in (path, *parts_of(path)):
+                    one.unlink()
+
+
+def _ends(path: Path) -> tuple[Header, str]:
+    """Return a journal's header and how its run ended, without reading what lies between.
+
+    Raises:
+        BadInput: it is no journal.
+    """
+    try:
+        with path.open("rb") as file:
+            header = read_header(file.readline().decode("utf-8", "replace"))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LAST_LINE_BYTES))
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}") from None
+    try:
+        return header, str(json.loads(lines[-1])["ended"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return header, ""
+
+
+def _paths(folder: Path) -> list[Path]:
+    everything = sorted(folder.glob("*.jsonl"))
+    parts = {part for path in everything for part in parts_of(path)}
+    return [path for path in everything if path not in parts]
+
+
+def _listed(path: Path) -> Listed:
+    running = is_open(path)
+    try:
+        return Listed(path, read_with_parts(path), running=running)
+    except BadInput as error:
+        return Listed(path, None, str(error), running)
+
+
+def rows_beside(path: Path, own: Path) -> Iterator[Journal]:
+    """Yield the journals that other workers of a run have written so far; what cannot be read yields nothing."""
+    for part in parts_of(path):
+        if part != own:
+            with contextlib.suppress(BadInput):
+                yield read_journal(part)

@@ -1,0 +1,90 @@
+"""Read a journal. A last line that was only half written is left out, as a run that was killed leaves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.journal.lines import Journal, read_header
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal from its file.
+
+    Raises:
+        BadInput: it cannot be read, is no journal, is of another version, or a line other than the last is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"journal {path} cannot be read: {error.strerror}") from None
+    return parse_journal(content, str(path))
+
+
+def parse_journal(content: bytes, name: str) -> Journal:
+    """Read a journal from the content of its file.
+
+    Args:
+        content: content of the file.
+        name: what messages call the file.
+
+    Raises:
+        BadInput: as `read_journal` says.
+    """
+    whole, _, half = content.rpartition(b"\n")
+    lines = whole.split(b"\n")
+    try:
+        journal = Journal(read_header(lines[0].decode("utf-8", "replace")))
+        journal.dropped = bool(half.strip(b"\0 "))
+        bad = None
+        for number, line in enumerate(lines[1:], start=2):
+            if not line.strip():
+                continue
+            if bad is not None:
+                raise BadInput(f"is damaged: line {bad} is no line of a journal; remove that line, or measure again")
+            try:
+                journal.add(json.loads(line))
+            except BadInput:
+                raise
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError):
+                bad = number  # power loss may leave such a line at the end
+    except BadInput as error:
+        raise BadInput(f"journal {name} {error}") from None
+    journal.dropped |= bad is not None
+    return journal
+
+
+def end_of_whole_lines(path: Path) -> int:
+    """Return how many bytes of a journal's file its whole lines take.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    end = 0
+    for length, line in _lines(path.read_bytes()):
+        try:
+            json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        end += length
+    return end
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the length and the content of each line that ends with a line feed."""
+    for line in content.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            yield len(line), line
+
+
+def is_journal(path: Path) -> bool:
+    """Return whether a file's name or its first bytes say that it is a journal."""
+    if path.suffix == ".jsonl":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(11).startswith(b'{"journal":')
+    except OSError:
+        return False

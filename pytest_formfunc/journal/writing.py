@@ -1,0 +1,121 @@
+"""Write a journal: each line is one write, on the disk before the run goes on, and whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.journal.lines import Failure, Header, Row
+from pytest_formfunc.journal.reading import end_of_whole_lines
+
+
+class JournalWriter:
+    """Appends to the file of a run.
+
+    Attributes:
+        path: the file.
+        problem: why nothing more is written, or an empty string: a full disk does not end a run.
+    """
+
+    def __init__(self, path: Path, header: Header, *, resume: bool = False) -> None:
+        """Begin the file, or go on with one.
+
+        Args:
+            path: the file.
+            header: its first line; one that goes on keeps the line that it has.
+            resume: whether the file is there and is continued; a half-written last line is removed from it.
+
+        Raises:
+            BadInput: it cannot be written, another run writes it, or it is there already and is not continued.
+        """
+        self.path = path
+        self.problem = ""
+        self._rows: dict[tuple[str, str], str] = {}
+        if not resume and path.exists():
+            raise BadInput(f"journal {path} exists: continue it with --formfunc-resume, or name another file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            reason = (
+                "its folder is a file" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+            )
+            raise BadInput(f"journal {path} cannot be written: {reason}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise BadInput(f"journal {path} is being written by another run: wait for its end") from None
+        try:
+            if resume:
+                os.ftruncate(self._file, end_of_whole_lines(path))
+            os.lseek(self._file, 0, os.SEEK_END)
+            self._append(header.to_continue() if resume else header.to_json())
+            _sync_folder(path.parent)
+            if self.problem:
+                raise BadInput(self.problem)
+        except (OSError, BadInput) as error:
+            os.close(self._file)
+            if not resume:
+                path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise BadInput(f"journal {path} cannot be written: {error.strerror}") from None
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether `close` was not called yet."""
+        return self._file >= 0
+
+    def add(self, row: Row) -> None:
+        """Append a record, unless its last line says the same."""
+        entry = row.to_json()
+        text = json.dumps(entry)
+        if self._rows.get(row.record.key) != text:
+            self._rows[row.record.key] = text
+            self._append(entry)
+
+    def fail(self, failure: Failure) -> None:
+        """Append why a case was not measured on a backend."""
+        self._append(failure.to_json())
+
+    def end(self, how: str, **more: Any) -> None:
+        """Append how the run ended."""
+        self._append({"ended": how, **more})
+
+    def close(self) -> None:
+        """Close the file; it may be called repeatedly."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        """Append a line, whole or not at all; after a failure nothing more is written."""
+        if self.problem or self._file < 0:
+            return
+        line = json.dumps(entry, allow_nan=False).encode() + b"\n"
+        before = os.lseek(self._file, 0, os.SEEK_END)
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+            os.fsync(self._file)
+        except OSError as error:
+            self.problem = f"journal {self.path} cannot be written: {error.strerror}"
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, before)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name survive a loss of power, where the file system can."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -1,0 +1,49 @@
+"""How far a case of a run is: prepared, measured, or taken over from an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_formfunc.cases import Case
+from pytest_formfunc.measure.case_measurer import CaseMeasurer
+from pytest_formfunc.measure.effort import Effort
+from pytest_formfunc.measure.launch import PreparedSide
+from pytest_formfunc.results import Absent
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured case, of which further launches can be made."""
+
+    measurer: CaseMeasurer
+    here: PreparedSide
+    there: PreparedSide | Absent | None
+    group: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """A case whose records, judged if that was asked for, are those of the run that this one continues."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A prepared case, of which nothing has been measured yet.
+
+    Attributes:
+        processes: number of processes of a launch.
+    """
+
+    case: Case
+    backends: Sequence[str]
+    measured: Measured
+    effort: Effort
+    processes: int
+
+    @property
+    def weight_in_memory(self) -> int:
+        """Return the bytes of the case's weights in all processes of a launch."""
+        weight: int = self.measured.here.prepared.cost["weight_bytes"]
+        return weight * self.processes

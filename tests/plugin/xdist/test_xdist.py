@@ -1,0 +1,216 @@
+"""Runs under pytest-xdist with real engines: what works without it works with it, and each case meets one worker."""
+
+import json
+
+import pytest
+from support.project import MATRIX
+
+from pytest_formfunc.journal.reading import read_journal
+
+FORMS = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
+CASES = [f"{name}-d{depth}-w8-1x3x32x32" for name in ("plain", "pointwise") for depth in (1, 2)]
+KEYS = {(case, backend) for case in CASES for backend in ("native", "openvino")}
+# Notes which worker ran which test.
+WHO = """
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with open("who.txt", "a") as file:
+        file.write(f"{item.config.workerinput['workerid']} {item.nodeid}\\n")
+    return (yield)
+"""
+ORDINARY = "import pytest\n\n@pytest.mark.parametrize('number', range(6))\ndef test_ordinary(number):\n    pass\n"
+# The first worker that measures this case is gone in the middle of it.
+LOST = """
+import os, signal, torch
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("width", [4, 8, 12])
+def test_mine(formfunc, formfunc_backend, width):
+    torch.manual_seed(0)
+    if width == 8 and not Path("was").exists():
+        Path("was").touch()
+        os.kill(os.getpid(), signal.{signal})
+    formfunc(torch.nn.Conv2d(3, width, 3), torch.ones(1, 3, 16, 16))
+"""
+
+
+def who(project):
+    pairs = [line.split(maxsplit=1) for line in (project.folder / "who.txt").read_text().splitlines()]
+    return {test: worker for worker, test in pairs}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("dist", [(), ("--dist", "loadfile"), ("--dist", "loadgroup"), ("--dist", "worksteal")])
+def test_a_run_with_workers_has_what_one_without_has(bench, dist):
+    """Rows, table, JSON, JUnit, report and journal; each case on one worker, ordinary tests on all."""
+    bench.write("conftest.py", WHO)
+    bench.write("test_ordinary.py", ORDINARY)
+    outcome = bench.measure(
+        "-n", "2", *dist, *FORMS, "--benchmark-json=out.json", "--junitxml=junit.xml", "--formfunc-journal=run.jsonl",
+        "--formfunc-report=out.csv",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    assert "14 passed" in outcome.text
+    assert "Benchmarks are automatically disabled" not in outcome.text
+    assert set(bench.records("out.json")) == KEYS
+    entries = json.loads((bench.folder / "out.json").read_text())["benchmarks"]
+    assert {(one["group"], one["params"]["formfunc_backend"]) for one in entries} == KEYS
+    assert all(one["fullname"] == f"test_forms.py::{one['name']}" for one in entries)
+    ran = who(bench)
+    assert len(ran) == 14
+    for case in CASES:
+        assert len({worker for test, worker in ran.items() if case in test}) == 1, ran
+    assert set(ran.values()) == {"gw0", "gw1"}
+    journal = read_journal(bench.folder / "run.jsonl")
+    assert (set(journal.rows), journal.ended) == (KEYS, "complete")
+    assert [*bench.folder.glob("run.gw*")] == []
+    assert "samples" not in (bench.folder / "junit.xml").read_text()
+    assert all(outcome.line(f"{case:36}") for case in CASES)
+    assert len((bench.folder / "out.csv").read_text().splitlines()) == 1 + len(CASES)
+
+
+@pytest.mark.engine
+def test_a_loss_turns_a_run_with_workers_red(bench):
+    """The saved run executed one kernel less for one case: its test fails, and the others have their verdicts."""
+    assert bench.measure(*FORMS, "--benchmark-save=then").code == 0
+    (saved,) = bench.saved()
+    document = json.loads(saved.read_text())
+    del document["formfunc"]
+    for entry in document["benchmarks"]:
+        record = entry["extra_info"]["formfunc"]
+        if (record["case"], record["backend"]) == (CASES[0], "openvino"):
+            record["graph"]["hash"] = "other"
+            record["graph"]["kernels"][next(iter(record["graph"]["kernels"]))] -= 1
+    saved.write_text(json.dumps(document))
+    outcome = bench.measure(
+        "-n", "2", *FORMS, "--benchmark-compare", "--formfunc-gate=graph", "--formfunc-strict", "--junitxml=junit.xml"
+    )
+    assert outcome.code == 1, outcome.text
+    ((name, sentence),) = bench.failures().items()
+    assert name == f"test_form[{CASES[0]}-openvino]"
+    assert "executes a worse graph than the baseline" in sentence
+    assert "verdicts: 1 regressed, 3 unchanged" in outcome.text
+
+
+@pytest.mark.engine
+def test_a_strict_run_with_workers_names_what_is_missing(bench):
+    """A case that the saved run has and this one does not is a failed test of its own, in JUnit too."""
+    assert bench.measure(*FORMS, "--benchmark-save=then").code == 0
+    (saved,) = bench.saved()
+    document = json.loads(saved.read_text())
+    del document["formfunc"]
+    saved.write_text(json.dumps(document))
+    fewer = ("--formfunc-patterns", "plain", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
+    outcome = bench.measure(
+        "-n",
+        "2",
+        *fewer,
+        "--benchmark-compare",
+        "--formfunc-strict",
+        "--formfunc-threshold=90%",
+        "--junitxml=junit.xml",
+    )
+    assert outcome.code == 1, outcome.text
+    missing = [name for name in bench.failures() if name.startswith("formfunc-missing[pointwise")]
+    assert len(missing) == 2, outcome.text
+
+
+@pytest.mark.engine
+def test_parity_alone_is_checked_where_benchmarks_are_switched_off(bench):
+    outcome = bench.measure("-n", "2", *FORMS, "--benchmark-disable", "--benchmark-json=out.json")
+    assert outcome.code == 0, outcome.text
+    assert "one call each, parity checked: no speedup is claimed" in outcome.text
+
+
+@pytest.mark.engine
+@pytest.mark.alone
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGSTOP"])
+def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project, signal):
+    """Killed, or frozen until the watchdog ends it: another one measures its case, and nothing is there twice."""
+    project.write("test_mine.py", LOST.replace("{signal}", signal))
+    outcome = project.measure(
+        "-n", "2", "--formfunc-timeout=8s", "--benchmark-json=out.json", "--formfunc-journal=run.jsonl", timeout=120
+    )
+    assert outcome.code == 1, outcome.text
+    assert "crashed while running 'test_mine.py::test_mine[" in outcome.text
+    assert ("gave no sign of life for" in outcome.text) == (signal == "SIGSTOP")
+    assert "1 failed, 6 passed" in outcome.text
+    rows = json.loads((project.folder / "out.json").read_text())["benchmarks"]
+    names = [row["name"] for row in rows]
+    assert len(names) == len(set(names)) == 6
+    assert len(read_journal(project.folder / "run.jsonl").rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--formfunc-backends=openvno",), "unknown backend 'openvno'"),
+        (("--dist=each", "--formfunc-backends=native"), "--dist each would measure every case once in each worker"),
+        (("--formfunc-journal=no/such/test_forms.py", "--formfunc-resume"), "there is no journal"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(bench, options, sentence):
+    outcome = bench.pytest("-n", "2", f"--formfunc-cache-dir={bench.cache}", *options)
+    assert (outcome.code, sentence in outcome.text) == (4, True), outcome.text
+    assert "Traceback" not in outcome.text
+    assert "crashed" not in outcome.text
+
+
+def test_a_workers_wrong_usage_is_one_sentence(bench):
+    """What only a worker finds out, because it collects, ends the run."""
+    bench.write("test_forms.py", "import pytest\n\n@pytest.mark.formfunc(thresold=1)\n" + MATRIX.strip())
+    outcome = bench.pytest("-n", "2", f"--formfunc-cache-dir={bench.cache}", "--formfunc-backends=native")
+    assert (outcome.code, "thresold" in outcome.text) == (4, True), outcome.text
+    assert "crashed" not in outcome.text
+
+
+def test_ordinary_tests_run_as_without_the_plugin(project):
+    """With every scheduler, and with plugins left out."""
+    project.write("test_ordinary.py", ORDINARY)
+    for more in [(), ("--dist=each",), ("--dist=loadscope",), ("-p", "no:benchmark"), ("-p", "no:formfunc")]:
+        outcome = project.pytest("-n", "2", *more)
+        assert outcome.code == 0, outcome.text
+        assert f"{12 if more == ('--dist=each',) else 6} passed" in outcome.text
+
+
+@pytest.mark.engine
+def test_without_the_table_of_pytest_benchmark(bench):
+    outcome = bench.measure("-n", "2", "-p", "no:benchmark", *FORMS)
+    assert outcome.code == 0, outcome.text
+    assert all(outcome.line(f"{case:36}") for case in CASES)
+
+
+@pytest.mark.engine
+def test_without_xdist_nothing_is_missed(bench):
+    outcome = bench.measure("-p", "no:xdist", *FORMS[:-4], "--formfunc-depths=1", "--formfunc-widths=8")
+    assert outcome.code == 0, outcome.text
+
+
+@pytest.mark.engine
+@pytest.mark.alone
+def test_each_worker_has_its_own_cores(bench):
+    """And the run says how much they disturb each other."""
+    bench.write(
+        "conftest.py",
+        "import os\n"
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call' and 'PYTEST_XDIST_WORKER' in os.environ:\n"
+        "        name = os.environ['PYTEST_XDIST_WORKER']\n"
+        "        open(f'cores-{name}.txt', 'w').write(str(sorted(os.sched_getaffinity(0))))\n",
+    )
+    outcome = bench.pytest(
+        "-n", "2", *FORMS, "--formfunc-cores=1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms",
+        "--formfunc-servers=3", f"--formfunc-cache-dir={bench.cache}", "--benchmark-json=out.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    found = {path.read_text() for path in bench.folder.glob("cores-*.txt")}
+    assert len(found) == 2
+    assert outcome.text.count("as long beside the others") == 2
+    assert {record["threads"] for record in bench.records("out.json").values()} == {1}
+    assert {record["host"]["cores"] for record in bench.records("out.json").values()} == {1}
