@@ -8,12 +8,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+
+from intervals import Repeats, difference, log_of
 
 from pytest_formfunc.records import Record
 from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats.student import Mean
 
 SUITE = Path(__file__).parent / "test_forms.py"
 
@@ -68,3 +72,24 @@ def claimed(
     """
     found = {record.title: getattr(record, field) for record in records if record.native == native}
     return {title: one if one is not None and math.isfinite(one.high) else None for title, one in found.items()}
+
+
+def compare_runs(runs: Mapping[str, Iterable[Record]]) -> dict[tuple[str, str], list[Mean]]:
+    """Return, for each pair of runs by their names, the differences of the speedups that both claim."""
+    logs = {
+        name: {title: log_of(one) for title, one in claimed(records).items() if one is not None}
+        for name, records in runs.items()
+    }
+    return {
+        (one, other): [difference(logs[one][title], logs[other][title]) for title in logs[one] if title in logs[other]]
+        for one, other in combinations(logs, 2)
+    }
+
+
+def describe_repeats(found: Repeats) -> str:
+    """Say how many rows of repeated runs differ by more than chance has it."""
+    share = found.beyond / max(found.count, 1)
+    return (
+        f"{found.beyond} of {found.count} rows differ by more than 2 standard errors ({share:.1%}; by Student's t "
+        f"{found.due:.1f} are due), {found.outside} by more than their 95% interval"
+    )

@@ -14,21 +14,18 @@ from __future__ import annotations
 import glob
 import math
 import os
-from itertools import combinations
 from pathlib import Path
 
 import pytest
 from intervals import (
-    Repeats,
     at_least,
     binomial_interval,
     compare_repeats,
     count_held,
-    difference,
     log_of,
     weighted_difference,
 )
-from suite import claimed, read_records, run_suite
+from suite import claimed, compare_runs, describe_repeats, read_records, run_suite
 
 REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "14"))
 SAVED = os.environ.get("FORMFUNC_RUNS", "")
@@ -72,18 +69,6 @@ def repeats_of(runs, field, native):
     return found
 
 
-def compare_runs(runs):
-    """Return, for each pair of runs by their names, the differences of the rows that both have."""
-    logs = {
-        name: {title: log_of(one) for title, one in claimed(records).items() if one is not None}
-        for name, records in runs.items()
-    }
-    return {
-        (one, other): [difference(logs[one][title], logs[other][title]) for title in logs[one] if title in logs[other]]
-        for one, other in combinations(logs, 2)
-    }
-
-
 def test_intervals_hold_what_other_runs_find(runs, capsys):
     """95% of the intervals of the speedup with memory kept do, by a one-sided binomial test at 1%."""
     shares = {name: count_held(repeats_of(runs, *field), LEAST) for name, field in FIELDS.items()}
@@ -114,19 +99,12 @@ def test_runs_agree_row_by_row(runs, capsys):
         if len(runs) <= LEAST:
             for (one, other), differences in pairs.items():
                 print(
-                    f"coverage: {Path(one).name} and {Path(other).name}: {describe(compare_repeats(differences))}; "
+                    f"coverage: {Path(one).name} and {Path(other).name}: "
+                    f"{describe_repeats(compare_repeats(differences))}; "
                     f"{mean_difference(differences)}"
                 )
-        print(f"coverage: all pairs of runs: {describe(everything)}")
+        print(f"coverage: all pairs of runs: {describe_repeats(everything)}")
     assert everything.count
-
-
-def describe(found: Repeats):
-    share = found.beyond / max(found.count, 1)
-    return (
-        f"{found.beyond} of {found.count} rows differ by more than 2 standard errors ({share:.1%}; by Student's t "
-        f"{found.due:.1f} are due), {found.outside} by more than their 95% interval"
-    )
 
 
 def describe_run(records):

@@ -35,7 +35,7 @@ class JournalWriter:
         """
         self.path = path
         self.problem = ""
-        self._rows: dict[tuple[str, str], str] = {}
+        self._last: dict[tuple[str, str], str] = {}
         if not resume and path.exists():
             raise BadInput(f"journal {path} exists: continue it with --formfunc-resume, or name another file")
         try:
@@ -74,15 +74,11 @@ class JournalWriter:
 
     def add(self, row: Row) -> None:
         """Append a record, unless its last line says the same."""
-        entry = row.to_json()
-        text = json.dumps(entry)
-        if self._rows.get(row.record.key) != text:
-            self._rows[row.record.key] = text
-            self._append(entry)
+        self._append_new(row.record.key, row.to_json())
 
     def fail(self, failure: Failure) -> None:
-        """Append why a case was not measured on a backend."""
-        self._append(failure.to_json())
+        """Append why a case was not measured on a backend, unless its last line says the same."""
+        self._append_new((failure.case, failure.backend), failure.to_json())
 
     def end(self, how: str, **more: Any) -> None:
         """Append how the run ended."""
@@ -93,6 +89,12 @@ class JournalWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _append_new(self, key: tuple[str, str], entry: dict[str, Any]) -> None:
+        text = json.dumps(entry)
+        if self._last.get(key) != text:
+            self._last[key] = text
+            self._append(entry)
 
     def _append(self, entry: dict[str, Any]) -> None:
         """Append a line, whole or not at all; after a failure nothing more is written."""

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import options
+from pytest_formfunc.plugin.xdist.roles import assignment_of
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
 if TYPE_CHECKING:
@@ -223,10 +224,15 @@ class Session:
 
     def _workers_of(self, settings: Settings) -> WorkerServer:
         if self._workers is None:
+            from pytest_formfunc.host import memory_limit
+            from pytest_formfunc.measure.memory import servers_that_fit
             from pytest_formfunc.measure.workers import WorkerServer
 
             preload = tuple(dict.fromkeys(name for model in settings.models for name in model.preload))
-            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload, settings.servers)
+            servers = settings.servers
+            if (assignment := assignment_of(self.config)) is not None:
+                servers = servers_that_fit(servers, assignment.workers, memory_limit())
+            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload, servers)
         return self._workers
 
     def _probe(self, backends: Sequence[str], settings: Settings) -> dict[str, str | None]:

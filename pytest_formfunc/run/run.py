@@ -200,7 +200,8 @@ class Run:
 
     def row_of(self, key: Key) -> Row | None:
         """Return what the journal has of a case and backend, or None."""
-        return self._journal.rows.get(key)
+        row = self._journal.rows.get(key)
+        return None if row is None else replace(row, record=self.results.records[key])
 
     def _pace_of(self, *, once: bool) -> Pace:
         """Return what says whether the machine is slow.

@@ -1,10 +1,15 @@
 """Runs under pytest-xdist with real engines: what works without it works with it, and each case meets one worker."""
 
 import json
+import os
+import signal
+import subprocess
+import time
 
 import pytest
 from support.project import MATRIX
 
+from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
 
 FORMS = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
@@ -130,16 +135,16 @@ def test_parity_alone_is_checked_where_benchmarks_are_switched_off(bench):
 
 @pytest.mark.engine
 @pytest.mark.alone
-@pytest.mark.parametrize("signal", ["SIGKILL", "SIGSTOP"])
-def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project, signal):
+@pytest.mark.parametrize("lost_by", ["SIGKILL", "SIGSTOP"])
+def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project, lost_by):
     """Killed, or frozen until the watchdog ends it: another one measures its case, and nothing is there twice."""
-    project.write("test_mine.py", LOST.replace("{signal}", signal))
+    project.write("test_mine.py", LOST.replace("{signal}", lost_by))
     outcome = project.measure(
         "-n", "2", "--formfunc-timeout=8s", "--benchmark-json=out.json", "--formfunc-journal=run.jsonl", timeout=120
     )
     assert outcome.code == 1, outcome.text
     assert "crashed while running 'test_mine.py::test_mine[" in outcome.text
-    assert ("gave no sign of life for" in outcome.text) == (signal == "SIGSTOP")
+    assert ("gave no sign of life for" in outcome.text) == (lost_by == "SIGSTOP")
     assert "1 failed, 6 passed" in outcome.text
     rows = json.loads((project.folder / "out.json").read_text())["benchmarks"]
     names = [row["name"] for row in rows]
@@ -162,6 +167,16 @@ def test_wrong_usage_is_one_sentence(bench, options, sentence):
     assert "crashed" not in outcome.text
 
 
+def test_a_worker_that_cannot_write_its_journal_is_wrong_usage(bench):
+    """Before anything is measured: a run that a crash could lose is not what was asked for."""
+    (bench.folder / "run.gw1.jsonl").mkdir()
+    outcome = bench.pytest(
+        "-n", "2", f"--formfunc-cache-dir={bench.cache}", "--formfunc-backends=native", "--formfunc-journal=run.jsonl"
+    )
+    assert (outcome.code, "run.gw1.jsonl cannot be written: Is a directory" in outcome.text) == (4, True), outcome.text
+    assert "crashed" not in outcome.text
+
+
 def test_a_workers_wrong_usage_is_one_sentence(bench):
     """What only a worker finds out, because it collects, ends the run."""
     bench.write("test_forms.py", "import pytest\n\n@pytest.mark.formfunc(thresold=1)\n" + MATRIX.strip())
@@ -177,6 +192,70 @@ def test_ordinary_tests_run_as_without_the_plugin(project):
         outcome = project.pytest("-n", "2", *more)
         assert outcome.code == 0, outcome.text
         assert f"{12 if more == ('--dist=each',) else 6} passed" in outcome.text
+
+
+@pytest.mark.engine
+def test_a_case_that_meets_two_workers_is_a_failed_test(bench):
+    """As under a scheduler of somebody else's, which knows nothing of cases."""
+    bench.write(
+        "conftest.py",
+        "import pytest\n"
+        "@pytest.hookimpl(tryfirst=True, optionalhook=True)\n"
+        "def pytest_xdist_make_scheduler(config, log):\n"
+        "    from xdist.scheduler import LoadScheduling\n"
+        "    return LoadScheduling(config, log)\n",
+    )
+    one = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8", "--formfunc-backends=openvino")
+    outcome = bench.measure("-n", "2", *one, "--junitxml=junit.xml")
+    assert outcome.code == 1, outcome.text
+    ((name, sentence),) = bench.failures().items()
+    assert name == "formfunc-two-workers"
+    assert f"{CASES[0]} was measured by gw" in sentence
+
+
+@pytest.mark.engine
+def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(bench):
+    """What its workers had written counts, though the controller had not gathered it."""
+    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3,4,5", "--formfunc-widths", "8")
+    options = (
+        "--formfunc-threads=1",
+        "--formfunc-input=1x3x32x32",
+        "--formfunc-budget=1s",
+        "--formfunc-journal=run.jsonl",
+    )
+    process = bench.start("-n", "2", *options, *many)
+    path, end = bench.folder / "run.jsonl", time.monotonic() + 120
+    while not path.exists() or len(read_with_parts(path).rows) < 4:
+        assert time.monotonic() < end
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = read_with_parts(path).rows
+    outcome = bench.pytest(
+        "-n", "2", *options, *many, "--formfunc-servers=3", f"--formfunc-cache-dir={bench.cache}", "--formfunc-resume",
+        "--benchmark-json=out.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    after = read_journal(path)
+    assert (len(after.rows), after.ended) == (20, "complete")
+    assert f"{len(before)} of 20 rows are taken over from it" in outcome.text
+    for key, row in before.items():
+        assert after.rows[key].record.to_json() == row.record.to_json()
+    assert len(json.loads((bench.folder / "out.json").read_text())["benchmarks"]) == 20
+    assert [*bench.folder.glob("run.gw*")] == []
+
+
+@pytest.mark.engine
+def test_side_by_side_with_workers(repository):
+    """Each worker has a checkout of the other revision of its own, and removes it."""
+    outcome = repository.measure("-n", "2", "--formfunc-against", "v1", "--formfunc-gate=graph", "--formfunc-strict")
+    assert outcome.code == 0, outcome.text
+    assert "verdicts: 1 unchanged" in outcome.text
+    trees = subprocess.run(
+        ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
+    )
+    assert len(trees.stdout.splitlines()) == 1
 
 
 @pytest.mark.engine

@@ -1,0 +1,177 @@
+"""Parts of a run: each has whole cases, together they are everything, and merging them is the gate."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from support.project import MATRIX, users_environment
+
+from pytest_formfunc.errors import BadInput
+from pytest_formfunc.journal.reading import read_journal
+from pytest_formfunc.plugin.sharding import read_durations
+
+ROOT = Path(__file__).parents[2]
+FORMS = ("--formfunc-patterns", "plain,pointwise,fire", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
+CASES = [f"{name}-d{depth}-w8-1x3x32x32" for name in ("plain", "pointwise", "fire") for depth in (1, 2)]
+
+
+def command(folder, *args):
+    return subprocess.run(
+        [sys.executable, "-m", "pytest_formfunc.cli", *args], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def part(bench, index, of, *more):
+    return bench.measure(
+        *FORMS, f"--formfunc-shard={index}/{of}", f"--formfunc-journal=part-{index}.jsonl", *more, "--benchmark-disable"
+    )
+
+
+@pytest.mark.engine
+def test_parts_are_the_whole_and_merge_is_the_gate(bench):
+    """Cases whole, each in one part; a missing part is named, and red where that is asked for."""
+    bench.write("test_ordinary.py", "def test_ordinary():\n    pass\n")
+    outcomes = [part(bench, index, 3) for index in (1, 2, 3)]
+    assert [one.code for one in outcomes] == [0, 0, 0], outcomes[0].text
+    assert "5 passed, 8 deselected" in outcomes[0].text  # two cases, and the ordinary test
+    parts = [read_journal(bench.folder / f"part-{index}.jsonl") for index in (1, 2, 3)]
+    groups = [{row.group for row in one.rows.values()} for one in parts]
+    assert sorted(name for group in groups for name in group) == sorted(CASES)
+    assert all(len(one.rows) == 4 for one in parts)
+    files = [f"part-{index}.jsonl" for index in (1, 2, 3)]
+    done = command(bench.folder, "merge", *files, "--strict", "--output", "whole.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert len(read_journal(bench.folder / "whole.jsonl").rows) == 12
+    assert command(bench.folder, "show", "whole.jsonl").returncode == 0
+    done = command(bench.folder, "merge", *files[:2])
+    assert (done.returncode, "incomplete: part 3/3 is missing" in done.stdout) == (0, True)
+    done = command(bench.folder, "merge", *files[:2], "--strict")
+    assert (done.returncode, "part 3/3 is missing, which --strict does not pass" in done.stderr) == (1, True)
+    done = command(bench.folder, "merge", *files, "--output", "whole.txt")
+    assert (done.returncode, "has no known ending" in done.stderr) == (4, True)
+    assert command(bench.folder, "merge", *files, "--output", "whole.html").returncode == 0
+
+
+@pytest.mark.engine
+def test_a_part_does_not_fail_on_a_verdict_and_the_whole_does(bench):
+    """By the graph, which is always the same: one case executes a kernel more than in the saved run."""
+    assert bench.measure(*FORMS, "--benchmark-save=then").code == 0
+    (saved,) = bench.saved()
+    document = json.loads(saved.read_text())
+    del document["formfunc"]
+    for entry in document["benchmarks"]:
+        record = entry["extra_info"]["formfunc"]
+        if (record["case"], record["backend"]) == (CASES[0], "openvino"):
+            record["graph"]["hash"] = "other"
+            record["graph"]["kernels"][next(iter(record["graph"]["kernels"]))] -= 1
+    saved.write_text(json.dumps(document))
+    compare = ("--benchmark-compare", "--formfunc-gate=graph", "--formfunc-strict")
+    for index in (1, 2):
+        outcome = bench.measure(
+            *FORMS, f"--formfunc-shard={index}/2", f"--formfunc-journal=part-{index}.jsonl", *compare
+        )
+        assert outcome.code == 0, outcome.text
+    done = command(bench.folder, "merge", "part-1.jsonl", "part-2.jsonl", "--strict")
+    assert done.returncode == 1
+    assert "executes a worse graph than the baseline" in done.stderr
+    assert "verdicts: " in done.stdout
+    assert "1 regressed" in done.stdout
+
+
+@pytest.mark.engine
+def test_other_cases_or_settings_are_parts_of_another_run(bench):
+    part(bench, 1, 2)
+    part(bench, 2, 2, "--formfunc-seed=1")
+    done = command(bench.folder, "merge", "part-1.jsonl", "part-2.jsonl")
+    assert (done.returncode, "are parts of different runs" in done.stderr) == (4, True)
+    done = command(bench.folder, "merge", "part-1.jsonl", "absent.jsonl")
+    assert (done.returncode, "journal absent.jsonl cannot be read" in done.stderr) == (4, True)
+
+
+@pytest.mark.engine
+def test_durations_balance_the_parts_and_say_what_a_fleet_takes(bench):
+    assert bench.measure(*FORMS, "--formfunc-journal=run.jsonl").code == 0
+    done = command(bench.folder, "durations", "run.jsonl")
+    assert done.returncode == 0, done.stderr
+    path = bench.folder / ".formfunc_durations.json"
+    durations = json.loads(path.read_text())
+    assert sorted(durations) == sorted(CASES)
+    path.write_text(json.dumps(dict.fromkeys(CASES, 1.0) | {CASES[3]: 100.0}))
+    outcome = part(bench, 1, 2)
+    assert outcome.code == 0, outcome.text
+    assert {row.group for row in read_journal(bench.folder / "part-1.jsonl").rows.values()} == {CASES[3]}
+    done = command(bench.folder, "fleet", "run.jsonl", "--hosts", "1,2,1000")
+    assert re.search(r"^ +1000 .* s ", done.stdout, re.MULTILINE), done.stdout
+    path.write_text("[1]")
+    outcome = part(bench, 2, 2)
+    assert (outcome.code, "durations" in outcome.text, "Traceback" in outcome.text) == (4, True, False)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"a": "x"}', '{"a": -1}', '{"a": NaN}', "[" * 10_000])
+def test_durations_that_are_none_are_refused(tmp_path, text):
+    (tmp_path / "d.json").write_text(text)
+    with pytest.raises(BadInput, match="write it with pytest-formfunc durations"):
+        read_durations(tmp_path / "d.json")
+
+
+def test_without_durations_nothing_is_known(tmp_path):
+    assert read_durations(tmp_path / "absent.json") == {}
+
+
+SMALL = ("--formfunc-patterns=plain,pointwise", "--formfunc-depths=1", "--formfunc-widths=8",
+         "--formfunc-input=1x3x32x32", "--formfunc-budget=300ms", "--formfunc-precision=20%", "--formfunc-servers=3",
+         "--formfunc-threads=1")  # fmt: skip
+
+
+def environment(bench, **more):
+    path = f"{Path(sys.executable).parent}:{users_environment()['PATH']}"
+    return (
+        users_environment()
+        | {"PATH": path, "PYTEST_ADDOPTS": " ".join([*SMALL, f"--formfunc-cache-dir={bench.cache}"])}
+        | more
+    )
+
+
+@pytest.mark.engine
+def test_the_slurm_script_does_its_parts(bench):
+    """Each number of the array in turn, as Slurm would on a machine each; a second try continues its part."""
+    bench.write("bench/test_forms.py", MATRIX)
+    for index in ("1", "2", "2"):
+        done = subprocess.run(
+            ["bash", ROOT / "examples" / "fleet" / "slurm.sh"], cwd=bench.folder, capture_output=True, text=True, check=False,
+            env=environment(bench, SLURM_ARRAY_TASK_ID=index, SLURM_ARRAY_TASK_COUNT="2", SLURM_SUBMIT_DIR=str(bench.folder)),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 rows are taken over" in done.stdout
+    done = command(bench.folder, "merge", "part-1.jsonl", "part-2.jsonl", "--strict")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.engine
+def test_the_steps_of_the_workflow_run(repository):
+    """The steps that measure and judge, in a shell, as the matrix expands them; installing is left to others."""
+    workflow = yaml.safe_load((ROOT / "examples" / "fleet" / "github.yml").read_text())
+    jobs = workflow["jobs"]
+    (measure,) = [step for step in jobs["measure"]["steps"] if step.get("name") == "Measure"]
+    (judge,) = [step for step in jobs["gate"]["steps"] if step.get("name") == "Judge"]
+    repository.write("bench/test_forms.py", MATRIX)
+    parts = jobs["measure"]["strategy"]["matrix"]["part"]
+    assert measure["env"]["PARTS"] == len(parts)
+    for index in parts[:2]:
+        variables = {"PART": str(index), "PARTS": "2", "BASE": "HEAD"}
+        assert set(variables) == set(measure["env"])
+        done = subprocess.run(
+            ["bash", "-e", "-c", measure["run"]], cwd=repository.folder, capture_output=True, text=True, check=False,
+            env=environment(repository, **variables),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(
+        ["bash", "-e", "-c", judge["run"].replace("pytest-formfunc", f"{sys.executable} -m pytest_formfunc.cli")],
+        cwd=repository.folder, capture_output=True, text=True, check=False, env=environment(repository),
+    )  # fmt: skip
+    assert "verdicts: 2 " in done.stdout, done.stdout + done.stderr
+    assert done.returncode in (0, 1)
