@@ -36,36 +36,66 @@ class JournalWriter:
         self.path = path
         self.problem = ""
         self._last: dict[tuple[str, str], str] = {}
-        if not resume and path.exists():
-            raise BadInput(f"journal {path} exists: continue it with --formfunc-resume, or name another file")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            reason = (
-                "its folder is a file" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
-            )
-            raise BadInput(f"journal {path} cannot be written: {reason}") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise BadInput(f"journal {path} is being written by another run: wait for its end") from None
+        self._file = -1
         try:
             if resume:
-                os.ftruncate(self._file, end_of_whole_lines(path))
-            os.lseek(self._file, 0, os.SEEK_END)
-            self._append(header.to_continue() if resume else header.to_json())
-            _sync_folder(path.parent)
-            if self.problem:
-                raise BadInput(self.problem)
-        except (OSError, BadInput) as error:
-            os.close(self._file)
-            if not resume:
-                path.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise BadInput(f"journal {path} cannot be written: {error.strerror}") from None
-            raise
+                self._go_on(header)
+            else:
+                self._begin(header)
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError):
+                raise
+            a_file = isinstance(error, FileExistsError | NotADirectoryError)
+            reason = "its folder is a file" if a_file else error.strerror
+            raise BadInput(f"journal {path} cannot be written: {reason}") from None
+
+    def _begin(self, header: Header) -> None:
+        """Make the file with its first line: a run that is killed leaves a whole one or none.
+
+        Raises:
+            BadInput: it is there already.
+            OSError: it cannot be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        exists = BadInput(f"journal {self.path} exists: continue it with --formfunc-resume, or name another file")
+        if self.path.exists():
+            raise exists
+        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            self._file = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            self._lock()
+            os.write(self._file, json.dumps(header.to_json()).encode() + b"\n")
+            os.fsync(self._file)
+            try:
+                os.link(scratch, self.path)
+            except FileExistsError:
+                raise exists from None
+            except OSError:  # a file system without links
+                os.rename(scratch, self.path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        _sync_folder(self.path.parent)
+
+    def _go_on(self, header: Header) -> None:
+        """Open the file, remove a half-written last line, and say that the run goes on.
+
+        Raises:
+            BadInput: another run writes it.
+            OSError: it cannot be written.
+        """
+        self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        self._lock()
+        os.ftruncate(self._file, end_of_whole_lines(self.path))
+        self._append(header.to_continue())
+        if self.problem:
+            raise BadInput(self.problem)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(f"journal {self.path} is being written by another run: wait for its end") from None
 
     @property
     def is_open(self) -> bool:

@@ -12,6 +12,7 @@ from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
 
 FORMS = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
+ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
 ROWS = 8  # two patterns, two depths, native and one engine
 
 
@@ -91,20 +92,11 @@ def test_an_interrupted_run_is_continued_and_measures_only_the_rest(own_cache):
 
 
 @pytest.mark.engine
-def test_a_run_with_other_settings_takes_nothing_over(own_cache):
-    own_cache.measure(*FORMS, "--formfunc-journal=one.jsonl")
-    outcome = own_cache.measure(*FORMS, "--formfunc-journal=one.jsonl", "--formfunc-resume", "--formfunc-seed=1")
-    assert outcome.code == 0, outcome.text
-    assert "rows are taken over" not in outcome.text
-    assert len(read_journal(own_cache.folder / "one.jsonl").rows) == ROWS
-
-
-@pytest.mark.engine
 @pytest.mark.alone
 def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     """SIGKILL once some cases are measured; a half line at the end is left out, and no row is there twice."""
-    options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "1s")
-    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3,4,5", "--formfunc-widths", "8")
+    options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "700ms")
+    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3,4", "--formfunc-widths", "8")
     process = own_cache.start(*options, *many)
     end = time.monotonic() + 120
     while not journals(own_cache) or len(read_with_parts(journals(own_cache)[0]).rows) < 8:
@@ -126,11 +118,11 @@ def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     assert outcome.code == 0, outcome.text
     assert "; its last line was half written and is left out" in " ".join(outcome.text.split())
     after = read_journal(path)
-    assert (len(after.rows), after.ended) == (20, "complete")
+    assert (len(after.rows), after.ended) == (16, "complete")
     for key, row in before.rows.items():
         assert after.rows[key].record.to_json() == row.record.to_json()
-    assert f"journal: {len(before.rows)} of 20 rows are taken over from it" in outcome.text
-    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 20
+    assert f"journal: {len(before.rows)} of 16 rows are taken over from it" in outcome.text
+    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 16
 
 
 @pytest.mark.engine
@@ -140,18 +132,18 @@ def test_a_partial_run_is_no_baseline_by_itself(own_cache):
         "conftest.py",
         "def pytest_runtest_logreport(report):\n    if report.when == 'call':\n        raise KeyboardInterrupt\n",
     )
-    assert own_cache.measure(*FORMS, "--benchmark-autosave").code == 2
+    assert own_cache.measure(*ONE, "--benchmark-autosave").code == 2
     (own_cache.folder / "conftest.py").unlink()
     (saved,) = own_cache.saved()
     assert json.loads(saved.read_text())["formfunc"]["complete"] is False
-    outcome = own_cache.measure(*FORMS, "--benchmark-compare")
+    outcome = own_cache.measure(*ONE, "--benchmark-compare")
     words = " ".join(outcome.text.split())
     assert outcome.code == 0, outcome.text
     assert f"saved run {saved.stem} is not the baseline, because it ended before all of its tests did" in words
     assert "verdicts:" not in words
-    strict = own_cache.pytest(*FORMS, "--benchmark-compare", "--formfunc-strict")
+    strict = own_cache.pytest(*ONE, "--benchmark-compare", "--formfunc-strict")
     assert (strict.code, "is not the baseline, because it ended before" in " ".join(strict.text.split())) == (4, True)
-    named = own_cache.measure(*FORMS, "--benchmark-compare=0001")
+    named = own_cache.measure(*ONE, "--benchmark-compare=0001")
     assert "verdicts:" in named.text
 
 
@@ -177,9 +169,15 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(bench, options, p
 
 
 @pytest.mark.engine
-def test_a_journal_of_another_project_or_machine_is_refused(own_cache):
-    own_cache.measure(*FORMS, "--formfunc-journal=one.jsonl")
+def test_a_journal_of_something_else_is_refused_or_taken_for_nothing(own_cache):
+    """Another project or machine is an error; other settings are measured again."""
+    one = (*ONE, "--formfunc-journal=one.jsonl")
+    own_cache.measure(*one)
+    outcome = own_cache.measure(*one, "--formfunc-resume", "--formfunc-seed=1")
+    assert outcome.code == 0, outcome.text
+    assert "rows are taken over" not in outcome.text
     path = own_cache.folder / "one.jsonl"
+    assert len(read_journal(path).rows) == 2
     text = path.read_text()
     for name, value, sentence in [
         ("project", "other", "is of project 'other', and this is"),
@@ -187,5 +185,5 @@ def test_a_journal_of_another_project_or_machine_is_refused(own_cache):
     ]:
         first, rest = text.split("\n", 1)
         path.write_text(json.dumps({**json.loads(first), name: value}) + "\n" + rest)
-        outcome = own_cache.measure(*FORMS, "--formfunc-journal=one.jsonl", "--formfunc-resume")
+        outcome = own_cache.pytest(*one, f"--formfunc-cache-dir={own_cache.cache}", "--formfunc-resume")
         assert (outcome.code, sentence in outcome.text) == (4, True), outcome.text

@@ -14,6 +14,7 @@ from pytest_formfunc.journal.reading import read_journal
 
 FORMS = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
 CASES = [f"{name}-d{depth}-w8-1x3x32x32" for name in ("plain", "pointwise") for depth in (1, 2)]
+ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
 KEYS = {(case, backend) for case in CASES for backend in ("native", "openvino")}
 # Notes which worker ran which test.
 WHO = """
@@ -27,7 +28,7 @@ def pytest_runtest_call(item):
     return (yield)
 """
 ORDINARY = "import pytest\n\n@pytest.mark.parametrize('number', range(6))\ndef test_ordinary(number):\n    pass\n"
-# The first worker that measures this case is gone in the middle of it.
+# The first worker that comes to one case is killed there, and the first that comes to another one is stopped.
 LOST = """
 import os, signal, torch
 from pathlib import Path
@@ -35,12 +36,13 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("width", [4, 8, 12])
+@pytest.mark.parametrize("width", [4, 8, 12, 16])
 def test_mine(formfunc, formfunc_backend, width):
     torch.manual_seed(0)
-    if width == 8 and not Path("was").exists():
-        Path("was").touch()
-        os.kill(os.getpid(), signal.{signal})
+    lost, was = {8: signal.SIGKILL, 16: signal.SIGSTOP}.get(width), Path(f"was-{width}")
+    if lost is not None and not was.exists():
+        was.touch()
+        os.kill(os.getpid(), lost)
     formfunc(torch.nn.Conv2d(3, width, 3), torch.ones(1, 3, 16, 16))
 """
 
@@ -51,13 +53,12 @@ def who(project):
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("dist", [(), ("--dist", "loadfile"), ("--dist", "loadgroup"), ("--dist", "worksteal")])
-def test_a_run_with_workers_has_what_one_without_has(bench, dist):
+def test_a_run_with_workers_has_what_one_without_has(bench):
     """Rows, table, JSON, JUnit, report and journal; each case on one worker, ordinary tests on all."""
     bench.write("conftest.py", WHO)
     bench.write("test_ordinary.py", ORDINARY)
     outcome = bench.measure(
-        "-n", "2", *dist, *FORMS, "--benchmark-json=out.json", "--junitxml=junit.xml", "--formfunc-journal=run.jsonl",
+        "-n", "2", "--dist", "loadgroup", *FORMS, "--benchmark-json=out.json", "--junitxml=junit.xml", "--formfunc-journal=run.jsonl",
         "--formfunc-report=out.csv",
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
@@ -81,9 +82,11 @@ def test_a_run_with_workers_has_what_one_without_has(bench, dist):
 
 
 @pytest.mark.engine
-def test_a_loss_turns_a_run_with_workers_red(bench):
-    """The saved run executed one kernel less for one case: its test fails, and the others have their verdicts."""
-    assert bench.measure(*FORMS, "--benchmark-save=then").code == 0
+def test_a_loss_and_what_is_missing_turn_a_strict_run_with_workers_red(bench):
+    """The saved run executed one kernel less for one case, whose test fails, and had a case that this run has not."""
+    more = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
+    fewer = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1", "--formfunc-widths", "8")
+    assert bench.measure(*more, "--benchmark-save=then").code == 0
     (saved,) = bench.saved()
     document = json.loads(saved.read_text())
     del document["formfunc"]
@@ -94,62 +97,41 @@ def test_a_loss_turns_a_run_with_workers_red(bench):
             record["graph"]["kernels"][next(iter(record["graph"]["kernels"]))] -= 1
     saved.write_text(json.dumps(document))
     outcome = bench.measure(
-        "-n", "2", *FORMS, "--benchmark-compare", "--formfunc-gate=graph", "--formfunc-strict", "--junitxml=junit.xml"
+        "-n", "2", *fewer, "--benchmark-compare", "--formfunc-gate=graph", "--formfunc-strict", "--junitxml=junit.xml"
     )
     assert outcome.code == 1, outcome.text
-    ((name, sentence),) = bench.failures().items()
-    assert name == f"test_form[{CASES[0]}-openvino]"
-    assert "executes a worse graph than the baseline" in sentence
-    assert "verdicts: 1 regressed, 3 unchanged" in outcome.text
-
-
-@pytest.mark.engine
-def test_a_strict_run_with_workers_names_what_is_missing(bench):
-    """A case that the saved run has and this one does not is a failed test of its own, in JUnit too."""
-    assert bench.measure(*FORMS, "--benchmark-save=then").code == 0
-    (saved,) = bench.saved()
-    document = json.loads(saved.read_text())
-    del document["formfunc"]
-    saved.write_text(json.dumps(document))
-    fewer = ("--formfunc-patterns", "plain", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
-    outcome = bench.measure(
-        "-n",
-        "2",
-        *fewer,
-        "--benchmark-compare",
-        "--formfunc-strict",
-        "--formfunc-threshold=90%",
-        "--junitxml=junit.xml",
-    )
-    assert outcome.code == 1, outcome.text
-    missing = [name for name in bench.failures() if name.startswith("formfunc-missing[pointwise")]
-    assert len(missing) == 2, outcome.text
+    failures = bench.failures()
+    assert sorted(failures) == [
+        *(f"formfunc-missing[{name}-d2-w8-1x3x32x32-openvino]" for name in ("plain", "pointwise")),
+        f"test_form[{CASES[0]}-openvino]",
+    ]
+    assert "executes a worse graph than the baseline" in failures[f"test_form[{CASES[0]}-openvino]"]
+    assert "verdicts: 1 regressed, 1 unchanged, 2 missing" in outcome.text
 
 
 @pytest.mark.engine
 def test_parity_alone_is_checked_where_benchmarks_are_switched_off(bench):
-    outcome = bench.measure("-n", "2", *FORMS, "--benchmark-disable", "--benchmark-json=out.json")
+    outcome = bench.measure("-n", "2", *ONE, "--benchmark-disable", "--benchmark-json=out.json")
     assert outcome.code == 0, outcome.text
     assert "one call each, parity checked: no speedup is claimed" in outcome.text
 
 
 @pytest.mark.engine
 @pytest.mark.alone
-@pytest.mark.parametrize("lost_by", ["SIGKILL", "SIGSTOP"])
-def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project, lost_by):
+def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project):
     """Killed, or frozen until the watchdog ends it: another one measures its case, and nothing is there twice."""
-    project.write("test_mine.py", LOST.replace("{signal}", lost_by))
+    project.write("test_mine.py", LOST)
     outcome = project.measure(
         "-n", "2", "--formfunc-timeout=8s", "--benchmark-json=out.json", "--formfunc-journal=run.jsonl", timeout=120
     )
     assert outcome.code == 1, outcome.text
-    assert "crashed while running 'test_mine.py::test_mine[" in outcome.text
-    assert ("gave no sign of life for" in outcome.text) == (lost_by == "SIGSTOP")
-    assert "1 failed, 6 passed" in outcome.text
+    assert outcome.text.count("crashed while running 'test_mine.py::test_mine[") >= 2
+    assert outcome.text.count("gave no sign of life for") == 1
+    assert "2 failed, 8 passed" in outcome.text
     rows = json.loads((project.folder / "out.json").read_text())["benchmarks"]
     names = [row["name"] for row in rows]
-    assert len(names) == len(set(names)) == 6
-    assert len(read_journal(project.folder / "run.jsonl").rows) == 6
+    assert len(names) == len(set(names)) == 8
+    assert len(read_journal(project.folder / "run.jsonl").rows) == 8
 
 
 @pytest.mark.parametrize(
@@ -205,8 +187,7 @@ def test_a_case_that_meets_two_workers_is_a_failed_test(bench):
         "    from xdist.scheduler import LoadScheduling\n"
         "    return LoadScheduling(config, log)\n",
     )
-    one = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8", "--formfunc-backends=openvino")
-    outcome = bench.measure("-n", "2", *one, "--junitxml=junit.xml")
+    outcome = bench.measure("-n", "2", *ONE, "--benchmark-disable", "--junitxml=junit.xml")
     assert outcome.code == 1, outcome.text
     ((name, sentence),) = bench.failures().items()
     assert name == "formfunc-two-workers"
@@ -216,11 +197,11 @@ def test_a_case_that_meets_two_workers_is_a_failed_test(bench):
 @pytest.mark.engine
 def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(bench):
     """What its workers had written counts, though the controller had not gathered it."""
-    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3,4,5", "--formfunc-widths", "8")
+    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3", "--formfunc-widths", "8")
     options = (
         "--formfunc-threads=1",
         "--formfunc-input=1x3x32x32",
-        "--formfunc-budget=1s",
+        "--formfunc-budget=500ms",
         "--formfunc-journal=run.jsonl",
     )
     process = bench.start("-n", "2", *options, *many)
@@ -238,11 +219,11 @@ def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(ben
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
     after = read_journal(path)
-    assert (len(after.rows), after.ended) == (20, "complete")
-    assert f"{len(before)} of 20 rows are taken over from it" in outcome.text
+    assert (len(after.rows), after.ended) == (12, "complete")
+    assert f"{len(before)} of 12 rows are taken over from it" in outcome.text
     for key, row in before.items():
         assert after.rows[key].record.to_json() == row.record.to_json()
-    assert len(json.loads((bench.folder / "out.json").read_text())["benchmarks"]) == 20
+    assert len(json.loads((bench.folder / "out.json").read_text())["benchmarks"]) == 12
     assert [*bench.folder.glob("run.gw*")] == []
 
 
@@ -260,14 +241,15 @@ def test_side_by_side_with_workers(repository):
 
 @pytest.mark.engine
 def test_without_the_table_of_pytest_benchmark(bench):
-    outcome = bench.measure("-n", "2", "-p", "no:benchmark", *FORMS)
+    outcome = bench.measure("-n", "2", "-p", "no:benchmark", *ONE, "--formfunc-journal=run.jsonl")
     assert outcome.code == 0, outcome.text
-    assert all(outcome.line(f"{case:36}") for case in CASES)
+    assert outcome.line(f"{CASES[0]:36}")
+    assert len(read_journal(bench.folder / "run.jsonl").rows) == 2
 
 
 @pytest.mark.engine
 def test_without_xdist_nothing_is_missed(bench):
-    outcome = bench.measure("-p", "no:xdist", *FORMS[:-4], "--formfunc-depths=1", "--formfunc-widths=8")
+    outcome = bench.measure("-p", "no:xdist", *ONE, "--benchmark-disable")
     assert outcome.code == 0, outcome.text
 
 
