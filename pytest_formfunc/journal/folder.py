@@ -1,4 +1,4 @@
-"""The folder of journals: names, the newest one that can be continued, and which are removed."""
+"""The folder of journals: the newest one that can be continued, workers' files, and which are removed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import fcntl
 import glob
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_formfunc.errors import BadInput
@@ -20,12 +18,6 @@ from pytest_formfunc.journal.reading import read_journal
 FOLDER = "runs"  # in the folder of the cache
 KEPT = 50  # journals of complete runs; older ones are removed
 _LAST_LINE_BYTES = 8192  # the line that says how a run ended is shorter
-
-
-def new_run_name(now: datetime | None = None) -> str:
-    """Return a name for a run, which begins with its date and time in UTC and is its own on all machines."""
-    moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    return f"{moment}-{secrets.token_hex(3)}"
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -116,7 +108,7 @@ def newest_unfinished(folder: Path, header: Header) -> tuple[Path, Journal] | No
     for path in reversed(_paths(folder)):
         with contextlib.suppress(BadInput):
             theirs, ended = _ends(path)
-            if why_not_continued(theirs, header) is not None or is_open(path):
+            if theirs.worker or why_not_continued(theirs, header) is not None or is_open(path):
                 continue
             return None if ended == COMPLETE else (path, read_with_parts(path))
     return None

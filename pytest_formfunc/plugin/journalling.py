@@ -15,7 +15,6 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.folder import (
     FOLDER,
-    new_run_name,
     newest_unfinished,
     part_of,
     read_with_parts,
@@ -24,6 +23,7 @@ from pytest_formfunc.journal.folder import (
     why_not_continued,
 )
 from pytest_formfunc.journal.lines import Header, Journal, Shard
+from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.journal.project import project_name
 from pytest_formfunc.journal.reading import read_journal
 from pytest_formfunc.journal.writing import JournalWriter

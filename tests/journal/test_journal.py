@@ -13,7 +13,6 @@ from support.records import record
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.folder import (
     list_journals,
-    new_run_name,
     newest_unfinished,
     part_of,
     parts_of,
@@ -22,6 +21,7 @@ from pytest_formfunc.journal.folder import (
     why_not_continued,
 )
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Header, Row, Shard
+from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.journal.project import project_name
 from pytest_formfunc.journal.reading import is_journal, parse_journal, read_journal
 from pytest_formfunc.journal.writing import JournalWriter

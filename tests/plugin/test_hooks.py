@@ -28,18 +28,21 @@ def test_own(formfunc, out):
 """
 
 
-@pytest.mark.parametrize("args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",)])
+@pytest.mark.parametrize(
+    "args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",), ("-n", "1")]
+)
 def test_a_plain_run_loads_nothing_heavy(project, args):
-    """With the plugin installed, other tests run without torch, openvino or even numpy."""
+    """With the plugin installed, other tests run without torch, openvino or even numpy; so do workers of xdist."""
     project.write(
         "conftest.py",
-        "import sys\n\ndef pytest_unconfigure(config):\n"
-        f"    print('LOADED', [name for name in {HEAVY} if name in sys.modules])\n",
+        "import sys\n\ndef pytest_unconfigure(config):\n    with open('loaded.txt', 'a') as file:\n"
+        f"        print([name for name in {HEAVY} if name in sys.modules], file=file)\n",
     )
     project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
     outcome = project.pytest(*args, fresh=True, as_user=True)
     assert outcome.code == 0, outcome.text
-    assert outcome.line("LOADED") == "LOADED []"
+    processes = 2 if "-n" in args else 1
+    assert (project.folder / "loaded.txt").read_text() == "[]\n" * processes
     assert "formfunc ==" not in outcome.text
 
 

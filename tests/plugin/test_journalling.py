@@ -147,6 +147,7 @@ def test_a_partial_run_is_no_baseline_by_itself(own_cache):
     assert "verdicts:" in named.text
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("options", "prepare", "sentence"),
     [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.plugin.xdist.roles import ALIVE, KEY
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.plugin.xdist.watchdog import Watchdog
     from pytest_formfunc.results import Results
 
-_RESTARTS = 4  # of crashed workers, for each; xdist's own limit with -n, where --tx alone has none
+_RESTARTS = 4  # of crashed workers, for each
 
 
 class ControllerSide:
@@ -45,8 +46,6 @@ class ControllerSide:
         self._twice: list[str] = []
         self._watchdog: Watchdog | None = None
         self._resume = ""
-        if config.getoption("maxworkerrestart", None) is None and not config.getoption("numprocesses", None):
-            config.option.maxworkerrestart = str(_RESTARTS * len(config.getoption("tx")))
         if config.getoption("formfunc_resume"):
             from pytest_formfunc.plugin.journalling import path_to_continue
 
@@ -58,8 +57,6 @@ class ControllerSide:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker the run's name, its journal, and a line of its own to this process."""
-        from pytest_formfunc.journal.folder import new_run_name
-
         name = node.gateway.id
         self._run = self._run or new_run_name()
         channel = node.gateway.newchannel()
@@ -116,9 +113,11 @@ class ControllerSide:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a report carries, before others write its properties down."""
+        texts = [value for name, value in report.user_properties if name == KEY]
+        if not texts:
+            return
         from pytest_formfunc.plugin.xdist.messages import Measured
 
-        texts = [value for name, value in report.user_properties if name == KEY]
         report.user_properties = [one for one in report.user_properties if one[0] != KEY]
         for text in texts:
             self._take(report, Measured.from_text(str(text)))
@@ -134,14 +133,14 @@ class ControllerSide:
 
     def close(self, *, complete: bool) -> None:
         """End the journal, and remove the workers' files if this one has all that they have."""
-        from pytest_formfunc.journal.folder import parts_of
-        from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED
-
         if self._watchdog is not None:
             self._watchdog.close()
         journal, results = self._session.gathered_journal, self.results
         if journal is None or results is None or not journal.is_open:
             return
+        from pytest_formfunc.journal.folder import parts_of
+        from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED
+
         journal.end(COMPLETE if complete else INTERRUPTED, results.spent)
         results.notes += journal.closing_notes(len(results.records))
         if journal.path is not None and complete and not journal.problem:
@@ -180,10 +179,17 @@ class ControllerSide:
         except BadInput as error:
             raise pytest.UsageError(f"formfunc: {error}") from None
         self.results.notes += self._about_cores(settings.cores)
+        self._limit_restarts()
         self._watchdog = Watchdog(settings.timeout_s, self._end_silent)
         for name in self._workers:
             self._watchdog.hear(name)
         self._watchdog.start()
+
+    def _limit_restarts(self) -> None:
+        """Give --tx the limit that xdist has for -n: a case that ends every worker would otherwise do so for ever."""
+        dsession = self._config.pluginmanager.get_plugin("dsession")
+        if dsession is not None and getattr(dsession, "_max_worker_restart", 0) is None:
+            dsession._max_worker_restart = _RESTARTS * len(self._workers)
 
     def _about_cores(self, size: int) -> list[str]:
         """Return sentences about the cores that workers share, or that each of them has."""
@@ -247,10 +253,10 @@ class ControllerSide:
 
     def _sentences(self) -> Iterator[tuple[str, str]]:
         """Yield a test's name, and the sentence that it fails with, for each fault of the whole run."""
-        from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
-
         if self.results is None:
             return
+        from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
+
         for sentence in dict.fromkeys(self._twice):
             yield "formfunc-two-workers", sentence
         comparison = self.results.comparison

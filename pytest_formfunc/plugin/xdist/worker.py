@@ -12,11 +12,11 @@ import pytest
 from pytest_formfunc.measure.host_lock import INSIDE_VARIABLE, HostLock
 from pytest_formfunc.plugin.benchmark_bridge import drop_xdist_warning
 from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN
-from pytest_formfunc.plugin.xdist.messages import Benchmarked, Collected, Measured, plain
 from pytest_formfunc.plugin.xdist.roles import ALIVE, KEY, Assignment
 
 if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
+    from pytest_formfunc.plugin.xdist.messages import Collected, Measured
 
 ALIVE_EVERY_S = 2.0
 
@@ -29,6 +29,7 @@ class WorkerSide:
         self._session = session
         self._channel = assignment.channel
         self._is_measuring = False
+        self._sent: set[tuple[str, str]] = set()  # what the controller has, at least without a verdict
         self._lock = HostLock()
         threading.Thread(target=self._say_alive, daemon=True).start()
 
@@ -38,6 +39,8 @@ class WorkerSide:
 
     def refuse(self, sentence: str) -> None:
         """Tell the controller why nothing can be measured; it ends the run."""
+        from pytest_formfunc.plugin.xdist.messages import Collected
+
         self._channel.send(Collected(problem=sentence).to_text())
 
     def say(self, collected: Collected) -> None:
@@ -66,6 +69,8 @@ class WorkerSide:
         return report
 
     def _found(self, item: pytest.Item) -> Measured:
+        from pytest_formfunc.plugin.xdist.messages import Benchmarked, Measured, plain
+
         plan, run = item.stash[PLAN], self._session.run
         if run is None:
             return Measured()
@@ -74,7 +79,8 @@ class WorkerSide:
         key = item.stash.get(MEASURED, None)
         if key is None:
             return found
-        of_case = [one for one in results.records if one[0] == key[0] and one != key]
+        of_case = [one for one in results.records if one[0] == key[0] and one not in self._sent and one != key]
+        self._sent |= {key, *of_case}
         found.rows = [row for one in [*of_case, key] if (row := run.row_of(one)) is not None]
         found.failures = {one: reason for one, reason in results.failures.items() if one[0] == key[0]}
         found.own = key if key in results.records else None

@@ -138,7 +138,11 @@ def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project):
     ("options", "sentence"),
     [
         (("--formfunc-backends=openvno",), "unknown backend 'openvno'"),
-        (("--dist=each", "--formfunc-backends=native"), "--dist each would measure every case once in each worker"),
+        pytest.param(
+            ("--dist=each", "--formfunc-backends=native"),
+            "--dist each would measure every case once in each worker",
+            marks=pytest.mark.engine,
+        ),
         (("--formfunc-journal=no/such/test_forms.py", "--formfunc-resume"), "there is no journal"),
     ],
 )
@@ -149,6 +153,7 @@ def test_wrong_usage_is_one_sentence(bench, options, sentence):
     assert "crashed" not in outcome.text
 
 
+@pytest.mark.engine
 def test_a_worker_that_cannot_write_its_journal_is_wrong_usage(bench):
     """Before anything is measured: a run that a crash could lose is not what was asked for."""
     (bench.folder / "run.gw1.jsonl").mkdir()
