@@ -16,7 +16,7 @@ import pytest
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import options
-from pytest_formfunc.plugin.xdist.roles import assignment_of
+from pytest_formfunc.plugin.xdist.roles import Controller, Worker, assignment_of
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.workers import WorkerServer
     from pytest_formfunc.plugin.plan import TestPlan
-    from pytest_formfunc.plugin.xdist.controller import ControllerSide
-    from pytest_formfunc.plugin.xdist.worker import WorkerSide
     from pytest_formfunc.results import Results
     from pytest_formfunc.revisions.checkout import Revision
     from pytest_formfunc.run.journal import RunJournal
@@ -65,8 +63,8 @@ class Session:
         self.plans_of_all: list[TestPlan] = []
         self.is_dividing = False
         self.skipped_baselines: list[str] = []
-        self.worker: WorkerSide | None = None
-        self.controller: ControllerSide | None = None
+        self.worker: Worker | None = None
+        self.controller: Controller | None = None
         self.gathered_journal: RunJournal | None = None
         self._early = config.pluginmanager.get_plugins()
         self._names_before: Extensions | None = None

@@ -139,6 +139,18 @@ def calm(document: dict) -> dict:
     return document
 
 
+def lose_a_kernel(path: Path, case: str) -> None:
+    """Let a saved run have executed one kernel less for a case on OpenVINO, and say nothing of its fitness."""
+    document = json.loads(path.read_text())
+    document.pop("formfunc", None)
+    for entry in document["benchmarks"]:
+        record = entry["extra_info"]["formfunc"]
+        if (record["case"], record["backend"]) == (case, "openvino"):
+            record["graph"]["hash"] = "other"
+            record["graph"]["kernels"][next(iter(record["graph"]["kernels"]))] -= 1
+    path.write_text(json.dumps(document))
+
+
 def speed_up(record: dict, times: float) -> None:
     """Make the accelerated side of a saved record so many times as fast as it was."""
     for name in ("samples", "samples_low"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pytest
+
+    from pytest_formfunc.plugin.xdist.messages import Collected
+    from pytest_formfunc.results import Results
 
 ALIVE = "alive"  # what a worker says now and then
 KEY = "formfunc"  # of xdist's `workerinput`, and of the property that a report travels with
@@ -32,6 +36,30 @@ class Assignment:
     journal: str
     resume: str
     channel: Any
+
+
+class Worker(Protocol):
+    """What the session knows of a worker's part."""
+
+    def drop_warning(self, items: Sequence[pytest.Item]) -> None:
+        """Keep pytest-benchmark from saying that it is switched off here."""
+
+    def refuse(self, sentence: str) -> None:
+        """Tell the controller why nothing can be measured."""
+
+    def say(self, collected: Collected) -> None:
+        """Tell the controller what was collected."""
+
+
+class Controller(Protocol):
+    """What the session knows of the controller's part."""
+
+    @property
+    def results(self) -> Results | None:
+        """Return what all workers have found so far."""
+
+    def close(self, *, complete: bool) -> None:
+        """End the journal of the run."""
 
 
 def is_worker(config: pytest.Config) -> bool:
