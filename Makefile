@@ -48,7 +48,7 @@ figures: $(STAMP)
 	    bench/test_interference.py bench/test_quiet.py bench/test_contention.py bench/test_coverage.py bench/test_estimators.py \
 	    bench/test_allocation.py bench/test_steadiness.py bench/test_gate_quality.py bench/test_architectures.py \
 	    bench/test_ceiling.py bench/test_conformance.py bench/test_quantisation.py bench/test_field_networks.py bench/test_reported_networks.py \
-	    bench/test_parity_cost.py bench/test_pace.py $(ARGS)
+	    bench/test_parity_cost.py bench/test_pace.py bench/test_fleet.py $(ARGS)
 
 # pytest-benchmark's own tests, with and without this plugin installed: the same outcomes.
 upstream: $(STAMP)

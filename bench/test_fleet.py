@@ -24,6 +24,7 @@ from intervals import compare_repeats
 from suite import compare_runs, describe_repeats
 
 from pytest_formfunc.gate.baseline import read_baseline
+from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
 from pytest_formfunc.journal.writing import JournalWriter
@@ -39,6 +40,7 @@ CASES = (
     "--formfunc-budget=4s",
 )  # fmt: skip
 ROWS = 16
+CORES = allowed_cores()
 SMALL = (
     "--formfunc-patterns=plain,pointwise,fire,channel_shuffle", "--formfunc-depths=1,2,3,4", "--formfunc-widths=8",
     "--formfunc-input=1x3x32x32", "--formfunc-budget=300ms", "--formfunc-precision=20%", "--formfunc-servers=3",
@@ -60,6 +62,7 @@ class Project:
         (folder / "pytest.ini").write_text("[pytest]\n")
         (folder / "test_forms.py").write_text(MATRIX)
         self._parts = {}
+        self._with_workers = {}
 
     def command(self, name, *args):
         """Return the command of a run with a cache and a journal of its own."""
@@ -81,6 +84,12 @@ class Project:
         text, _ = process.communicate()
         assert process.returncode == 0, text
         return time.monotonic() - began, self.folder / f"{name}.jsonl"
+
+    def with_workers(self, count):
+        """Run with xdist workers; return the wall time and the journal."""
+        if count not in self._with_workers:
+            self._with_workers[count] = self.run(f"n{count}", "-n", str(count), *CASES)
+        return self._with_workers[count]
 
     def parts(self, of):
         """Run shards one after another, each as if it had a machine; return the longest one's time and the whole."""
@@ -112,7 +121,7 @@ def alone(project):
 
 def test_every_way_finds_the_same(project, alone, tmp_path, capsys):
     """Differences are beyond twice their combined standard error about as often as chance has it."""
-    ways = {"one process": alone, "-n 2": project.run("n2", "-n", "2", *CASES)}
+    ways = {"one process": alone, "-n 2": project.with_workers(2)}
     if find_sshd() is not None:
         with running_sshd(tmp_path) as client:
             spec = f"3*ssh={HOST}//ssh_config={client}//python={sys.executable}//chdir={project.folder}"
@@ -135,7 +144,7 @@ def test_every_way_finds_the_same(project, alone, tmp_path, capsys):
 
 def test_a_worker_and_a_journal_cost_little(project, alone, capsys):
     """-n 1 against none, and what the journal of a row costs."""
-    with_one, _ = project.run("n1", "-n", "1", *CASES)
+    with_one, _ = project.with_workers(1)
     journal = read_journal(alone[1])
     again, taken = project.folder / "again.jsonl", []
     writer = JournalWriter(again, journal.header)
@@ -155,28 +164,32 @@ def test_a_worker_and_a_journal_cost_little(project, alone, capsys):
 
 
 def test_wall_times_are_as_predicted(project, alone, capsys):
-    """One to four machines, each of which is this one in turn; then the prediction for many more."""
+    """Two to four machines, each of which is this one in turn; one to four workers; then many more machines."""
     journal = read_journal(alone[1])
     preparing = {row.group: row.preparing_s for row in journal.rows.values()}
     measuring = {row.group: row.measuring_s for row in journal.rows.values()}
     starting_s = alone[0] - sum(preparing.values()) - sum(measuring.values())
-    found = {of: project.parts(of)[0] for of in (2, 3, 4)}
-    said = {of: wall_seconds(preparing, measuring, of, starting_s) for of in found}
+    found, said = {}, {}
+    for count in (2, 3, 4):
+        found[f"{count} machines"] = project.parts(count)[0]
+        said[f"{count} machines"] = wall_seconds(preparing, measuring, count, starting_s)
+    for count in (1, 2, 3, 4):
+        found[f"{count} workers"] = project.with_workers(count)[0]
+        # Each worker starts servers of its own, on the cores that all have together.
+        crowded = max(1.0, count / CORES)
+        said[f"{count} workers"] = wall_seconds(preparing, measuring, 1, starting_s * crowded, min(count, CORES))
     each_s = fmean(preparing.values()), fmean(measuring.values())
     # A further engine adds half of the budget, and a conversion.
     study_s = each_s[0] * STUDY_ENGINES, each_s[1] * (1 + (STUDY_ENGINES - 1) / 2)
     study = [dict.fromkeys(map(str, range(STUDY_CASES)), seconds) for seconds in study_s]
     with capsys.disabled():
         print(f"\nfleet: one machine: {alone[0]:.0f} s, {starting_s:.0f} s of it neither preparing nor measuring")
-        for of, seconds in found.items():
-            print(
-                f"fleet: {of} machines: {seconds:.0f} s, predicted {said[of]:.0f} s "
-                f"(off by {seconds / said[of] - 1:+.0%})"
-            )
+        for way, seconds in found.items():
+            print(f"fleet: {way}: {seconds:.0f} s, predicted {said[way]:.0f} s (off by {seconds / said[way] - 1:+.0%})")
         for hosts in (1, 10, 100, 1000):
             hours = wall_seconds(*study, hosts, starting_s) / 3600
             print(f"fleet: a study of {STUDY_CASES} cases on {STUDY_ENGINES} engines, {hosts} machines: {hours:.2g} h")
-    assert all(abs(seconds / said[of] - 1) < NEAR for of, seconds in found.items())
+    assert all(abs(seconds / said[way] - 1) < NEAR for way, seconds in found.items())
 
 
 def test_a_killed_run_loses_nothing(project, capsys):

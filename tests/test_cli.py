@@ -8,7 +8,10 @@ import pytest
 from support.project import NET, OWN_TEST, Project, calm, git, make_bench, speed_up, users_environment
 from support.records import record
 
+from pytest_formfunc.cli import main
 from pytest_formfunc.gate.completeness import why_runs_differ
+from pytest_formfunc.journal.lines import COMPLETE, Header, Row
+from pytest_formfunc.journal.writing import JournalWriter
 
 
 def command(folder, *args):
@@ -156,3 +159,55 @@ def test_bisect_finds_the_commit_that_lost_the_graph(project):
     upside_down = command(project.folder, "bisect", "HEAD", commits[0])
     assert upside_down.returncode == 4
     assert "is not an ancestor of" in upside_down.stderr
+
+
+@pytest.fixture
+def journals(tmp_path):
+    """Two journals: the speedup of one case was half in the second, and another case is only in the first."""
+    paths = []
+    for name, seconds, cases in [("then", 0.001, ("fire-d2-w64", "plain-d2-w64")), ("now", 0.002, ("fire-d2-w64",))]:
+        paths.append(tmp_path / "runs" / f"{name}.jsonl")
+        planned = tuple((case, "openvino") for case in cases)
+        writer = JournalWriter(paths[-1], Header(name, "2026", "nets", "here", planned=planned))
+        for case in cases:
+            writer.add(Row(record(seconds, case=case), "i", f"t.py::test[{case}]", case, 1.0, 2.0))
+        if name == "then":
+            writer.end(COMPLETE)
+        writer.close()
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("show", "THEN"), 0, "geometric mean 10.0x"),
+        (("compare", "THEN", "NOW"), 1, "verdicts: 1 regressed, 1 missing"),
+        (("compare", "THEN", "THEN"), 0, "verdicts: 2 unchanged"),
+        (("history", "THEN", "NOW"), 0, "fire-d2-w64 on openvino"),
+        (("report", "THEN", "OUT.md"), 0, "report written to"),
+        (("durations", "THEN", "--output", "OUT.json"), 0, "2 cases, 6 s together"),
+        (("fleet", "THEN", "--hosts", "1,2"), 0, "2 cases: 2 s preparing, 4 s measuring"),
+        (("fleet", "THEN", "--hosts", "0"), 4, "number of hosts"),
+        (("merge", "THEN", "NOW"), 4, "then.jsonl is no part of a run"),
+        (("report", "THEN", "OUT.txt"), 4, "has no known ending"),
+        (("show", "ABSENT"), 4, "cannot be read"),
+        (("runs", "ABSENT"), 4, "there is no folder"),
+    ],
+)
+def test_a_journal_is_read_like_a_saved_run(journals, tmp_path, capsys, arguments, code, text):
+    places = {"THEN": journals[0], "NOW": journals[1], "ABSENT": str(tmp_path / "absent.jsonl")}
+    places |= {f"OUT.{ending}": str(tmp_path / f"out.{ending}") for ending in ("md", "json", "txt")}
+    assert main([places.get(one, one) for one in arguments]) == code
+    out, err = capsys.readouterr()
+    assert text in out + err
+    assert "Traceback" not in err
+
+
+def test_runs_lists_journals(journals, tmp_path, capsys):
+    """How each stands, and how much of what it planned is there."""
+    (tmp_path / "runs" / "zzz.jsonl").write_text("nothing")
+    assert main(["runs", str(tmp_path / "runs")]) == 0
+    _, now, then, other = capsys.readouterr().out.splitlines()
+    assert now.split()[:4] == ["now.jsonl", "stopped", "1/1", "0"]
+    assert then.split()[:4] == ["then.jsonl", "complete", "2/2", "0"]
+    assert other.split()[:4] == ["zzz.jsonl", "cannot", "be", "read"]

@@ -99,7 +99,7 @@ def describe_collected(session: Session, plans: Sequence[TestPlan], run: Run) ->
     )
     return Collected(
         groups={plan.test: groups.get(plan.group, [plan.group])[0] for plan in plans},
-        planned=tuple((plan.group, plan.backend) for plan in plans),
+        header=run.journal.header,
         comparison=run.results.comparison,
         notes=tuple(run.results.notes),
         memory_note=run.results.memory_note,

@@ -59,6 +59,7 @@ def open_journal(
         header = _as_part(header, settings.shard, [plan.key for plan in session.plans_of_all], basis)
     accelerated = [plan for plan in plans if plan.backend != NATIVE and comparison.title]
     journal = RunJournal(
+        header=header,
         basis=basis,
         tests={plan.key: plan.test for plan in plans},
         fail_on={plan.key: plan.fail_on(settings) for plan in plans},
@@ -100,8 +101,10 @@ def open_gathered(session: Session, run: str, resume: str, collected: Collected)
     Raises:
         BadInput: the file that was named cannot be written.
     """
-    header = _header(session, collected.comparison.title, collected.planned, [*collected.groups], run)
-    journal = session.gathered_journal = RunJournal()
+    assert collected.header is not None
+    # The machine's fingerprint is that of all of its cores, of which each worker may have a set of its own.
+    header = replace(collected.header, run=run, worker="", fingerprint=_own_fingerprint())
+    journal = session.gathered_journal = RunJournal(header=header)
     notes, earlier = [], None
     path = session.named_journal or _folder(session) / f"{run}.jsonl"
     if resume:
@@ -165,21 +168,24 @@ def _to_continue(session: Session, header: Header) -> tuple[Path, Journal] | Non
     return path, journal
 
 
-def _header(
-    session: Session, title: str, planned: Sequence[tuple[str, str]], tests: Sequence[str], run: str = ""
-) -> Header:
+def _header(session: Session, title: str, planned: Sequence[tuple[str, str]], tests: Sequence[str]) -> Header:
     assignment = assignment_of(session.config)
     return Header(
-        run=run or (new_run_name() if assignment is None else assignment.run),
+        run=new_run_name() if assignment is None else assignment.run,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         project=project_name(session.config.rootpath),
-        fingerprint=fingerprint(describe_host(distributions())),
+        fingerprint=_own_fingerprint(),
         title=title,
         planned=tuple(planned),
         tests=tuple(tests),
         fail_on=session.settings.fail_on,
+        shard=None if session.settings.shard is None else Shard(*session.settings.shard, plan=""),
         worker="" if assignment is None else assignment.worker,
     )
+
+
+def _own_fingerprint() -> str:
+    return fingerprint(describe_host(distributions()))
 
 
 def _as_part(header: Header, shard: tuple[int, int], of_all: Sequence[Key], basis: Mapping[str, Any]) -> Header:

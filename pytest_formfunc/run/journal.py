@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.backends import NATIVE
-from pytest_formfunc.journal.lines import Failure, Journal, Row
+from pytest_formfunc.journal.lines import Failure, Header, Journal, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.records import Key, Record
@@ -28,6 +28,7 @@ class RunJournal:
     """The journal of one run.
 
     Attributes:
+        header: the first line of the file.
         writer: appends to the file; None where there is none.
         earlier: the rows of the run that is continued.
         basis: what all figures of this run depend on, as `basis_of` returns it.
@@ -40,6 +41,7 @@ class RunJournal:
         taken: case and backend of everything that was taken over.
     """
 
+    header: Header | None = None
     writer: JournalWriter | None = None
     earlier: Mapping[Key, Row] = field(default_factory=dict)
     basis: Mapping[str, Any] = field(default_factory=dict)

@@ -47,6 +47,7 @@ class Run:
 
     Attributes:
         results: what the run has found so far.
+        journal: where it notes that.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Run:
             in_order=work.is_alone,
         )
         self._measured: dict[str, Measured | TakenOver | MeasurementError] = {}
-        self._journal = work.journal
+        self.journal = work.journal
         self._begun = 0  # cases that were prepared to be measured
         self._settled: set[Key] = set()
         self._reserve = Reserve()
@@ -124,7 +125,7 @@ class Run:
         ready: list[Ready] = []
         try:
             with self._lock.preparing():
-                if not all(self._journal.has_all(name, self._backends_of(of_it)) for name, (_, of_it) in todo.items()):
+                if not all(self.journal.has_all(name, self._backends_of(of_it)) for name, (_, of_it) in todo.items()):
                     self._begin_servers(once=once)
                 for wanted, of_it in todo.values():
                     ready += self._prepare(wanted, of_it, once=once)
@@ -192,7 +193,7 @@ class Run:
 
     def end(self, *, complete: bool) -> None:
         """Note in the journal whether tests were left, and for the report what it has; only the first call counts."""
-        journal, notes = self._journal, self.results.notes
+        journal, notes = self.journal, self.results.notes
         if journal.writer is None or not journal.is_open:
             return
         journal.end(COMPLETE if complete else INTERRUPTED, self.results.spent)
@@ -200,7 +201,7 @@ class Run:
 
     def row_of(self, key: Key) -> Row | None:
         """Return what the journal has of a case and backend, or None."""
-        row = self._journal.rows.get(key)
+        row = self.journal.rows.get(key)
         return None if row is None else replace(row, record=self.results.records[key])
 
     def _pace_of(self, *, once: bool) -> Pace:
@@ -244,8 +245,8 @@ class Run:
         except MeasurementError as error:
             self._fail(case, backends, error)
             return []
-        identity = self._journal.identity(here, there)
-        taken = self._journal.take(case.id, group, backends, identity)
+        identity = self.journal.identity(here, there)
+        taken = self.journal.take(case.id, group, backends, identity)
         if taken is not None:
             self._measured[case.id] = TakenOver()
             self.results.records |= taken
@@ -291,10 +292,10 @@ class Run:
         keys, results = [(case, name) for name in backends], self.results
         records = [results.records[key] for key in keys if key in results.records]
         seconds = measured.here.prepared.seconds, measured.measurer.result.spent_s
-        self._journal.note(records, measured.group, measured.identity, seconds, results.tests)
+        self.journal.note(records, measured.group, measured.identity, seconds, results.tests)
         for key in keys:
             if key in results.failures:
-                self._journal.fail(*key, results.failures[key])
+                self.journal.fail(*key, results.failures[key])
 
     def _note_early(self, ready: Ready) -> None:
         """Append a case that is measured to the journal, while those that it is measured in turn with go on.
@@ -309,7 +310,7 @@ class Run:
         self._measured[case.id] = error
         for name in backends:
             self.results.failures[case.id, name] = str(error)
-            self._journal.fail(case.id, name, str(error))
+            self.journal.fail(case.id, name, str(error))
 
     def _finish(self, case: Case, measured: Measured) -> None:
         """Turn a measured case into results, unless it failed."""

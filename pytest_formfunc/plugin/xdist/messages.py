@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pytest_formfunc.journal.lines import Row
+from pytest_formfunc.journal.lines import Header, Row, read_header
 from pytest_formfunc.records import Key
 from pytest_formfunc.results import Comparison, Spent
 
@@ -19,7 +19,7 @@ class Collected:
     Attributes:
         problem: why nothing can be measured, a sentence of wrong usage; empty if nothing speaks against it.
         groups: what each test that measures shares a worker for, by the test's id.
-        planned: case and backend of each of these tests, in the same order.
+        header: the first line of the worker's journal; None where nothing is measured.
         comparison: what the run is compared with.
         notes: sentences about the run as a whole.
         memory_note: why processes cannot be made to keep their memory.
@@ -27,14 +27,15 @@ class Collected:
 
     problem: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
-    planned: tuple[Key, ...] = ()
+    header: Header | None = None
     comparison: Comparison = field(default_factory=Comparison)
     notes: tuple[str, ...] = ()
     memory_note: str = ""
 
     def to_text(self) -> str:
         """Return it as text."""
-        return json.dumps({**asdict(self), "kind": "collected"})
+        header = None if self.header is None else json.dumps(self.header.to_json())
+        return json.dumps({**asdict(self), "header": header})
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Collected:
@@ -47,8 +48,8 @@ class Collected:
                 "asked": tuple((case, backend) for case, backend in given["asked"]),
             }
         )
-        planned = tuple((case, backend) for case, backend in data["planned"])
-        return cls(data["problem"], data["groups"], planned, comparison, tuple(data["notes"]), data["memory_note"])
+        header = None if data["header"] is None else read_header(data["header"])
+        return cls(data["problem"], data["groups"], header, comparison, tuple(data["notes"]), data["memory_note"])
 
 
 @dataclass(frozen=True)
