@@ -132,6 +132,7 @@ def open_shared(folder: Path, name: str) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):  # another user may have made it just now
             folder.chmod(0o1777)
+    os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))  # no link of somebody else's to elsewhere
     path, flags = folder / name, os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         return os.open(path, os.O_RDONLY | flags)  # a lock needs no more, whoever made it

@@ -153,10 +153,15 @@ def test_inside_of_itself_and_of_an_ordinary_test_nothing_is_waited_for(hold, tm
     assert takes_s(HostLock([0], tmp_path), "measuring") < 1
 
 
-def test_where_there_is_no_place_for_locks_the_run_goes_on_and_says_so(tmp_path):
+@pytest.mark.parametrize("place", ["file/folder", "link"])
+def test_where_there_is_no_place_for_locks_the_run_goes_on_and_says_so(tmp_path, place):
+    """A link is not followed: in a folder for all users it may lead anywhere."""
     (tmp_path / "file").write_text("")
-    lock = HostLock([0, 1], tmp_path / "file" / "folder")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    lock = HostLock([0, 1], tmp_path / place)
     with lock.measuring():
         pass
     (note,) = lock.notes
     assert note.startswith("runs on this machine may disturb each other: ")
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
