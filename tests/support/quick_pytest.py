@@ -23,8 +23,8 @@ class Quick:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        from pytest_formfunc import run
         from pytest_formfunc.measure import pace, quiet, workers
+        from pytest_formfunc.run import run
 
         quiet.MOST_WAITING = quiet.MOST_STOLEN = math.inf
         run.measured_pace = lambda *_: pace.Pace()
