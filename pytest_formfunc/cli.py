@@ -18,7 +18,7 @@ from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.merging import Merged, judge_whole, merge, why_red
 from pytest_formfunc.gate.run_history import history_of
 from pytest_formfunc.gate.saved import SavedJudge
-from pytest_formfunc.journal.folder import FOLDER, list_journals, read_with_parts
+from pytest_formfunc.journal.folder import FOLDER, is_open, list_journals, read_with_parts
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.option_specs import REPORT_FORMATS, either
@@ -27,6 +27,7 @@ from pytest_formfunc.report.files import write_report
 from pytest_formfunc.report.fleet import render_fleet, render_merged
 from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts
 from pytest_formfunc.results import Results
+from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int
 
 EXIT_REGRESSED = EXIT_INCOMPLETE = 1
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     merge.add_argument("files", type=Path, nargs="+", metavar="PART", help="the journals of all parts")
     merge.add_argument("--baseline", type=Path, metavar="RUN", help="compare with this run, a saved one or a journal")
-    merge.add_argument("--threshold", default="10%", metavar="PERCENT", help="loss that counts (default 10%%)")
+    merge.add_argument("--threshold", metavar="PERCENT", help="loss that counts (by default that of each row's test)")
     merge.add_argument("--output", type=Path, metavar="FILE", help="write the whole as a journal, or as a report")
     merge.add_argument("--strict", action="store_true", help="also exit 1 where parts overlap or are missing, or a "
                        "comparison was not judged")  # fmt: skip
@@ -172,9 +173,11 @@ def _runs(given: argparse.Namespace) -> int:
 
 
 def _merge(given: argparse.Namespace) -> int:
-    threshold = parse_fraction(given.threshold, what="threshold")
+    threshold = None if given.threshold is None else parse_fraction(given.threshold, what="threshold")
     if given.output is not None and given.output.suffix not in (*REPORT_FORMATS, ".jsonl"):
         raise FormfuncError(f"output {given.output} has no known ending: use {either([*REPORT_FORMATS, '.jsonl'])}")
+    if given.output is not None and (given.output in given.files or is_open(given.output)):
+        raise FormfuncError(f"output {given.output} is a journal that is read or written: name another file")
     baseline = None if given.baseline is None else read_baseline(given.baseline)
     merged = merge({str(path): read_with_parts(path) for path in dict.fromkeys(given.files)})
     if baseline is not None:
@@ -199,7 +202,7 @@ def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise FormfuncError(f"{path} cannot be written: {error.strerror}") from None
-    writer = JournalWriter(path, merged.header)
+    writer = JournalWriter(path, replace(merged.header, tests=()))
     for row in rows.values():
         writer.add(row)
     for key, reason in merged.failures.items():
@@ -224,6 +227,8 @@ def _durations(given: argparse.Namespace) -> int:
 def _fleet(given: argparse.Namespace) -> int:
     seconds = _seconds_of(given.files)
     hosts = [parse_positive_int(part.strip(), what="number of hosts") for part in given.hosts.split(",")]
+    if max(hosts) > MOST_PARTS:
+        raise FormfuncError(f"number of hosts {max(hosts)} is too large: at most {MOST_PARTS}")
     workers = parse_positive_int(given.workers, what="number of workers")
     for line in render_fleet(seconds, hosts, workers):
         print(line)

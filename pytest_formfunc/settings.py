@@ -16,6 +16,7 @@ from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either
+from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
 BEST = "best"  # in place of backends: every one that is available here
@@ -249,9 +250,11 @@ def _shard(text: str) -> tuple[int, int] | None:
     if not text:
         return None
     index, slash, of = text.partition("/")
-    if slash and index.strip().isdigit() and of.strip().isdigit() and 1 <= int(index) <= int(of):
+    if slash and index.strip().isdecimal() and of.strip().isdecimal() and 1 <= int(index) <= int(of) <= MOST_PARTS:
         return int(index), int(of)
-    raise BadInput(f"shard {text!r} is not a part of a whole: write 3/8 for the third of eight")
+    raise BadInput(
+        f"shard {text!r} is not a part of a whole: write 3/8 for the third of eight, with at most {MOST_PARTS} parts"
+    )
 
 
 def _flag(text: str, what: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, Row
 from pytest_formfunc.records import Key
 
 SEVERAL = "several machines"
+_MOST_NAMED = 20  # parts that are missing
 
 
 @dataclass
@@ -53,6 +55,7 @@ def merge(journals: Mapping[str, Journal]) -> Merged:
     Raises:
         BadInput: one is no part of a run, or belongs to another run.
     """
+    journals = _without_workers_files(journals)
     first, seen = next(iter(journals)), dict[str, str]()
     header = journals[first].header
     merged = Merged(replace(header, shard=None, part_of_all=(), planned=header.part_of_all, tests=(), worker=""))
@@ -63,33 +66,49 @@ def merge(journals: Mapping[str, Journal]) -> Merged:
         seen.setdefault(shard, name)
         if journal.ended != COMPLETE:
             merged.faults.append(f"part {shard} ({name}) did not end: it has {len(journal.rows)} rows")
-        twice = []
+        twice, mine = [], {group for group, _ in journal.header.planned}
         for key, row in journal.rows.items():
+            if row.group not in mine:  # of what this part had before it was continued with other tests
+                continue
             if key in merged.rows:
                 twice.append(" on ".join(key))
             merged.rows.setdefault(key, row)
         if twice and seen[shard] == name:
             merged.faults.append(f"{_some(twice)} of part {shard} are there already: parts overlap")
-        merged.failures |= {key: reason for key, reason in journal.failures.items() if key not in merged.rows}
+        merged.failures |= journal.failures
+    merged.failures = {key: reason for key, reason in merged.failures.items() if key not in merged.rows}
     merged.faults += _missing(merged, seen)
+    merged.faults += _not_measured([journal.header for journal in journals.values()])
     if len(merged.machines) > 1:
         merged.header = replace(merged.header, fingerprint=SEVERAL)
     return merged
 
 
-def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float) -> dict[Key, Row]:
+def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | None) -> dict[Key, Row]:
     """Compare every row with a saved run, and return the rows with their verdicts; without one, they keep theirs.
 
     A row is compared with one of the same machine. The probability of a false alarm is shared by all rows together.
+    What the saved run has and no part measures becomes a fault.
+
+    Args:
+        merged: all parts.
+        baseline: the saved run.
+        threshold: the loss of speedup that counts; by default that of each row's test.
     """
     if baseline is None:
         return merged.rows
+    lost = [key for key, record in baseline.records.items() if not record.native and key not in merged.rows]
+    if lost:
+        merged.faults.append(f"{_some([' on '.join(key) for key in lost])} of {baseline.name} are in no part")
     accelerated = [key for key, row in merged.rows.items() if not row.record.native]
     judge = SavedJudge(baseline, Family(sum(key in baseline.records for key in accelerated)))
     rows = dict(merged.rows)
     for key in accelerated:
         row = rows[key]
-        judgement = judge.judge(Evidence(key, record=functools.partial(getattr, row, "record")), threshold)
+        judgement = judge.judge(
+            Evidence(key, record=functools.partial(getattr, row, "record")),
+            row.threshold if threshold is None else threshold,
+        )
         if judgement is not None:
             rows[key] = replace(row, record=replace(row.record, verdict=judgement.verdict))
     return rows
@@ -109,7 +128,8 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
         rules = Rules(fail_on=row.fail_on or merged.header.fail_on, strict=strict and not record.native)
         reason = why_failed(record, record.verdict, record.limits, rules, timed=not record.once)
         sentences += [reason] if reason else []
-    sentences += [f"{' on '.join(key)} was not measured: {reason}" for key, reason in merged.failures.items()]
+    if not merged.header.best:  # where the best engine was asked for, the others may fail
+        sentences += [f"{' on '.join(key)} was not measured: {reason}" for key, reason in merged.failures.items()]
     if not strict:
         return sentences
     sentences += [f"{fault}, which --strict does not pass" for fault in merged.faults]
@@ -122,6 +142,24 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
         if fault := why_all_inconclusive(statuses):
             sentences.append(f"{fault}, which --strict does not pass")
     return sentences
+
+
+def _without_workers_files(journals: Mapping[str, Journal]) -> dict[str, Journal]:
+    """Leave out files of xdist workers whose run's journal is there, which was read with them."""
+    whole = {journal.header.run for journal in journals.values() if not journal.header.worker}
+    return {
+        name: journal
+        for name, journal in journals.items()
+        if not (journal.header.worker and journal.header.run in whole)
+    }
+
+
+def _not_measured(headers: Sequence[Header]) -> list[str]:
+    """Return a clause for what no test measures, and for tests that were left out."""
+    missing = dict.fromkeys(title for header in headers for title in header.missing)
+    faults = [f"{title} is missing: it is there in {headers[0].title} and no part measures it" for title in missing]
+    deselected = max(header.deselected for header in headers)
+    return faults + ([f"{deselected} measuring tests were deselected"] if deselected else [])
 
 
 def _check_part(name: str, mine: Header, first: str, header: Header) -> str:
@@ -144,10 +182,9 @@ def _check_part(name: str, mine: Header, first: str, header: Header) -> str:
 
 def _missing(merged: Merged, seen: Mapping[str, str]) -> list[str]:
     """Return a clause for each part that is not there, and one for what parts that are there did not measure."""
-    shard = next(iter(seen)).partition("/")[2]
-    faults = [
-        f"part {index}/{shard} is missing" for index in range(1, int(shard) + 1) if f"{index}/{shard}" not in seen
-    ]
+    of = int(next(iter(seen)).partition("/")[2])
+    absent = (index for index in range(1, of + 1) if f"{index}/{of}" not in seen)
+    faults = [f"part {index}/{of} is missing" for index in itertools.islice(absent, _MOST_NAMED)]
     groups = {(row.group, key[1]) for key, row in merged.rows.items()}
     failed = {*merged.failures}
     left = [" on ".join(key) for key in merged.header.planned if key not in groups and key not in failed]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, read_header
+from pytest_formfunc.journal.lines import COMPLETE, Failure, Header, Journal, read_header
 from pytest_formfunc.journal.reading import read_journal
+from pytest_formfunc.journal.writing import JournalWriter
 
 FOLDER = "runs"  # in the folder of the cache
 KEPT = 50  # journals of complete runs; older ones are removed
@@ -41,15 +42,43 @@ def read_with_parts(path: Path) -> Journal:
     """
     journal = read_journal(path)
     for part in parts_of(path):
-        other = read_journal(part)
-        for key, row in other.rows.items():
-            mine = journal.rows.get(key)
-            if mine is None or (mine.record.verdict is None and row.record.verdict is not None):
-                journal.rows[key] = row
-        journal.dropped |= other.dropped
-    for key in journal.rows:
-        journal.failures.pop(key, None)
+        _add_later(journal, read_journal(part))
     return journal
+
+
+def collect_parts(path: Path, journal: Journal, writer: JournalWriter) -> None:
+    """Append to a journal what only its workers' files have, and remove those.
+
+    Args:
+        path: the journal's file.
+        journal: its content with that of its workers' files, as `read_with_parts` returns it.
+        writer: appends to it.
+    """
+    alone = read_journal(path)
+    for key, row in journal.rows.items():
+        if key not in alone.rows or alone.rows[key].to_json() != row.to_json():
+            writer.add(row)
+    for key, reason in journal.failures.items():
+        if alone.failures.get(key) != reason:
+            writer.fail(Failure(*key, reason))
+    if not writer.problem:
+        for part in parts_of(path):
+            part.unlink(missing_ok=True)
+
+
+def _add_later(journal: Journal, other: Journal) -> None:
+    """Add the rows and failures of a worker's journal that are later than those that are there."""
+    journal.dropped |= other.dropped
+    for key, moment in other.times.items():
+        if moment < journal.times.get(key, 0.0):
+            continue
+        journal.times[key] = moment
+        if key in other.rows:
+            journal.rows[key] = other.rows[key]
+            journal.failures.pop(key, None)
+        elif key in other.failures:
+            journal.failures[key] = other.failures[key]
+            journal.rows.pop(key, None)
 
 
 def is_open(path: Path) -> bool:
@@ -122,6 +151,9 @@ def why_not_continued(theirs: Header, header: Header) -> str | None:
         return f"is of another machine ({theirs.fingerprint}, and this is {header.fingerprint})"
     if str(theirs.shard or "the whole") != str(header.shard or "the whole"):
         return f"is of shard {theirs.shard or 'none'}, and this is {header.shard or 'none'}"
+    plans = {shard.plan for shard in (theirs.shard, header.shard) if shard is not None} - {""}
+    if len(plans) > 1:
+        return "is of a run with other cases or settings, which all of its parts have to share: begin it anew"
     return None
 
 
@@ -169,9 +201,11 @@ def _listed(path: Path) -> Listed:
         return Listed(path, None, str(error), running)
 
 
-def rows_beside(path: Path, own: Path) -> Iterator[Journal]:
+def rows_beside(path: Path, own: Path, run: str) -> Iterator[Journal]:
     """Yield the journals that other workers of a run have written so far; what cannot be read yields nothing."""
     for part in parts_of(path):
         if part != own:
             with contextlib.suppress(BadInput):
-                yield read_journal(part)
+                journal = read_journal(part)
+                if journal.header.run == run:
+                    yield journal

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.json_reading import read_number, read_text, read_whole
+from pytest_formfunc.json_reading import read_flag, read_number, read_text, read_whole
 from pytest_formfunc.records import Key, Record
 
 JOURNAL = 1  # counts breaking changes of the lines
@@ -52,6 +52,9 @@ class Header:
         planned: case and backend of every test that measures, as far as cases are known before a test runs.
         tests: the test of each of these, by the same order.
         fail_on: kinds of verdict that fail a test of it.
+        missing: what the run is compared with has and no test of any part measures, in sentences.
+        deselected: number of tests that measure and that the user left out.
+        best: whether the fastest engine was asked for, so that an engine may fail.
         shard: which part of a run it is, or None if it is the whole.
         part_of_all: case and backend of every test of all parts; empty if it is the whole.
         worker: the pytest-xdist worker that wrote it; empty if none did.
@@ -65,6 +68,9 @@ class Header:
     planned: tuple[Key, ...] = ()
     tests: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = ("loss",)
+    missing: tuple[str, ...] = ()
+    deselected: int = 0
+    best: bool = False
     shard: Shard | None = None
     part_of_all: tuple[Key, ...] = ()
     worker: str = ""
@@ -75,7 +81,7 @@ class Header:
 
     def to_continue(self) -> dict[str, Any]:
         """Return the object of the line with which this run continues the journal of another."""
-        return {"continued": self.started, "planned": self.planned, "tests": self.tests}
+        return {"continued": self.started, "header": self.to_json()}
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class Row:
         preparing_s: seconds that its case took to prepare.
         measuring_s: seconds that its case took to measure, on all backends together.
         fail_on: kinds of verdict that fail its test.
+        threshold: the loss of speedup that counts for its test, as a fraction.
     """
 
     record: Record
@@ -99,6 +106,7 @@ class Row:
     preparing_s: float = 0.0
     measuring_s: float = 0.0
     fail_on: tuple[str, ...] = ()
+    threshold: float = 0.1
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of its line."""
@@ -121,6 +129,7 @@ class Row:
             preparing_s=read_number(entry, "preparing_s"),
             measuring_s=read_number(entry, "measuring_s"),
             fail_on=_texts(entry, "fail_on"),
+            threshold=read_number(entry, "threshold"),
         )
 
 
@@ -149,6 +158,7 @@ class Journal:
         continued: how often it was continued.
         dropped: whether the last line was only half written, and was left out.
         spent: what the run says that it spent, as it wrote it at its end.
+        times: when the last row or failure of each case and backend was written, as ``time.time`` has it.
     """
 
     header: Header
@@ -158,6 +168,7 @@ class Journal:
     continued: int = 0
     dropped: bool = False
     spent: dict[str, Any] = field(default_factory=dict)
+    times: dict[Key, float] = field(default_factory=dict)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add the object of a line.
@@ -170,17 +181,18 @@ class Journal:
             row = Row.from_json(entry)
             self.rows[row.record.key] = row
             self.failures.pop(row.record.key, None)
+            self.times[row.record.key] = read_number(entry, "at")
         elif "failure" in entry:
             failed = Failure(*(read_text(entry["failure"], name) for name in ("case", "backend", "reason")))
             self.failures[failed.case, failed.backend] = failed.reason
             self.rows.pop((failed.case, failed.backend), None)
+            self.times[failed.case, failed.backend] = read_number(entry, "at")
         elif "ended" in entry:
             self.ended = read_text(entry, "ended")
             self.spent = dict(entry.get("spent") or {})
         elif "continued" in entry:
             self.ended, self.continued = "", self.continued + 1
-            planned, tests = _keys(entry["planned"]), _texts(entry, "tests")
-            self.header = replace(self.header, planned=planned, tests=tests)
+            self.header = _read_header(entry["header"])
         else:
             raise ValueError("it is of no kind that this version knows")
 
@@ -215,6 +227,9 @@ def _read_header(entry: Mapping[str, Any]) -> Header:
         planned=_keys(entry["planned"]),
         tests=_texts(entry, "tests"),
         fail_on=_texts(entry, "fail_on"),
+        missing=_texts(entry, "missing"),
+        deselected=read_whole(entry, "deselected"),
+        best=read_flag(entry, "best"),
         shard=None
         if shard is None
         else Shard(read_whole(shard, "index"), read_whole(shard, "of"), read_text(shard, "plan")),

@@ -65,7 +65,8 @@ def end_of_whole_lines(path: Path) -> int:
     end = 0
     for length, line in _lines(path.read_bytes()):
         try:
-            json.loads(line)
+            if line.strip():
+                json.loads(line)
         except (ValueError, RecursionError):
             break
         end += length

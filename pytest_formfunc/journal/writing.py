@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ class JournalWriter:
         problem: why nothing more is written, or an empty string: a full disk does not end a run.
     """
 
-    def __init__(self, path: Path, header: Header, *, resume: bool = False) -> None:
-        """Begin the file, or go on with one.
+    def __init__(self, path: Path, header: Header | None) -> None:
+        """Begin the file, or open one to go on with it.
 
         Args:
             path: the file.
-            header: its first line; one that goes on keeps the line that it has.
-            resume: whether the file is there and is continued; a half-written last line is removed from it.
+            header: its first line; None to open a file that is there, from which a half-written last line is removed.
+                `go_on` then says which run continues it.
 
         Raises:
             BadInput: it cannot be written, another run writes it, or it is there already and is not continued.
@@ -38,8 +39,8 @@ class JournalWriter:
         self._last: dict[tuple[str, str], str] = {}
         self._file = -1
         try:
-            if resume:
-                self._go_on(header)
+            if header is None:
+                self._open()
             else:
                 self._begin(header)
         except BaseException as error:
@@ -59,7 +60,7 @@ class JournalWriter:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         exists = BadInput(f"journal {self.path} exists: continue it with --formfunc-resume, or name another file")
-        if self.path.exists():
+        if os.path.lexists(self.path):
             raise exists
         scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
@@ -77,8 +78,8 @@ class JournalWriter:
             scratch.unlink(missing_ok=True)
         _sync_folder(self.path.parent)
 
-    def _go_on(self, header: Header) -> None:
-        """Open the file, remove a half-written last line, and say that the run goes on.
+    def _open(self) -> None:
+        """Open the file, and remove a half-written last line.
 
         Raises:
             BadInput: another run writes it.
@@ -87,9 +88,6 @@ class JournalWriter:
         self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         self._lock()
         os.ftruncate(self._file, end_of_whole_lines(self.path))
-        self._append(header.to_continue())
-        if self.problem:
-            raise BadInput(self.problem)
 
     def _lock(self) -> None:
         try:
@@ -101,6 +99,16 @@ class JournalWriter:
     def is_open(self) -> bool:
         """Return whether `close` was not called yet."""
         return self._file >= 0
+
+    def go_on(self, header: Header) -> None:
+        """Append which run continues the journal.
+
+        Raises:
+            BadInput: it cannot be written.
+        """
+        self._append(header.to_continue())
+        if self.problem:
+            raise BadInput(self.problem)
 
     def add(self, row: Row) -> None:
         """Append a record, unless its last line says the same."""
@@ -124,7 +132,7 @@ class JournalWriter:
         text = json.dumps(entry)
         if self._last.get(key) != text:
             self._last[key] = text
-            self._append(entry)
+            self._append({**entry, "at": round(time.time(), 3)})
 
     def _append(self, entry: dict[str, Any]) -> None:
         """Append a line, whole or not at all; after a failure nothing more is written."""

@@ -94,7 +94,7 @@ class HostLock:
         except OSError as error:
             self._note(f"runs on this machine may disturb each other: {self._folder} cannot be used ({error.strerror})")
             return
-        stack.callback(os.close, file)
+        stack.callback(_release, file)
         began, said = time.monotonic(), False
         while not _try_lock(file, kind):
             if time.monotonic() - began > _PATIENCE_WITH_STOPPED_S and all_stopped(file):
@@ -110,6 +110,13 @@ class HostLock:
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes.append(sentence)
+
+
+def _release(file: int) -> None:
+    """Release a lock, also where a process that was forked meanwhile has the file open too."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 def _try_lock(file: int, kind: int) -> bool:

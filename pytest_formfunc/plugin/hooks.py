@@ -10,7 +10,7 @@ import pytest
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import fixtures, hookspecs, options
 from pytest_formfunc.plugin.ending import Ending
-from pytest_formfunc.plugin.plan import CALLED, PLAN
+from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist import roles
 from pytest_formfunc.revisions.capture_mode import capture_folder
@@ -30,25 +30,30 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register marker and fixtures, and check the options on the command line."""
     config.addinivalue_line("markers", options.MARKER_HELP)
     session = config.stash[SESSION] = Session(config)
-    session.pin(roles.take_cores(config))
+    roles.take_cores(config)
     config.pluginmanager.register(Ending(session), "formfunc-ending")
     with_benchmark = config.pluginmanager.has_plugin("benchmark")
     config.pluginmanager.register(fixtures, "formfunc-fixtures")
     config.pluginmanager.register(
         fixtures.WithBenchmark() if with_benchmark else fixtures.WithoutBenchmark(), "formfunc-benchmark"
     )
+    if (assignment := roles.assignment_of(config)) is not None:
+        from pytest_formfunc.plugin.xdist.worker import WorkerSide
+
+        session.worker = WorkerSide(session, assignment)
+        config.pluginmanager.register(session.worker, "formfunc-worker")
     if options.any_given(config):
-        _ = session.settings
+        try:
+            _ = session.settings
+        except pytest.UsageError as error:
+            if session.worker is None:
+                raise
+            session.note_problem(str(error))  # its controller ends the run when this worker has collected
     if roles.is_controller(config):
         from pytest_formfunc.plugin.xdist.controller import ControllerSide
 
         session.controller = ControllerSide(session)
         config.pluginmanager.register(session.controller, "formfunc-controller")
-    elif (assignment := roles.assignment_of(config)) is not None:
-        from pytest_formfunc.plugin.xdist.worker import WorkerSide
-
-        session.worker = WorkerSide(session, assignment)
-        config.pluginmanager.register(session.worker, "formfunc-worker")
     if with_benchmark and config.getoption("benchmark_compare", None):
         from pytest_formfunc.plugin.benchmark_bridge import check_before_benchmark, choose_newest
 
@@ -165,6 +170,7 @@ def _begin(session: pytest.Session, state: Session) -> None:
         return
     from pytest_formfunc.plugin import collection
 
+    state.planned_tests = {plan.test for plan in plans}
     run = collection.begin(state, plans)
     if state.worker is not None:
         state.worker.say(collection.describe_collected(state, plans, run))
@@ -181,6 +187,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         from pytest_formfunc.plugin.sentence import explain_scope
 
         report.longrepr = explain_scope(str(call.excinfo.value)) or report.longrepr
+    if report.failed and PLAN in item.stash and call.excinfo is not None and folder is None:
+        _note_failure(item, call.excinfo.exconly(tryshort=True).splitlines()[0])
     if report.when == "call" and report.passed and PLAN in item.stash and not item.stash.get(CALLED, False):
         from pytest_formfunc.plugin.measured_test import name_to_paste
 
@@ -196,6 +204,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
         note_failed(folder, item.stash[PLAN].group, call.excinfo.exconly(tryshort=True).splitlines()[0])
     return report
+
+
+def _note_failure(item: pytest.Item, reason: str) -> None:
+    """Note in the journal why a test that failed has no record; the parts of a run are judged by their journals."""
+    session, plan = item.config.stash[SESSION], item.stash[PLAN]
+    key = item.stash.get(MEASURED, plan.key)
+    if session.run is None or key in session.run.results.records or key in session.run.results.failures:
+        return
+    session.run.journal.fail(*key, f"its test failed: {reason}")
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.folder import (
     FOLDER,
+    collect_parts,
     newest_unfinished,
     part_of,
+    parts_of,
     read_with_parts,
     remove_old,
     rows_beside,
@@ -25,7 +28,6 @@ from pytest_formfunc.journal.folder import (
 from pytest_formfunc.journal.lines import Header, Journal, Shard
 from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.journal.project import project_name
-from pytest_formfunc.journal.reading import read_journal
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.plugin.xdist.roles import assignment_of
 from pytest_formfunc.run.journal import RunJournal, basis_of
@@ -35,8 +37,22 @@ if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
     from pytest_formfunc.plugin.xdist.messages import Collected
     from pytest_formfunc.plugin.xdist.roles import Assignment
-    from pytest_formfunc.records import Key
     from pytest_formfunc.results import Comparison
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A journal that is continued.
+
+    Attributes:
+        path: its file.
+        journal: its content, with what workers of the earlier run had written.
+        writer: appends to it.
+    """
+
+    path: Path
+    journal: Journal
+    writer: JournalWriter
 
 
 def open_journal(
@@ -54,66 +70,111 @@ def open_journal(
         BadInput: the file that was named cannot be written or continued.
     """
     settings, basis = session.settings, basis_of(session.settings, compared_with)
-    header = _header(session, comparison.title, [plan.key for plan in plans], [plan.test for plan in plans])
+    header = replace(
+        _header(session),
+        title=comparison.title,
+        planned=tuple(plan.key for plan in plans),
+        tests=tuple(plan.test for plan in plans),
+        missing=tuple(comparison.missing_titles),
+        deselected=comparison.deselected,
+    )
     if settings.shard is not None:
-        header = _as_part(header, settings.shard, [plan.key for plan in session.plans_of_all], basis)
+        header = _as_part(session, header, settings.shard, basis)
     accelerated = [plan for plan in plans if plan.backend != NATIVE and comparison.title]
     journal = RunJournal(
         header=header,
         basis=basis,
         tests={plan.key: plan.test for plan in plans},
         fail_on={plan.key: plan.fail_on(settings) for plan in plans},
+        limits={plan.key: plan.threshold(settings) for plan in plans},
         thresholds={plan.key: plan.threshold(settings) for plan in accelerated},
     )
     assignment = assignment_of(session.config)
     if assignment is not None:
         _open_part(session, journal, header, assignment)
         return journal, []
-    named, notes = session.named_journal, []
-    found = None
-    if session.settings.resume:
-        found = _to_continue(session, header)
-        notes.append(_what_is_there(session, found))
-    path = found[0] if found is not None else named or _folder(session) / f"{header.run}.jsonl"
-    notes += _open_whole(session, journal, path, header, found[1] if found is not None else None)
-    return journal, notes
+    found = open_to_continue(session, header) if settings.resume else None
+    return journal, _open_whole(session, journal, header, found)
 
 
-def path_to_continue(session: Session) -> str:
-    """Return the journal that xdist workers shall continue, or an empty string where there is none.
+def open_to_continue(session: Session, header: Header | None = None) -> Continued | None:
+    """Open the journal that a run continues, or return None if none was named and there is none that it can continue.
+
+    What only workers of the earlier run had written is in its file then.
+
+    Args:
+        session: of this process.
+        header: of the run; by default what is known of it before tests are collected.
 
     Raises:
-        BadInput: the file that was named cannot be continued.
+        BadInput: the one that was named is not there, cannot be read or written, or is of another project, machine,
+            or part.
     """
-    found = _to_continue(session, _header(session, "", (), ()))
-    return "" if found is None else str(found[0])
+    header = header or _header(session)
+    named = session.named_journal
+    if named is None:
+        found = newest_unfinished(_folder(session), header)
+        if found is None:
+            return None
+        path, journal = found
+    else:
+        path = named
+        if _is_surely_absent(path):
+            raise BadInput(f"there is no journal {path} to continue: leave --formfunc-resume out to begin it")
+        journal = read_with_parts(path)
+        if (reason := why_not_continued(journal.header, header)) is not None:
+            raise BadInput(f"journal {path} {reason}: it cannot be continued here")
+    writer = JournalWriter(path, None)
+    collect_parts(path, journal, writer)
+    return Continued(path, journal, writer)
 
 
-def open_gathered(session: Session, run: str, resume: str, collected: Collected) -> list[str]:
+def _is_surely_absent(path: Path) -> bool:
+    """Return whether a file is not there; where that cannot be told, reading it says why."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def refuse_leftovers(session: Session) -> None:
+    """Refuse to begin a journal of a name that is taken, before xdist workers begin files beside it.
+
+    Raises:
+        BadInput: it is there, or files of workers of an earlier run are.
+    """
+    path = session.named_journal
+    if path is not None and (found := [one for one in (path, *parts_of(path)) if os.path.lexists(one)]):
+        raise BadInput(f"journal {found[0]} exists: continue it with --formfunc-resume, or name another file")
+
+
+def open_gathered(session: Session, run: str, found: Continued | None, collected: Collected) -> list[str]:
     """Open the journal in which an xdist controller gathers what its workers measure; return sentences about it.
 
     Args:
         session: of this process; it gets the journal.
         run: name of the run.
-        resume: file of the journal that is continued, or an empty string.
+        found: the journal that is continued, or None.
         collected: what a worker has collected.
 
     Raises:
-        BadInput: the file that was named cannot be written.
+        BadInput: the file cannot be written, or is a part of another run.
     """
     assert collected.header is not None
     # The machine's fingerprint is that of all of its cores, of which each worker may have a set of its own.
     header = replace(collected.header, run=run, worker="", fingerprint=_own_fingerprint())
+    if found is not None and (reason := why_not_continued(found.journal.header, header)) is not None:
+        raise BadInput(f"journal {found.path} {reason}: it cannot be continued here")
     journal = session.gathered_journal = RunJournal(header=header)
-    notes, earlier = [], None
-    path = session.named_journal or _folder(session) / f"{run}.jsonl"
-    if resume:
-        path = Path(resume)
-        earlier = read_with_parts(path)
-        journal.in_file = read_journal(path).rows
-    if session.settings.resume:
-        notes.append(_what_is_there(session, None if earlier is None else (path, earlier)))
-    return notes + _open_whole(session, journal, path, header, earlier)
+    return _open_whole(session, journal, header, found)
+
+
+def path_of(session: Session, run: str) -> Path:
+    """Return the file of a run's journal: the one that was named, or that in the usual place."""
+    return session.named_journal or _folder(session) / f"{run}.jsonl"
 
 
 def _open_part(session: Session, journal: RunJournal, header: Header, assignment: Assignment) -> None:
@@ -124,62 +185,54 @@ def _open_part(session: Session, journal: RunJournal, header: Header, assignment
     """
     whole = assignment.resume or assignment.journal
     path = Path(whole) if whole else _folder(session) / f"{assignment.run}.jsonl"
+    own = part_of(path, assignment.worker)
     if assignment.resume and path.exists():  # not where the controller is on another machine
         journal.earlier = read_with_parts(path).rows
-    own = part_of(path, assignment.worker)
-    journal.writer = JournalWriter(own, header, resume=own.exists())
-    journal.beside = lambda: rows_beside(path, own)
+    if assignment.resume and own.exists():  # on another machine nobody has collected it
+        journal.writer = JournalWriter(own, None)
+        journal.writer.go_on(header)
+    else:
+        journal.writer = JournalWriter(own, header)
+    journal.beside = lambda: rows_beside(path, own, header.run)
 
 
-def _open_whole(
-    session: Session, journal: RunJournal, path: Path, header: Header, earlier: Journal | None
-) -> list[str]:
+def _open_whole(session: Session, journal: RunJournal, header: Header, found: Continued | None) -> list[str]:
     """Open the file of a whole run; return sentences about it.
 
     Raises:
         BadInput: it cannot be written, unless it is a new one in the usual place, for which nobody asked.
     """
-    journal.earlier = {} if earlier is None else earlier.rows
+    if found is not None:
+        found.writer.go_on(header)
+        journal.writer, journal.earlier = found.writer, found.journal.rows
+        half = "; its last line was half written and is left out" if found.journal.dropped else ""
+        return [f"journal: {_shown(session, found.path)} is continued, which had {len(found.journal.rows)} rows{half}"]
+    path, notes = path_of(session, header.run), []
+    if session.settings.resume:
+        place = _shown(session, _folder(session))
+        notes.append(f"journal: there was no run to continue in {place}, so this one began anew")
     try:
-        journal.writer = JournalWriter(path, header, resume=earlier is not None)
+        journal.writer = JournalWriter(path, header)
     except BadInput as error:
-        if session.named_journal is not None or earlier is not None:
+        if session.named_journal is not None:
             raise
-        return [f"no journal is written: {error}"]
+        return [*notes, f"no journal is written: {error}"]
     if session.named_journal is None:
         remove_old(_folder(session))
-    return [] if earlier is not None else [f"journal: {_shown(session, path)}"]
+    return [*notes, f"journal: {_shown(session, path)}"]
 
 
-def _to_continue(session: Session, header: Header) -> tuple[Path, Journal] | None:
-    """Return the journal that this run continues, or None if none was named and there is none that it can continue.
-
-    Raises:
-        BadInput: the one that was named is not there, cannot be read, or is of another project, machine or shard.
-    """
-    path = session.named_journal
-    if path is None:
-        return newest_unfinished(_folder(session), header)
-    if not path.exists():
-        raise BadInput(f"there is no journal {path} to continue: leave --formfunc-resume out to begin it")
-    journal = read_with_parts(path)
-    if (reason := why_not_continued(journal.header, header)) is not None:
-        raise BadInput(f"journal {path} {reason}: it cannot be continued here")
-    return path, journal
-
-
-def _header(session: Session, title: str, planned: Sequence[tuple[str, str]], tests: Sequence[str]) -> Header:
-    assignment = assignment_of(session.config)
+def _header(session: Session) -> Header:
+    """Return what is known of a run before its tests are collected."""
+    assignment, settings = assignment_of(session.config), session.settings
     return Header(
         run=new_run_name() if assignment is None else assignment.run,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         project=project_name(session.config.rootpath),
         fingerprint=_own_fingerprint(),
-        title=title,
-        planned=tuple(planned),
-        tests=tuple(tests),
-        fail_on=session.settings.fail_on,
-        shard=None if session.settings.shard is None else Shard(*session.settings.shard, plan=""),
+        fail_on=settings.fail_on,
+        best=settings.best,
+        shard=None if settings.shard is None else Shard(*settings.shard, plan=""),
         worker="" if assignment is None else assignment.worker,
     )
 
@@ -188,19 +241,16 @@ def _own_fingerprint() -> str:
     return fingerprint(describe_host(distributions()))
 
 
-def _as_part(header: Header, shard: tuple[int, int], of_all: Sequence[Key], basis: Mapping[str, Any]) -> Header:
-    """Return the header of a part, which says what all parts are."""
-    text = json.dumps([sorted(of_all), basis, shard[1]], sort_keys=True)
+def _as_part(session: Session, header: Header, shard: tuple[int, int], basis: Mapping[str, Any]) -> Header:
+    """Return the header of a part, which says what all parts are.
+
+    The number of threads counts as it was given: by default machines of one fleet may have unlike numbers of cores.
+    """
+    of_all = [plan.key for plan in session.plans_of_all]
+    threads = session.config.getoption("formfunc_threads") or session.config.getini("formfunc_threads")
+    text = json.dumps([sorted(of_all), {**basis, "threads": str(threads)}, shard[1]], sort_keys=True)
     plan = hashlib.sha256(text.encode()).hexdigest()[:12]
     return replace(header, shard=Shard(*shard, plan), part_of_all=tuple(of_all))
-
-
-def _what_is_there(session: Session, found: tuple[Path, Journal] | None) -> str:
-    if found is None:
-        return f"journal: there was no run to continue in {_shown(session, _folder(session))}, so this one began anew"
-    path, journal = found
-    half = "; its last line was half written and is left out" if journal.dropped else ""
-    return f"journal: {_shown(session, path)} is continued, which had {len(journal.rows)} rows{half}"
 
 
 def _folder(session: Session) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import tempfile
 import time
@@ -43,6 +42,8 @@ class Session:
         run: the run; None until collection has ended, and if nothing is measured.
         starting_s: seconds that starting the worker processes took.
         complete: whether the session ended and no test was left, as far as is known now.
+        planned_tests: ids of the tests that measure, here or in xdist workers.
+        reported_tests: ids of the tests that have ended.
         plans_of_all: the plans of all parts, where this run measures one part of the cases.
         is_dividing: whether tests are being left out because another part has them.
         skipped_baselines: why newer saved runs are not the baseline.
@@ -60,6 +61,8 @@ class Session:
         self.run: Run | None = None
         self.starting_s = 0.0
         self.complete = False
+        self.planned_tests: set[str] = set()
+        self.reported_tests: set[str] = set()
         self.plans_of_all: list[TestPlan] = []
         self.is_dividing = False
         self.skipped_baselines: list[str] = []
@@ -71,7 +74,6 @@ class Session:
         self._workers: WorkerServer | None = None
         self._revision: Revision | None = None
         self._scratch: Path | None = None
-        self._cores_before: set[int] | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -136,10 +138,6 @@ class Session:
         self.run.results.notes += notes
         return self.run
 
-    def pin(self, cores_before: set[int] | None) -> None:
-        """Note the cores that this process could run on before it was pinned to a set of them."""
-        self._cores_before = cores_before
-
     def note_problem(self, sentence: str) -> None:
         """Note invalid input that was found while tests were collected; the first one counts."""
         self.problem = self.problem or sentence
@@ -175,7 +173,8 @@ class Session:
             pytest.UsageError: there are some.
         """
         named = self.config.getoption("formfunc_model")
-        if named and not self.deselected and not any(plan.group in self.cases for plan in plans):
+        everything = self.plans_of_all or plans
+        if named and not self.deselected and not any(plan.group in self.cases for plan in everything):
             raise pytest.UsageError(
                 f"formfunc: no test here takes --formfunc-model {named}: write one that has formfunc_case among its "
                 "arguments, or name the test's file"
@@ -209,9 +208,6 @@ class Session:
             self._revision.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        if self._cores_before is not None:
-            os.sched_setaffinity(0, self._cores_before)
-            self._cores_before = None
 
     def take_names_back(self) -> None:
         """Restore the tables of names as they were before this session; it may be called repeatedly."""

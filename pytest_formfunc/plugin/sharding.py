@@ -51,14 +51,14 @@ def read_durations(path: Path) -> dict[str, float]:
     Raises:
         BadInput: it cannot be read, or has something else than seconds.
     """
-    if not path.exists():
-        return {}
     try:
+        if not path.exists():
+            return {}
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it is no object")
         found = {str(name): float(seconds) for name, seconds in content.items()}
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadInput(f"durations {path} cannot be read: {error}; write it with pytest-formfunc durations") from None
     if not all(math.isfinite(seconds) and seconds >= 0 for seconds in found.values()):
         raise BadInput(f"durations {path} has a value that is no time: write it with pytest-formfunc durations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class RunJournal:
         basis: what all figures of this run depend on, as `basis_of` returns it.
         tests: the test of each planned case and backend.
         fail_on: kinds of verdict that fail each of these tests.
+        limits: the loss of speedup that counts for each of these tests, whether or not something is compared.
         thresholds: the loss of speedup that counts, for each of these; empty where nothing is compared.
         beside: returns the journals that other workers of this run have written so far.
         in_file: the rows that the file has already, where this is the journal that a controller continues.
@@ -47,6 +48,7 @@ class RunJournal:
     basis: Mapping[str, Any] = field(default_factory=dict)
     tests: Mapping[Key, str] = field(default_factory=dict)
     fail_on: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    limits: Mapping[Key, float] = field(default_factory=dict)
     thresholds: Mapping[Key, float] = field(default_factory=dict)
     beside: Callable[[], Iterable[Journal]] = tuple
     in_file: Mapping[Key, Row] = field(default_factory=dict)
@@ -77,16 +79,21 @@ class RunJournal:
         text = json.dumps([sides, self.basis], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
-    def take(self, case: str, group: str, backends: Sequence[str], identity: str) -> dict[Key, Record] | None:
+    def take(
+        self, case: str, group: str, backends: Sequence[str], identity: str, *, once: bool = False
+    ) -> dict[Key, Record] | None:
         """Return the records of a case from the run that is continued, or None unless all of them are there and match.
 
-        Where a comparison was asked for, they have to be judged as well, by the same threshold.
+        Where a comparison was asked for, they have to be judged as well, by the same threshold. Rows of single calls
+        are no figures for a run that times (``once`` is False), nor the other way round.
         """
         rows = self._rows()
         found: dict[Key, Row] = {}
         for backend in backends:
             row = rows.get((case, backend))
-            if row is None or row.identity != identity or not self._is_judged(row.record, group):
+            if row is None or row.identity != identity or row.record.once != once:
+                return None
+            if not self._is_judged(row.record, group):
                 return None
             found[row.record.key] = row
         self.taken += found
@@ -119,10 +126,19 @@ class RunJournal:
         for record in records:
             key = group, record.backend
             test = tests.get(record.key) or self.tests.get(key, "")
-            row = Row(record, identity, test, group, preparing_s, measuring_s, self.fail_on.get(key, ()))
+            fail_on, threshold = self.fail_on.get(key, ()), self.limits.get(key, 0.1)
+            row = Row(record, identity, test, group, preparing_s, measuring_s, fail_on, threshold)
             self.rows[record.key] = row
             if self.writer is not None:
                 self.writer.add(row)
+
+    def update(self, record: Record) -> None:
+        """Append a record that was taken over and that this run has changed, such as by a limit of its test."""
+        row = self.rows.get(record.key)
+        if row is not None and row.record.to_json() != record.to_json():
+            self.rows[record.key] = changed = replace(row, record=record)
+            if self.writer is not None:
+                self.writer.add(changed)
 
     def add(self, row: Row) -> None:
         """Append a row that a worker has noted, unless the file has it."""

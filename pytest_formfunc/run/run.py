@@ -185,6 +185,8 @@ class Run:
         measured = self._measured[record.case]
         if isinstance(measured, Measured):
             self._note(measured, record.case, [record.backend])
+        elif isinstance(measured, TakenOver):
+            self.journal.update(record)
 
     def close(self) -> None:
         """End what measured the machine's pace, and note it for the next run; it may be called repeatedly."""
@@ -246,7 +248,7 @@ class Run:
             self._fail(case, backends, error)
             return []
         identity = self.journal.identity(here, there)
-        taken = self.journal.take(case.id, group, backends, identity)
+        taken = self.journal.take(case.id, group, backends, identity, once=once)
         if taken is not None:
             self._measured[case.id] = TakenOver()
             self.results.records |= taken

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 
+MOST_PARTS = 100_000
+
 
 def balance(durations: Mapping[str, float], parts: int) -> list[list[str]]:
     """Divide pieces of work into parts of about equal duration; the same input gives the same parts on every machine.

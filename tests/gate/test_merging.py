@@ -60,11 +60,53 @@ def test_a_part_that_is_there_twice_counts_once():
 
 
 def test_parts_that_overlap_are_named():
-    parts = two()
-    parts["b"].rows[PLANNED[0]] = row(CASES[0], REGRESSED)
-    merged = merge(parts)
+    merged = merge({**two(), "b": part(2, row(CASES[0], REGRESSED), *map(row, CASES[2:]))})
     assert merged.faults == [f"{CASES[0]} on openvino of part 2/2 are there already: parts overlap"]
     assert merged.rows[PLANNED[0]].record.verdict == UNCHANGED
+
+
+def test_what_no_part_measures_is_red_if_strict():
+    """What the other revision has, tests that were left out, and what a saved run has."""
+    merged = merge(two(missing=("gone on openvino",), deselected=3))
+    assert merged.faults == [
+        "gone on openvino is missing: it is there in main and no part measures it",
+        "3 measuring tests were deselected",
+    ]
+    records = {("gone", "openvino"): record(0.001, case="gone"), PLANNED[0]: record(0.001, case=CASES[0])}
+    alone = {key: (one,) for key, one in records.items()}
+    judge_whole(merged, Baseline("saved", records, {}, alone, alone), None)
+    assert merged.faults[-1] == "gone on openvino of saved are in no part"
+
+
+def test_a_row_is_judged_by_the_threshold_of_its_test():
+    """Unless another one is given."""
+    merged = merge(two())
+    records = {key: record(0.00094, case=key[0]) for key in PLANNED}
+    alone = {key: (one,) for key, one in records.items()}
+    baseline = Baseline("saved", records, {}, alone, alone)
+    merged.rows[PLANNED[0]] = replace(merged.rows[PLANNED[0]], threshold=0.004)
+    thresholds = [judge_whole(merged, baseline, given)[PLANNED[0]].record.verdict.threshold for given in (None, 0.3)]
+    assert thresholds == [0.004, 0.3]
+
+
+def test_an_engine_that_cannot_take_a_case_is_no_failure_where_the_best_is_asked_for():
+    parts = two(failures={(CASES[3], "openvino"): "it does not convert"}, best=True)
+    parts["a"].header = replace(parts["a"].header, best=True)
+    del parts["b"].rows[PLANNED[3]]
+    merged = merge(parts)
+    assert why_red(merged, merged.rows, strict=False) == []
+
+
+def test_files_of_workers_beside_their_runs_are_read_with_it():
+    parts = two()
+    parts["b.gw0"] = part(2, row(CASES[2]), worker="gw0", run="run-2")
+    assert merge(parts).faults == []
+
+
+def test_rows_that_a_continued_part_does_not_plan_any_more_are_left_out():
+    parts = two()
+    parts["b"].rows["old", "openvino"] = row("old")
+    assert list(merge(parts).rows) == list(PLANNED)
 
 
 def test_a_part_that_did_not_end_is_named():

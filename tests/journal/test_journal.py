@@ -12,6 +12,7 @@ from support.records import record
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.folder import (
+    collect_parts,
     list_journals,
     newest_unfinished,
     part_of,
@@ -40,7 +41,9 @@ def path(tmp_path):
 
 
 def written(path, *rows, header=HEADER, how=None, resume=False):
-    writer = JournalWriter(path, header, resume=resume)
+    writer = JournalWriter(path, None if resume else header)
+    if resume:
+        writer.go_on(header)
     for row in rows:
         writer.add(row)
     if how is not None:
@@ -51,8 +54,11 @@ def written(path, *rows, header=HEADER, how=None, resume=False):
 
 def test_what_is_read_is_what_was_written(path):
     """The header with all that it has, rows, and how the run ended."""
-    header = replace(HEADER, shard=Shard(3, 8, "plan"), part_of_all=(FIRST.key,), worker="gw0", fail_on=("gain",))
-    rows = [Row(FIRST, "identity", "t.py::a", "group", 1.5, 2.5, ("loss", "gain")), Row(SECOND, "other")]
+    header = replace(
+        HEADER, shard=Shard(3, 8, "plan"), part_of_all=(FIRST.key,), worker="gw0", fail_on=("gain",), deselected=2,
+        missing=("x on y",), best=True,
+    )  # fmt: skip
+    rows = [Row(FIRST, "identity", "t.py::a", "group", 1.5, 2.5, ("loss", "gain"), 0.05), Row(SECOND, "other")]
     journal = read_journal(written(path, *rows, header=header, how=COMPLETE))
     assert journal.header == header
     assert list(journal.rows.values()) == rows
@@ -148,7 +154,7 @@ def test_a_file_that_is_there_is_not_begun_anew(path):
 def test_one_run_at_a_time_writes_a_journal(path):
     writer = JournalWriter(path, HEADER)
     with pytest.raises(BadInput, match="is being written by another run"):
-        JournalWriter(path, HEADER, resume=True)
+        JournalWriter(path, None)
     (one,) = list_journals(path.parent)
     assert one.state == "running"
     writer.close()
@@ -190,16 +196,43 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(path):
 
 
 def test_rows_of_workers_are_found_beside_the_journal(path):
-    """A run that was killed may not have collected them; a judged row counts more than one that is not."""
-    written(path, Row(FIRST, "i"))
-    judged = replace(FIRST, verdict=Verdict("unchanged", 0.1, None, "it is"))
-    written(part_of(path, "gw0"), Row(judged, "i"), Row(SECOND, "i"))
+    """A run that was killed may not have collected them; what was written later counts, a failure too."""
+    written(path, Row(FIRST, "i"), Row(SECOND, "i"))
     assert part_of(path, "gw0").name == "one.gw0.jsonl"
+    judged = replace(FIRST, verdict=Verdict("unchanged", 0.1, None, "it is"))
+    writer = JournalWriter(part_of(path, "gw0"), replace(HEADER, worker="gw0"))
+    writer.add(Row(judged, "i"))
+    writer.fail(Failure(*SECOND.key, "no"))
+    writer.close()
     assert parts_of(path) == [part_of(path, "gw0")]
     journal = read_with_parts(path)
-    assert list(journal.rows) == [FIRST.key, SECOND.key]
     assert journal.rows[FIRST.key].record.verdict is not None
+    assert (list(journal.rows), journal.failures) == ([FIRST.key], {SECOND.key: "no"})
     assert [one.path for one in list_journals(path.parent)] == [path]
+
+
+def test_an_earlier_row_of_a_worker_does_not_replace_a_later_one(path):
+    written(part_of(path, "gw0"), Row(replace(FIRST, batch=7), "i"))
+    written(path, Row(FIRST, "i"))
+    assert read_with_parts(path).rows[FIRST.key].record == FIRST
+
+
+def test_what_workers_have_written_is_collected_before_their_files_go(path):
+    written(path, Row(FIRST, "i"))
+    written(part_of(path, "gw0"), Row(SECOND, "i"))
+    writer = JournalWriter(path, None)
+    collect_parts(path, read_with_parts(path), writer)
+    writer.close()
+    assert parts_of(path) == []
+    assert list(read_journal(path).rows) == [FIRST.key, SECOND.key]
+
+
+def test_an_empty_line_does_not_cut_a_journal_off(path):
+    """As an editor leaves it where a damaged line was."""
+    lines = written(path, Row(FIRST, "i"), Row(SECOND, "i")).read_text().splitlines()
+    path.write_text("\n".join([lines[0], "", *lines[1:], ""]))
+    written(path, resume=True, how=COMPLETE)
+    assert list(read_journal(path).rows) == [FIRST.key, SECOND.key]
 
 
 def test_the_newest_run_that_did_not_end_is_continued(tmp_path):
@@ -223,6 +256,14 @@ def test_the_newest_run_that_did_not_end_is_continued(tmp_path):
 )
 def test_a_journal_of_something_else_is_not_continued(changes, sentence):
     assert why_not_continued(replace(HEADER, **changes), HEADER) == sentence
+
+
+def test_a_part_of_another_plan_is_not_continued():
+    """Other cases or settings; before tests are collected nobody knows the plan."""
+    mine = replace(HEADER, shard=Shard(1, 2, "a"))
+    assert why_not_continued(replace(HEADER, shard=Shard(1, 2, "b")), mine).startswith("is of a run with other cases")
+    assert why_not_continued(mine, mine) is None
+    assert why_not_continued(mine, replace(HEADER, shard=Shard(1, 2, ""))) is None
 
 
 def test_old_journals_of_complete_runs_are_removed(tmp_path):

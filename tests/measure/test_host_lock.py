@@ -153,6 +153,20 @@ def test_inside_of_itself_and_of_an_ordinary_test_nothing_is_waited_for(hold, tm
     assert takes_s(HostLock([0], tmp_path), "measuring") < 1
 
 
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    """As a server that an ordinary test starts and that outlives it."""
+    with HostLock([0], tmp_path).preparing():
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)
+            os._exit(0)
+    try:
+        assert takes_s(HostLock([0], tmp_path), "measuring") < 1
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 @pytest.mark.parametrize("place", ["file/folder", "link"])
 def test_where_there_is_no_place_for_locks_the_run_goes_on_and_says_so(tmp_path, place):
     """A link is not followed: in a folder for all users it may lead anywhere."""

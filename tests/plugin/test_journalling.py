@@ -158,6 +158,9 @@ def test_a_partial_run_is_no_baseline_by_itself(own_cache):
         (("--formfunc-journal=test_forms.py/x.jsonl",), None, "cannot be written: its folder is a file"),
         (("--formfunc-shard=9/8",), None, "shard '9/8' is not a part of a whole: write 3/8 for the third of eight"),
         (("--formfunc-shard=3",), None, "shard '3' is not a part of a whole"),
+        (("--formfunc-shard=\u00b3/8",), None, "is not a part of a whole"),
+        (("--formfunc-shard=1/1000000000",), None, "with at most 100000 parts"),
+        (("--formfunc-cores=\u00b2",), None, "is out of range"),
         (("--formfunc-cores=1000",), None, "cores '1000' is out of range"),
     ],
 )
@@ -174,17 +177,18 @@ def test_a_journal_of_something_else_is_refused_or_taken_for_nothing(own_cache):
     """Another project or machine is an error; other settings are measured again."""
     one = (*ONE, "--formfunc-journal=one.jsonl")
     own_cache.measure(*one)
-    outcome = own_cache.measure(*one, "--formfunc-resume", "--formfunc-seed=1")
-    assert outcome.code == 0, outcome.text
-    assert "rows are taken over" not in outcome.text
     path = own_cache.folder / "one.jsonl"
-    assert len(read_journal(path).rows) == 2
     text = path.read_text()
+    first, rest = text.split("\n", 1)
     for name, value, sentence in [
         ("project", "other", "is of project 'other', and this is"),
         ("fingerprint", "there", "is of another machine (there, and this is"),
     ]:
-        first, rest = text.split("\n", 1)
         path.write_text(json.dumps({**json.loads(first), name: value}) + "\n" + rest)
         outcome = own_cache.pytest(*one, f"--formfunc-cache-dir={own_cache.cache}", "--formfunc-resume")
         assert (outcome.code, sentence in outcome.text) == (4, True), outcome.text
+    path.write_text(text)
+    outcome = own_cache.measure(*one, "--formfunc-resume", "--formfunc-seed=1")
+    assert outcome.code == 0, outcome.text
+    assert "rows are taken over" not in outcome.text
+    assert len(read_journal(path).rows) == 2

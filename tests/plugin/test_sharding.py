@@ -81,6 +81,21 @@ def test_a_part_does_not_fail_on_a_verdict_and_the_whole_does(bench):
 
 
 @pytest.mark.engine
+def test_a_part_without_cases_and_one_whose_case_fails(bench):
+    """An empty part is complete; a test that fails before it measures is no row, and the whole says so."""
+    bench.write("test_forms.py", "import pytest\n\n@pytest.fixture\ndef broken():\n    raise ValueError('it is')\n"
+                "def test_mine(formfunc, formfunc_backend, broken):\n    pass\n")  # fmt: skip
+    outcomes = [
+        bench.measure(f"--formfunc-shard={index}/2", f"--formfunc-journal=part-{index}.jsonl") for index in (1, 2)
+    ]
+    assert sorted(one.code for one in outcomes) == [1, 5]
+    assert [read_journal(bench.folder / f"part-{index}.jsonl").ended for index in (1, 2)] == ["complete"] * 2
+    done = command(bench.folder, "merge", "part-1.jsonl", "part-2.jsonl")
+    assert done.returncode == 1
+    assert "was not measured: its test failed: ValueError: it is" in done.stderr
+
+
+@pytest.mark.engine
 def test_durations_balance_the_parts_and_say_what_a_fleet_takes(bench):
     assert bench.measure(*FORMS, "--formfunc-journal=run.jsonl", "--benchmark-disable").code == 0
     done = command(bench.folder, "durations", "run.jsonl")

@@ -75,8 +75,25 @@ def test_a_digest_of_all_that_a_figure_depends_on():
 
 def test_what_is_noted_can_be_asked_for():
     """Also where no file is written."""
-    journal = RunJournal(tests={(CASE, "openvino"): "t.py::test"}, fail_on={(CASE, "openvino"): ("gain",)})
+    key = (CASE, "openvino")
+    journal = RunJournal(tests={key: "t.py::test"}, fail_on={key: ("gain",)}, limits={key: 0.02})
     journal.note([FAST], CASE, "i", (1.23456, 2.0), {})
-    assert journal.rows[FAST.key] == Row(FAST, "i", "t.py::test", CASE, 1.235, 2.0, ("gain",))
+    assert journal.rows[FAST.key] == Row(FAST, "i", "t.py::test", CASE, 1.235, 2.0, ("gain",), 0.02)
     journal.note([FAST], CASE, "i", (1.0, 2.0), {FAST.key: "sub/t.py::test"})
     assert journal.rows[FAST.key].test == "sub/t.py::test"
+
+
+def test_single_calls_are_no_figures_for_a_run_that_times():
+    """Nor the other way round."""
+    calls = [replace(one, stopped="once") for one in (NATIVE, FAST)]
+    assert RunJournal(earlier=rows(*calls)).take(CASE, CASE, BOTH, "i") is None
+    assert RunJournal(earlier=rows(*calls)).take(CASE, CASE, BOTH, "i", once=True) is not None
+    assert RunJournal(earlier=rows(NATIVE, FAST)).take(CASE, CASE, BOTH, "i", once=True) is None
+
+
+def test_a_row_that_was_taken_over_can_be_changed():
+    """By the limit of its test, which may be new."""
+    journal = RunJournal(earlier=rows(NATIVE, FAST))
+    journal.take(CASE, CASE, BOTH, "i")
+    journal.update(replace(FAST, batch=3))
+    assert journal.rows[FAST.key].record.batch == 3

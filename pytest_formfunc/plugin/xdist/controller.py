@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_formfunc.errors import BadInput, MeasurementError
+from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.journal.naming import new_run_name
-from pytest_formfunc.plugin.xdist.roles import ALIVE, KEY
+from pytest_formfunc.plugin.session import usage_errors
+from pytest_formfunc.plugin.xdist.roles import ALIVE, ALIVE_EVERY_S, KEY
 
 if TYPE_CHECKING:
+    from pytest_formfunc.plugin.journalling import Continued
     from pytest_formfunc.plugin.session import Session
     from pytest_formfunc.plugin.xdist.messages import Collected, Measured
     from pytest_formfunc.plugin.xdist.watchdog import Watchdog
     from pytest_formfunc.results import Results
 
+_SIGNS = 3  # of life that a worker may leave out at least, whatever the time limit
 _RESTARTS = 4  # of crashed workers, for each
 
 
@@ -44,15 +47,18 @@ class ControllerSide:
         self._lost: set[str] = set()
         self._case_of_worker: dict[str, str] = {}
         self._twice: list[str] = []
+        self._have_collected: set[str] = set()
+        self._has_begun = False
         self._watchdog: Watchdog | None = None
-        self._resume = ""
-        if config.getoption("formfunc_resume"):
-            from pytest_formfunc.plugin.journalling import path_to_continue
+        self._continued: Continued | None = None
+        if config.getoption("formfunc_resume") or session.named_journal is not None:
+            from pytest_formfunc.plugin.journalling import open_to_continue, refuse_leftovers
 
-            try:
-                self._resume = path_to_continue(session)
-            except BadInput as error:
-                raise pytest.UsageError(f"formfunc: {error}") from None
+            with usage_errors():
+                if session.settings.resume:
+                    self._continued = open_to_continue(session)
+                else:
+                    refuse_leftovers(session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -62,23 +68,19 @@ class ControllerSide:
         channel = node.gateway.newchannel()
         channel.setcallback(lambda text: self._hear(name, text))
         named = self._session.named_journal
-        node.workerinput[KEY] = {
-            "run": self._run, "journal": str(named or ""), "resume": self._resume, "channel": channel,
-        }  # fmt: skip
+        resume = str(self._continued.path) if self._continued else ""
+        node.workerinput[KEY] = {"run": self._run, "journal": str(named or ""), "resume": resume, "channel": channel}
         self._workers[name] = node
         self._heard(name)
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Return a scheduler that keeps the tests of a case together, if any test measures."""
+    @pytest.hookimpl(optionalhook=True, wrapper=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Generator[None, Any, Any]:
+        """Let a scheduler keep the tests of a case together, if any test measures; else it is the usual one."""
+        usual = yield
+        if usual is None or config.getvalue("dist") == "each":
+            return usual
         from pytest_formfunc.plugin.xdist.scheduling import Choice
 
-        dsession = config.pluginmanager.get_plugin("dsession")
-        if dsession is None:
-            return None
-        usual = dsession.pytest_xdist_make_scheduler(config=config, log=log)
-        if usual is None or config.getvalue("dist") == "each":
-            return None
         return Choice(config, log, usual, self._groups)
 
     @pytest.hookimpl(optionalhook=True)
@@ -88,19 +90,21 @@ class ControllerSide:
         Raises:
             pytest.UsageError: something is invalid; the message is one sentence.
         """
-        del node
+        self._have_collected.add(node.gateway.id)
         if self._problem:
             raise pytest.UsageError(self._problem)
-        if not self._groups:
+        if self._collected is None:
             return
-        if self._config.getvalue("dist") == "each":
+        if self._groups and self._config.getvalue("dist") == "each":
             raise pytest.UsageError(
                 "formfunc: --dist each would measure every case once in each worker: use --dist load, and --tx with "
                 "--formfunc-shard for many machines"
             )
         if self.results is None:
-            assert self._collected is not None
             self._begin(self._collected)
+        if not self._has_begun and self._have_collected >= set(self._workers) and self.results is not None:
+            self._has_begun = True  # nothing else runs on the machine until tests are distributed
+            self.results.notes += self._about_cores(self._session.settings.cores)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
@@ -137,15 +141,29 @@ class ControllerSide:
             self._watchdog.close()
         journal, results = self._session.gathered_journal, self.results
         if journal is None or results is None or not journal.is_open:
+            self._close_unused()
             return
-        from pytest_formfunc.journal.folder import parts_of
+        from pytest_formfunc.journal.folder import collect_parts, read_with_parts
         from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED
 
+        if journal.writer is not None and not journal.problem:
+            path = journal.writer.path
+            collect_parts(path, read_with_parts(path), journal.writer)
         journal.end(COMPLETE if complete else INTERRUPTED, results.spent)
         results.notes += journal.closing_notes(len(results.records))
-        if journal.path is not None and complete and not journal.problem:
-            for part in parts_of(journal.path):
-                part.unlink(missing_ok=True)
+
+    def _close_unused(self) -> None:
+        """Close a journal that no run continues, and remove the files that workers have begun in vain."""
+        if self._continued is not None:
+            self._continued.writer.close()
+        if self._collected is None and not self._problem:
+            return
+        from pytest_formfunc.journal.folder import parts_of
+        from pytest_formfunc.plugin.journalling import path_of
+
+        path = self._continued.path if self._continued is not None else path_of(self._session, self._run)
+        for part in parts_of(path):
+            part.unlink(missing_ok=True)
 
     def _hear(self, name: str, text: Any) -> None:
         """Take what a worker says; this is called by another thread."""
@@ -157,9 +175,10 @@ class ControllerSide:
         collected = Collected.from_json(json.loads(text))
         if collected.problem:
             self._problem = self._problem or collected.problem
-        elif self._collected is None and collected.groups:
-            self._collected = collected
+        elif self._collected is None and collected.header is not None:
             self._groups |= collected.groups
+            self._collected = collected
+            self._session.planned_tests |= set(collected.groups)
 
     def _heard(self, name: str) -> None:
         if self._watchdog is not None:
@@ -174,13 +193,10 @@ class ControllerSide:
         self.results = Results(
             comparison=collected.comparison, best=settings.best, memory_note=collected.memory_note
         )  # fmt: skip
-        try:
-            self.results.notes += open_gathered(self._session, self._run, self._resume, collected)
-        except BadInput as error:
-            raise pytest.UsageError(f"formfunc: {error}") from None
-        self.results.notes += self._about_cores(settings.cores)
+        with usage_errors():
+            self.results.notes += open_gathered(self._session, self._run, self._continued, collected)
         self._limit_restarts()
-        self._watchdog = Watchdog(settings.timeout_s, self._end_silent)
+        self._watchdog = Watchdog(max(settings.timeout_s, _SIGNS * ALIVE_EVERY_S), self._end_silent)
         for name in self._workers:
             self._watchdog.hear(name)
         self._watchdog.start()
@@ -194,6 +210,7 @@ class ControllerSide:
     def _about_cores(self, size: int) -> list[str]:
         """Return sentences about the cores that workers share, or that each of them has."""
         from pytest_formfunc.measure.core_sets import core_sets, disturbance_between
+        from pytest_formfunc.measure.host_lock import HostLock
         from pytest_formfunc.units import format_estimate
 
         cores, workers = sorted(os.sched_getaffinity(0)), len(self._workers)
@@ -205,7 +222,8 @@ class ControllerSide:
         if len(sets) < 2:
             return shared
         try:
-            found = disturbance_between(sets)
+            with HostLock().measuring():
+                found = disturbance_between(sets)
         except MeasurementError as error:
             return [*shared, f"how much the sets of cores disturb each other is not known: {error}"]
         slowed = [
@@ -225,6 +243,9 @@ class ControllerSide:
         self._spent[worker] = found.spent
         results.spent = add_spent(self._spent.values())
         results.failures |= found.failures
+        for key, reason in found.failures.items():
+            if journal is not None:
+                journal.fail(*key, reason)
         results.notes += [note for note in found.notes if note not in results.notes]
         if found.never_called:
             results.never_called.append(report.nodeid)
@@ -260,7 +281,7 @@ class ControllerSide:
         for sentence in dict.fromkeys(self._twice):
             yield "formfunc-two-workers", sentence
         comparison = self.results.comparison
-        if not self._session.settings.strict:
+        if not self._session.settings.strict or self._session.settings.shard is not None:
             return
         yield from missing_sentences(comparison)
         if comparison.title and (sentence := why_incomplete(self.results)):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.results import Results
 
 ALIVE = "alive"  # what a worker says now and then
+ALIVE_EVERY_S = 2.0
 KEY = "formfunc"  # of xdist's `workerinput`, and of the property that a report travels with
 
 
@@ -85,21 +86,16 @@ def assignment_of(config: pytest.Config) -> Assignment | None:
     )
 
 
-def take_cores(config: pytest.Config) -> set[int] | None:
-    """Let this process run on its set of cores only, where ``--formfunc-cores`` asks for sets.
+def take_cores(config: pytest.Config) -> None:
+    """Let a worker run on its set of cores only, where ``--formfunc-cores`` asks for sets.
 
     This comes before settings are read: the number of threads is that of the cores that a process may run on. A value
     that is none is refused where settings are read.
-
-    Returns:
-        The cores that it could run on before, or None where nothing was changed.
     """
     given = str(config.getoption("formfunc_cores") or config.getini("formfunc_cores")).strip()
-    if is_controller(config) or not given.isdigit() or not 0 < int(given) <= len(os.sched_getaffinity(0)):
-        return None
+    if not is_worker(config) or not given.isdecimal() or not 0 < int(given) <= len(os.sched_getaffinity(0)):
+        return
     from pytest_formfunc.measure.core_sets import pin_to_set
 
-    before = os.sched_getaffinity(0)
-    name = getattr(config, "workerinput", {}).get("workerid", "0")
-    pin_to_set(int(name.removeprefix("gw")) if name[2:].isdigit() else 0, int(given))
-    return before
+    number = str(getattr(config, "workerinput", {}).get("workerid", "")).removeprefix("gw")
+    pin_to_set(int(number) if number.isdecimal() else 0, int(given))

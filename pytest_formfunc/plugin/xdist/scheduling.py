@@ -47,6 +47,11 @@ class CaseScheduling(LoadScopeScheduling):  # type: ignore[misc]
             self._reschedule(other)
         return left[0]
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker more to do; one that replaces a lost one and has not collected yet gets its part later."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
     def _split_scope(self, nodeid: str) -> str:
         group = self._groups.get(nodeid)
         return self._of_ordinary(nodeid) if group is None else f"formfunc {group}"

@@ -12,13 +12,11 @@ import pytest
 from pytest_formfunc.measure.host_lock import INSIDE_VARIABLE, HostLock
 from pytest_formfunc.plugin.benchmark_bridge import drop_xdist_warning
 from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN
-from pytest_formfunc.plugin.xdist.roles import ALIVE, KEY, Assignment
+from pytest_formfunc.plugin.xdist.roles import ALIVE, ALIVE_EVERY_S, KEY, Assignment
 
 if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
     from pytest_formfunc.plugin.xdist.messages import Collected, Measured
-
-ALIVE_EVERY_S = 2.0
 
 
 class WorkerSide:
@@ -54,11 +52,14 @@ class WorkerSide:
         if not self._is_measuring or PLAN in item.stash:
             return (yield)
         with self._lock.preparing():
+            before = os.environ.get(INSIDE_VARIABLE)
             os.environ[INSIDE_VARIABLE] = "1"
             try:
                 return (yield)
             finally:
-                del os.environ[INSIDE_VARIABLE]
+                os.environ.pop(INSIDE_VARIABLE, None)
+                if before is not None:
+                    os.environ[INSIDE_VARIABLE] = before
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:

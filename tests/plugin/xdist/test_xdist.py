@@ -149,12 +149,18 @@ def test_wrong_usage_is_one_sentence(bench, options, sentence):
 @pytest.mark.engine
 def test_a_worker_that_cannot_write_its_journal_is_wrong_usage(bench):
     """Before anything is measured: a run that a crash could lose is not what was asked for."""
-    (bench.folder / "run.gw1.jsonl").mkdir()
-    outcome = bench.pytest(
-        "-n", "2", f"--formfunc-cache-dir={bench.cache}", "--formfunc-backends=native", "--formfunc-journal=run.jsonl"
-    )
-    assert (outcome.code, "run.gw1.jsonl cannot be written: Is a directory" in outcome.text) == (4, True), outcome.text
+    bench.write("cache/runs", "")
+    outcome = bench.pytest("-n", "2", "--formfunc-cache-dir=cache", "--formfunc-backends=native")
+    assert (outcome.code, "cannot be written: its folder is a file" in outcome.text) == (4, True), outcome.text
     assert "crashed" not in outcome.text
+
+
+def test_files_that_workers_of_another_run_left_are_not_written_to(bench):
+    """Nor are they deleted: somebody may want to continue that run."""
+    (bench.folder / "run.gw1.jsonl").write_text("rows\n")
+    outcome = bench.pytest("-n", "2", f"--formfunc-cache-dir={bench.cache}", "--formfunc-journal=run.jsonl")
+    assert (outcome.code, "run.gw1.jsonl exists: continue it with" in outcome.text) == (4, True), outcome.text
+    assert (bench.folder / "run.gw1.jsonl").read_text() == "rows\n"
 
 
 def test_a_workers_wrong_usage_is_one_sentence(bench):
@@ -163,6 +169,47 @@ def test_a_workers_wrong_usage_is_one_sentence(bench):
     outcome = bench.pytest("-n", "2", f"--formfunc-cache-dir={bench.cache}", "--formfunc-backends=native")
     assert (outcome.code, "thresold" in outcome.text) == (4, True), outcome.text
     assert "crashed" not in outcome.text
+
+
+def test_a_projects_own_scheduler_distributes_its_ordinary_tests(project):
+    """Ours only takes its place where tests measure."""
+    project.write("test_ordinary.py", ORDINARY)
+    project.write(
+        "conftest.py",
+        "def pytest_xdist_make_scheduler(config, log):\n"
+        "    from xdist.scheduler import LoadScopeScheduling\n"
+        "    class Own(LoadScopeScheduling):\n"
+        "        def _split_scope(self, nodeid):\n"
+        "            open('asked.txt', 'a').write(nodeid)\n"
+        "            return nodeid\n"
+        "    return Own(config, log)\n",
+    )
+    assert project.pytest("-n", "2").code == 0
+    assert "test_ordinary[3]" in (project.folder / "asked.txt").read_text()
+
+
+@pytest.mark.engine
+def test_what_only_a_worker_finds_wrong_is_one_sentence(bench):
+    """It has fewer cores than its controller."""
+    outcome = bench.pytest(
+        "-n", "2", "--formfunc-cores=1", "--formfunc-threads=2", f"--formfunc-cache-dir={bench.cache}"
+    )
+    assert (outcome.code, "threads '2' is out of range" in outcome.text) == (4, True), outcome.text
+    assert "crashed" not in outcome.text
+
+
+@pytest.mark.engine
+def test_a_run_that_gave_up_on_its_workers_is_not_complete(project):
+    """Neither its journal nor what it saved, which is no baseline by itself then."""
+    project.write("test_mine.py", LOST.replace("SIGSTOP", "SIGKILL"))
+    outcome = project.measure(
+        "-n", "1", "--max-worker-restart=0", "--benchmark-autosave", "--formfunc-journal=run.jsonl"
+    )
+    assert outcome.code == 1, outcome.text
+    journal = read_journal(project.folder / "run.jsonl")
+    assert (journal.ended, len(journal.rows)) == ("interrupted", 2)
+    (saved,) = project.saved()
+    assert json.loads(saved.read_text())["formfunc"]["complete"] is False
 
 
 def test_ordinary_tests_run_as_without_the_plugin(project):
@@ -180,8 +227,9 @@ def test_a_case_that_meets_two_workers_is_a_failed_test(bench):
     bench.write(
         "conftest.py",
         "import pytest\n"
-        "@pytest.hookimpl(tryfirst=True, optionalhook=True)\n"
+        "@pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)\n"
         "def pytest_xdist_make_scheduler(config, log):\n"
+        "    yield\n"
         "    from xdist.scheduler import LoadScheduling\n"
         "    return LoadScheduling(config, log)\n",
     )
