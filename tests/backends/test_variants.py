@@ -48,7 +48,8 @@ def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
 def test_a_process_that_keeps_its_memory_avoids_page_faults(tmp_path, monkeypatch):
     """Where glibc has to map every large tensor anew, native has page faults in each call.
 
-    This engine has none, and native has none in a process that is made to keep what it frees.
+    This engine has hardly any, and native neither in a process that is made to keep what it frees: some pages of a
+    process that was forked just now are copied when they are first written to.
     """
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "16384")
     case = pattern_case("plain", 1, 16, (1, 3, 128, 128))
@@ -71,8 +72,8 @@ def test_a_process_that_keeps_its_memory_avoids_page_faults(tmp_path, monkeypatc
     finally:
         server.close()
     assert faults["native"] > 100
-    assert faults["native with memory kept"] < 0.02 * faults["native"]
-    assert faults["native-retain"] < 0.02 * faults["native"]
+    assert faults["native with memory kept"] < 0.1 * faults["native"]
+    assert faults["native-retain"] < 0.1 * faults["native"]
 
 
 def test_throughput_counts_an_inference_for_each_request(network, tmp_path):

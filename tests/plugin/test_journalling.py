@@ -175,7 +175,7 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(bench, options, p
 @pytest.mark.engine
 def test_a_journal_of_something_else_is_refused_or_taken_for_nothing(own_cache):
     """Another project or machine is an error; other settings are measured again."""
-    one = (*ONE, "--formfunc-journal=one.jsonl")
+    one = (*ONE, "--formfunc-journal=one.jsonl", "--benchmark-disable")
     own_cache.measure(*one)
     path = own_cache.folder / "one.jsonl"
     text = path.read_text()

@@ -130,11 +130,11 @@ SMALL = ("--formfunc-patterns=plain,pointwise", "--formfunc-depths=1", "--formfu
          "--formfunc-threads=1")  # fmt: skip
 
 
-def environment(bench, **more):
+def environment(bench, *options, **more):
     path = f"{Path(sys.executable).parent}:{users_environment()['PATH']}"
     return (
         users_environment()
-        | {"PATH": path, "PYTEST_ADDOPTS": " ".join([*SMALL, f"--formfunc-cache-dir={bench.cache}"])}
+        | {"PATH": path, "PYTEST_ADDOPTS": " ".join([*SMALL, f"--formfunc-cache-dir={bench.cache}", *options])}
         | more
     )
 
@@ -146,7 +146,7 @@ def test_the_slurm_script_does_its_parts(bench):
     for index in ("1", "2", "2"):
         done = subprocess.run(
             ["bash", ROOT / "examples" / "fleet" / "slurm.sh"], cwd=bench.folder, capture_output=True, text=True, check=False,
-            env=environment(bench, SLURM_ARRAY_TASK_ID=index, SLURM_ARRAY_TASK_COUNT="2", SLURM_SUBMIT_DIR=str(bench.folder)),
+            env=environment(bench, "--benchmark-disable", SLURM_ARRAY_TASK_ID=index, SLURM_ARRAY_TASK_COUNT="2", SLURM_SUBMIT_DIR=str(bench.folder)),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 rows are taken over" in done.stdout
@@ -169,7 +169,7 @@ def test_the_steps_of_the_workflow_run(repository):
         assert set(variables) == set(measure["env"])
         done = subprocess.run(
             ["bash", "-e", "-c", measure["run"]], cwd=repository.folder, capture_output=True, text=True, check=False,
-            env=environment(repository, **variables),
+            env=environment(repository, "--formfunc-gate=graph", **variables),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run(
