@@ -193,7 +193,8 @@ def test_wall_times_are_as_predicted(project, alone, capsys):
     with capsys.disabled():
         print(f"\nfleet: one machine: {net_s(*alone):.0f} s, {starting_s:.0f} s of it neither preparing nor measuring")
         print(
-            f"fleet: one worker takes {workers[1]:.0f} s, four {workers[4]:.0f} s: each further one costs {each_s:.1f} s"
+            f"fleet: one worker takes {workers[1]:.0f} s, four {workers[4]:.0f} s: each further one costs "
+            f"{each_s:.1f} s"
         )
         for way, seconds in found.items():
             print(f"fleet: {way}: {seconds:.0f} s, predicted {said[way]:.0f} s (off by {seconds / said[way] - 1:+.0%})")
