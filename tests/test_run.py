@@ -89,8 +89,12 @@ def test_on_busy_cores_no_limit_is_shown(busy):
 
 @pytest.mark.alone
 def test_what_was_saved_on_busy_cores_is_no_baseline(busy):
-    """A later run says so in a sentence, and is green."""
+    """A later run says so in a sentence, and is green; also where that run is named."""
     later = busy.measure(*FORM, "-k", "lenient and openvino", "--benchmark-compare")
+    assert later.code == 0, later.text
+    assert "(saved run 0001_busy is not the baseline, because it claims no speedup for 1 of 1 rows" in words(later)
+    assert "verdicts:" not in later.text
+    later = busy.measure(*FORM, "-k", "lenient and openvino", "--benchmark-compare=0001")
     assert later.code == 0, later.text
     assert "verdicts: 1 not comparable" in later.text
     assert f"not comparable: the baseline claims no speedup for it, because {WAITED}" in words(later)
