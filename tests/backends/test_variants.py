@@ -48,8 +48,8 @@ def test_nhwc_has_weights_and_inputs_with_channels_last(network, tmp_path):
 def test_a_process_that_keeps_its_memory_avoids_page_faults(tmp_path, monkeypatch):
     """Where glibc has to map every large tensor anew, native has page faults in each call.
 
-    This engine has hardly any, and native neither in a process that is made to keep what it frees: some pages of a
-    process that was forked just now are copied when they are first written to.
+    This engine has none, and native has none in a process that is made to keep what it frees, once the pages that it
+    shares with the process that it was forked from are its own: the least of three turns.
     """
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "16384")
     case = pattern_case("plain", 1, 16, (1, 3, 128, 128))
@@ -66,14 +66,15 @@ def test_a_process_that_keeps_its_memory_avoids_page_faults(tmp_path, monkeypatc
             worker = launch(participant, str(tmp_path / participant.file_stem), 0)
             try:
                 worker.receive()
-                faults[str(participant)] = worker.ask(Turn(50, 20)).disturbance.page_faults / 20
+                turns = [worker.ask(Turn(50, 20)) for _ in range(3)]
+                faults[str(participant)] = min(turn.disturbance.page_faults for turn in turns) / 20
             finally:
                 worker.stop()
     finally:
         server.close()
     assert faults["native"] > 100
-    assert faults["native with memory kept"] < 0.1 * faults["native"]
-    assert faults["native-retain"] < 0.1 * faults["native"]
+    assert faults["native with memory kept"] < 0.02 * faults["native"]
+    assert faults["native-retain"] < 0.02 * faults["native"]
 
 
 def test_throughput_counts_an_inference_for_each_request(network, tmp_path):

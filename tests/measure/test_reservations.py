@@ -51,8 +51,10 @@ def test_what_does_not_fit_beside_others_waits(tmp_path):
 
 def test_what_is_free_is_what_was_free_before_anybody_took_it(tmp_path):
     """The system's figure falls as the first one fills its part: that is not counted twice."""
-    with reservations(tmp_path, free=100).reserve(60), reservations(tmp_path, free=45).reserve(40):
-        pass
+    said = []
+    with reservations(tmp_path, free=100).reserve(60), reservations(tmp_path, free=45, said=said).reserve(40):
+        assert len([*tmp_path.glob("memory-*")]) == 2
+    assert said == []
 
 
 def test_alone_nothing_is_waited_for(tmp_path):
@@ -76,5 +78,8 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path):
 
 def test_without_a_place_nothing_is_shared(tmp_path):
     (tmp_path / "file").write_text("")
-    with reservations(Path(tmp_path / "file" / "folder")).reserve(60):
-        pass
+    said = []
+    place = Path(tmp_path / "file" / "folder")
+    with reservations(place, said=said).reserve(60), reservations(place, said=said).reserve(60):
+        assert not place.exists()
+    assert said == []
