@@ -37,7 +37,6 @@ class RunJournal:
         limits: the loss of speedup that counts for each of these tests, whether or not something is compared.
         thresholds: the loss of speedup that counts, for each of these; empty where nothing is compared.
         beside: returns the journals that other workers of this run have written so far.
-        in_file: the rows that the file has already, where this is the journal that a controller continues.
         rows: what this run has noted or taken over.
         taken: case and backend of everything that was taken over.
     """
@@ -51,14 +50,8 @@ class RunJournal:
     limits: Mapping[Key, float] = field(default_factory=dict)
     thresholds: Mapping[Key, float] = field(default_factory=dict)
     beside: Callable[[], Iterable[Journal]] = tuple
-    in_file: Mapping[Key, Row] = field(default_factory=dict)
     rows: dict[Key, Row] = field(default_factory=dict)
     taken: list[Key] = field(default_factory=list)
-
-    @property
-    def path(self) -> Path | None:
-        """Return the file, or None."""
-        return None if self.writer is None else self.writer.path
 
     @property
     def is_open(self) -> bool:
@@ -141,12 +134,12 @@ class RunJournal:
                 self.writer.add(changed)
 
     def add(self, row: Row) -> None:
-        """Append a row that a worker has noted, unless the file has it."""
+        """Append a row that a worker has noted, unless it was taken over: the file of the earlier run has it."""
         key = row.record.key
         self.rows[key] = row
-        if key in self.earlier and self.earlier[key].to_json() == row.to_json() and key not in self.taken:
-            self.taken.append(key)
-        if self.writer is not None and (key not in self.in_file or self.in_file[key].to_json() != row.to_json()):
+        if key in self.earlier and self.earlier[key].to_json() == row.to_json():
+            self.taken += [] if key in self.taken else [key]
+        elif self.writer is not None:
             self.writer.add(row)
 
     def closing_notes(self, rows: int) -> list[str]:

@@ -97,3 +97,14 @@ def test_a_row_that_was_taken_over_can_be_changed():
     journal.take(CASE, CASE, BOTH, "i")
     journal.update(replace(FAST, batch=3))
     assert journal.rows[FAST.key].record.batch == 3
+
+
+def test_what_a_worker_has_taken_over_is_not_written_again():
+    """The file has it from the earlier run; what is new or changed is written."""
+    earlier, written = rows(NATIVE, FAST), []
+    journal = RunJournal(earlier=earlier, writer=SimpleNamespace(add=written.append))
+    changed = replace(earlier[FAST.key], test="t.py::test")
+    for row in (earlier[NATIVE.key], changed):
+        journal.add(row)
+    assert (journal.taken, written) == ([NATIVE.key], [changed])
+    assert journal.rows == {NATIVE.key: earlier[NATIVE.key], FAST.key: changed}
