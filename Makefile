@@ -17,7 +17,7 @@ EVERYTHING := tests pytest_formfunc --doctest-modules
 WITHOUT_ENGINES := $(EVERYTHING) --doctest-ignore-import-errors
 SPREAD := -n $(SIDE_BY_SIDE) --dist worksteal
 
-.PHONY: bench test quick bare check figures upstream clean
+.PHONY: bench test quick bare check figures fuzz upstream clean
 
 bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
@@ -48,7 +48,13 @@ figures: $(STAMP)
 	    bench/test_interference.py bench/test_quiet.py bench/test_contention.py bench/test_coverage.py bench/test_estimators.py \
 	    bench/test_allocation.py bench/test_steadiness.py bench/test_gate_quality.py bench/test_architectures.py \
 	    bench/test_ceiling.py bench/test_conformance.py bench/test_quantisation.py bench/test_field_networks.py bench/test_reported_networks.py \
-	    bench/test_parity_cost.py bench/test_pace.py bench/test_fleet.py $(ARGS)
+	    bench/test_parity_cost.py bench/test_pace.py bench/test_fleet.py bench/test_faults.py \
+	    bench/test_long_run.py $(ARGS)
+
+# Every reader of files, each with that many changed ones: an hour.
+fuzz: export FORMFUNC_FUZZ ?= 20000
+fuzz: $(STAMP)
+	$(BIN)/pytest tests/hostile -n $(SIDE_BY_SIDE) $(ARGS)
 
 # pytest-benchmark's own tests, with and without this plugin installed: the same outcomes.
 upstream: $(STAMP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,8 @@ def _read_arrays(path: Path, *, values: bool = True) -> dict[str, np.ndarray[Any
             return {name: found[name] for name in found.files if values}
     except OSError as error:
         raise BadInput(f"calibration {path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile):
+    except (ValueError, EOFError, TypeError, KeyError, OverflowError, MemoryError, RuntimeError, SyntaxError,
+            zipfile.BadZipFile, zlib.error):  # fmt: skip
         raise BadInput(f"calibration {path} holds no arrays of numbers, despite its ending") from None
 
 

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
+from pytest_formfunc.gate.closing import faults_of
 from pytest_formfunc.gate.completeness import why_runs_differ
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
@@ -25,9 +27,10 @@ from pytest_formfunc.option_specs import REPORT_FORMATS, either
 from pytest_formfunc.records import Key
 from pytest_formfunc.report.files import write_report
 from pytest_formfunc.report.fleet import render_fleet, render_merged
-from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts
+from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts, render_verified
 from pytest_formfunc.results import Results
 from pytest_formfunc.stats.balance import MOST_PARTS
+from pytest_formfunc.text import log_line
 from pytest_formfunc.units import parse_fraction, parse_positive_int
 
 EXIT_REGRESSED = EXIT_INCOMPLETE = 1
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = given.run(given)
     except FormfuncError as error:
-        print(f"pytest-formfunc: {error}", file=sys.stderr)
+        _print(f"pytest-formfunc: {error}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:  # the reader has closed the pipe, such as head
         return 0
@@ -97,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--strict", action="store_true", help="also exit 1 where parts overlap or are missing, or a "
                        "comparison was not judged")  # fmt: skip
     merge.set_defaults(run=_merge)
+    verify = commands.add_parser(
+        "verify", help="judge a run by its journal alone, running none of its code; exits 1 where it does not pass"
+    )
+    verify.add_argument("file", type=Path, metavar="RUN", help="its journal, as --formfunc-journal names it")
+    verify.add_argument("--strict", action="store_true", help="also exit 1 where the run did not end, or something "
+                        "was not compared; by default if the run itself was strict")  # fmt: skip
+    verify.set_defaults(run=_verify)
     durations = commands.add_parser("durations", help="write how long each case of runs took, to balance shards by")
     durations.add_argument("files", type=Path, nargs="+", metavar="JOURNAL")
     durations.add_argument(
@@ -119,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _print(line: str, file: TextIO | None = None) -> None:
+    """Print a line, in which names of a file are harmless."""
+    print(log_line(line), file=file or sys.stdout)
+
+
 def _compare(given: argparse.Namespace) -> int:
     threshold = parse_fraction(given.threshold, what="threshold")
     then, now = read_baseline(given.then), read_baseline(given.now)
@@ -131,7 +146,7 @@ def _compare(given: argparse.Namespace) -> int:
             verdicts[key] = judgement.verdict
     missing = [key for key, record in then.records.items() if not record.native and key not in now.records]
     for line in render_verdicts(verdicts, missing):
-        print(line)
+        _print(line)
     statuses = {verdict.status for verdict in verdicts.values()}
     if statuses <= {"new", "not comparable"}:
         raise FormfuncError(
@@ -140,7 +155,7 @@ def _compare(given: argparse.Namespace) -> int:
     if "regressed" in statuses:
         return EXIT_REGRESSED
     if given.strict and (fault := why_runs_differ(statuses, missing)):
-        print(f"pytest-formfunc: the comparison is incomplete, which --strict does not pass: {fault}", file=sys.stderr)
+        _print(f"pytest-formfunc: the comparison is incomplete, which --strict does not pass: {fault}", file=sys.stderr)
         return EXIT_INCOMPLETE
     return 0
 
@@ -148,7 +163,7 @@ def _compare(given: argparse.Namespace) -> int:
 def _show(given: argparse.Namespace) -> int:
     run = read_baseline(given.file)
     for line in render_saved(run.name, run.records.values()):
-        print(line)
+        _print(line)
     return 0
 
 
@@ -160,7 +175,7 @@ def _report(given: argparse.Namespace) -> int:
         path = write_report(Results(records=dict(run.records), tests=dict(run.tests)), given.to)
     except OSError as error:
         raise FormfuncError(f"report {given.to} cannot be written: {error.strerror}") from None
-    print(f"report written to {path}")
+    _print(f"report written to {path}")
     return 0
 
 
@@ -168,7 +183,7 @@ def _runs(given: argparse.Namespace) -> int:
     if not given.folder.is_dir():
         raise FormfuncError(f"there is no folder {given.folder}: name that of the journals, which runs write")
     for line in render_runs(list_journals(given.folder)):
-        print(line)
+        _print(line)
     return 0
 
 
@@ -184,13 +199,27 @@ def _merge(given: argparse.Namespace) -> int:
         merged.header = replace(merged.header, title=f"the run {baseline.name}")
     rows = judge_whole(merged, baseline, threshold)
     for line in render_merged(merged, rows):
-        print(line)
+        _print(line)
     if given.output is not None:
-        print(f"written to {_write_merged(merged, rows, given.output)}")
+        _print(f"written to {_write_merged(merged, rows, given.output)}")
     reasons = why_red(merged, rows, strict=given.strict)
     for reason in reasons:
-        print(f"pytest-formfunc: {reason}", file=sys.stderr)
+        _print(f"pytest-formfunc: {reason}", file=sys.stderr)
     return EXIT_REGRESSED if reasons else 0
+
+
+def _verify(given: argparse.Namespace) -> int:
+    journal = read_with_parts(given.file)
+    header = journal.header
+    if header.shard is not None:
+        raise FormfuncError(f"journal {given.file} is part {header.shard} of a run: judge all parts by merge")
+    strict = given.strict or header.strict
+    faults = faults_of(header, journal.rows, journal.failures, ended=journal.ended, strict=strict)
+    for line in render_verified(journal, faults):
+        _print(line)
+    for fault in faults:
+        _print(f"pytest-formfunc: {fault.sentence}", file=sys.stderr)
+    return EXIT_REGRESSED if faults else 0
 
 
 def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
@@ -220,7 +249,7 @@ def _durations(given: argparse.Namespace) -> int:
         given.output.write_text(json.dumps(seconds, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise FormfuncError(f"{given.output} cannot be written: {error.strerror}") from None
-    print(f"{len(seconds)} cases, {sum(seconds.values()):.0f} s together, written to {given.output}")
+    _print(f"{len(seconds)} cases, {sum(seconds.values()):.0f} s together, written to {given.output}")
     return 0
 
 
@@ -231,7 +260,7 @@ def _fleet(given: argparse.Namespace) -> int:
         raise FormfuncError(f"number of hosts {max(hosts)} is too large: at most {MOST_PARTS}")
     workers = parse_positive_int(given.workers, what="number of workers")
     for line in render_fleet(seconds, hosts, workers):
-        print(line)
+        _print(line)
     return 0
 
 
@@ -248,14 +277,14 @@ def _seconds_of(paths: Sequence[Path]) -> dict[str, tuple[float, float]]:
 
 def _history(given: argparse.Namespace) -> int:
     for line in render_history(history_of([read_baseline(path) for path in given.files])):
-        print(line)
+        _print(line)
     return 0
 
 
 def _bisect(given: argparse.Namespace) -> int:
     from pytest_formfunc.revisions.bisect import bisect
 
-    return bisect(given.good, given.bad, given.pytest, Path.cwd(), print)
+    return bisect(given.good, given.bad, given.pytest, Path.cwd(), _print)
 
 
 if __name__ == "__main__":

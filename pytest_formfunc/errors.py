@@ -26,6 +26,10 @@ class WorkerDied(MeasurementError):
     """A worker process ended while it was expected to answer."""
 
 
+class ServerDied(WorkerDied):
+    """The process that workers are forked from has ended; another one can be started."""
+
+
 class WorkerTimeout(MeasurementError):
     """A worker process did not answer within the time limit."""
 

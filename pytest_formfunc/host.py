@@ -91,6 +91,25 @@ def _cgroups(root: Path, membership: Path, controllers: tuple[str, ...]) -> list
     return list(dict.fromkeys(groups))
 
 
+def oom_kills(
+    root: Path = Path("/sys/fs/cgroup"),
+    membership: Path = Path("/proc/self/cgroup"),
+    vmstat: Path = Path("/proc/vmstat"),
+) -> int:
+    """Return how many processes the kernel has killed for want of memory, as far as this process may know.
+
+    Of its container that is cgroup v2 ``memory.events`` or v1 ``memory.oom_control``; of the machine, ``vmstat``.
+    """
+    groups = _cgroups(root, membership, ("memory",))
+    files = [group / name for group in groups for name in ("memory.events", "memory.oom_control")]
+    total = 0
+    for file in (*files, vmstat):
+        with contextlib.suppress(OSError, ValueError):
+            counts = dict(line.split()[:2] for line in file.read_text().splitlines() if len(line.split()) > 1)
+            total += int(counts.get("oom_kill", 0))
+    return total
+
+
 def peak_rss_bytes() -> int:
     """Return the peak resident memory of this process since it was executed or forked.
 

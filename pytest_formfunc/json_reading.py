@@ -6,18 +6,53 @@ The caller turns that into a sentence.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MOST_BYTES = 2**31  # of a file that is read whole; a run of 10,000 rows has some 300 MB
+_MOST_WHOLE = 2**63
+_DEEPEST = 30  # lists and objects within each other
+_REQUIRED = object()
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is too large to be one of ours.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES // 2**30} GiB")
+    return content
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what a text of JSON holds.
+
+    Raises:
+        ValueError: it is not JSON, or is nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _checked(data: Mapping[str, Any], name: str, kinds: tuple[type, ...], words: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"what should have {name} is {reprlib.repr(data)} and must be an object")
     value = data[name]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise TypeError(f"{name} is {value!r} and must be {words}")
+        raise TypeError(f"{reprlib.repr(name)[1:-1]} is {reprlib.repr(value)} and must be {words}")
     return value
 
 
@@ -27,11 +62,46 @@ def read_text(data: Mapping[str, Any], name: str) -> str:
 
 
 def read_whole(data: Mapping[str, Any], name: str) -> int:
-    """Return the whole number with a name."""
-    value = data[name]
+    """Return the whole number with a name, which must fit into 64 bits."""
+    value = _checked(data, name, (int, float), "a whole number")
     if isinstance(value, float) and value.is_integer():  # as some programs write whole numbers
         value = int(value)
-    return int(_checked({name: value}, name, (int,), "a whole number"))
+    whole = int(_checked({name: value}, name, (int,), "a whole number"))
+    if abs(whole) >= _MOST_WHOLE:
+        raise ValueError(f"{name} is too large a number")
+    return whole
+
+
+def read_list(data: Mapping[str, Any], name: str, default: object = _REQUIRED) -> Sequence[Any]:
+    """Return the list with a name, or the default where there is no such name."""
+    if default is not _REQUIRED and name not in data:
+        assert isinstance(default, Sequence)
+        return default
+    return list(_checked(data, name, (list,), "a list"))
+
+
+def read_counts(data: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Return the object with a name, whose values are whole numbers of at least 0."""
+    counts = read_object(data, name)
+    found = {one: read_whole(counts, one) for one in counts}
+    if any(value < 0 for value in found.values()):
+        raise ValueError(f"{name} has a number below 0")
+    return found
+
+
+def read_plain(value: Any, depth: int = 0) -> Any:
+    """Return a value that may be anything of JSON, as long as its numbers are finite and it is not nested deeply."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, dict):
+        return {key: read_plain(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list):
+        return [read_plain(one, depth + 1) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"it has a number that is {value}")
+    if isinstance(value, int) and abs(value) >= _MOST_WHOLE:
+        raise ValueError("it has a number that is too large")
+    return value
 
 
 def read_flag(data: Mapping[str, Any], name: str) -> bool:
@@ -80,13 +150,13 @@ def read_dataclass(kind: type[T], data: Any, **given: Any) -> T:
 
 
 def read_latencies(launches: Any) -> tuple[tuple[float, ...], ...]:
-    """Return latencies in seconds, by launch and round; each must be above 0."""
+    """Return latencies in seconds, by launch and round; each must be above 0 and below 30 years."""
     if not isinstance(launches, list):
         raise TypeError("samples are not a list")
     out = tuple(
         tuple(read_number({"samples": value}, "samples") for value in launch) if isinstance(launch, list) else ()
         for launch in launches
     )
-    if not out or not all(launch and all(value > 0 for value in launch) for launch in out):
+    if not out or not all(launch and all(1e-15 < value < 1e9 for value in launch) for launch in out):
         raise ValueError("samples are empty or not latencies")
     return out

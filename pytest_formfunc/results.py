@@ -26,6 +26,8 @@ class Spent:
         second_looks: number of requests for further launches.
         discarded_rounds: number of rounds that were disturbed and measured again.
         waited_s: seconds, part of ``measuring_s``, for which measuring waited because the machine was slow.
+        remade: artifacts of the cache that were not as they had been written, so that they were made again.
+        spare: why artifacts were made in a folder of this run in place of the cache; empty if they were not.
         locked_s: seconds for which this waited for other runs on the machine.
         paces: shares of the looks at the machine in which it was near its best pace, and much slower; None if unknown.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
@@ -38,6 +40,8 @@ class Spent:
     converted: int = 0
     reused: int = 0
     missed: dict[str, str] = field(default_factory=dict)
+    remade: list[str] = field(default_factory=list)
+    spare: str = ""
     stops: dict[str, int] = field(default_factory=dict)
     second_looks: int = 0
     discarded_rounds: int = 0
@@ -59,6 +63,8 @@ def add_spent(parts: Iterable[Spent]) -> Spent:
         for name in _ADDED:
             setattr(total, name, getattr(total, name) + getattr(part, name))
         total.missed |= part.missed
+        total.remade += [name for name in part.remade if name not in total.remade]
+        total.spare = part.spare or total.spare
         for reason, count in part.stops.items():
             total.stops[reason] = total.stops.get(reason, 0) + count
         total.worker_peak_bytes = max(total.worker_peak_bytes, part.worker_peak_bytes)

@@ -48,6 +48,7 @@ class Settings:
         gate: what is judged: ``time`` or ``graph``.
         fail_on: kinds of verdict that fail a test.
         strict: whether an incomplete comparison fails.
+        accept: names of what may be gone or looser than on the other side.
         in_ci: whether this is a build server.
         cache_dir: folder of all artifacts.
         report: path of the report file, or an empty string.
@@ -84,6 +85,7 @@ class Settings:
     gate: str
     fail_on: tuple[str, ...]
     strict: bool
+    accept: tuple[str, ...]
     in_ci: bool
     cache_dir: Path
     report: str
@@ -174,6 +176,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         gate=names.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=names.check_names(_names(raw["fail_on"]), FAIL_ON, "kind of verdict"),
         strict=_flag(raw["strict"], "strict"),
+        accept=tuple(_names(raw["accept"])),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),

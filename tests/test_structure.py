@@ -22,10 +22,10 @@ LAYERS = [
     {"gate", "report", "revisions"},
     {"marker", "measure", "settings"},
     {"extensions", "names"},
-    {"backends", "calibration", "cases"},
+    {"backends", "calibration", "cases", "policy"},
     {"fitness", "forms", "journal", "parity", "results"},
     {"function", "records", "registry", "targets", "units"},
-    {"allocator", "errors", "host", "json_reading", "option_specs", "stats"},
+    {"allocator", "clock", "errors", "host", "json_reading", "option_specs", "stats", "text"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
 # What only makes the package's public names known, or starts it, belongs to no layer.

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.known_inputs import KnownInput
 
+_DIGITS = 19  # of a size, fewer
 _TYPES = {"f32", "f16", "bf16", "i64", "i32", "u8", "f64", "i8"}
 
 
@@ -48,5 +49,8 @@ def _read_input(layer: ElementTree.Element, path: Path) -> KnownInput:
     if shape == "...":
         return KnownInput(name, None, kind)
     axes = [part.strip() for part in shape.split(",")] if shape.strip() else []
-    sizes = [int(axis) if axis.isdigit() else f"{name}.{place}" for place, axis in enumerate(axes)]
+    sizes = [
+        int(axis) if axis.isascii() and axis.isdigit() and len(axis) < _DIGITS else f"{name}.{place}"
+        for place, axis in enumerate(axes)
+    ]
     return KnownInput(name, tuple(sizes), kind)

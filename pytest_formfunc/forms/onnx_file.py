@@ -79,7 +79,14 @@ def _read(path: Path, changed_ns: int, size: int) -> OnnxFile:
         )
     weights = {tensor.name for tensor in model.graph.initializer}  # old files list weights among the inputs
     inputs = tuple(_describe_input(one, path) for one in model.graph.input if one.name not in weights)
-    external = dict.fromkeys(path.parent / name for name in _locations(model.graph))
+    try:
+        locations = dict.fromkeys(_locations(model.graph))
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} does not say where it keeps its weights ({error})") from None
+    for name in locations:
+        if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+            raise BadInput(f"{path} keeps weights in {name!r}, outside of its own folder, and only that is read")
+    external = dict.fromkeys(path.parent / name for name in locations)
     return OnnxFile(inputs, opset, tuple(external), classical)
 
 

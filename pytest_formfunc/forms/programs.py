@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.errors import BadInput, one_line
 from pytest_formfunc.forms.input_specs import Call, InputSpec, format_call, make_inputs
 from pytest_formfunc.forms.modules import digest_of, given_inputs, vary_all
+from pytest_formfunc.json_reading import parse_json
 
 if TYPE_CHECKING:
     from torch import nn
 
     from pytest_formfunc.forms.built import Inputs, Network
+
+_MOST_BYTES = 2**28  # of a list of weights
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,22 @@ def check_program(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2]: name for name in archive.namelist()}
-            if "archive_format" not in names or archive.read(names["archive_format"]) != b"pt2":
+            if any(archive.getinfo(one).file_size > _MOST_BYTES for one in names.values() if one.endswith(".json")):
+                raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
+            if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
                 raise BadInput(f"{path} is not an exported program: {advice}")
             for name, full in names.items():
                 if name.startswith(("data/weights/", "data/constants/")):
                     _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError):
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, AttributeError, TypeError, RuntimeError):
         raise BadInput(f"{path} is not an exported program, despite its ending: {advice}") from None
 
 
 def _refuse_pickles(name: str, content: bytes, path: Path) -> None:
     if name.endswith(".json"):
-        entries = json.loads(content)["config"].values()
+        entries = parse_json(content)["config"].values()
         pickled = any(
             entry["use_pickle"] or entry["path_name"].startswith(("custom_obj", "opaque")) for entry in entries
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from pytest_formfunc.forms.known_inputs import KnownInput, complete_call
 from pytest_formfunc.forms.made import MadeSource
 from pytest_formfunc.forms.modules import digest_of
 from pytest_formfunc.forms.zoos import check_installed
+from pytest_formfunc.json_reading import parse_json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
 PRELOAD = ("pytest_formfunc.forms.transformers_folder:import_transformers", "transformers.models.auto.modeling_auto")
+_MOST_PIXELS = 2**20
 _WEIGHTS = ("*.safetensors",)
 
 
@@ -49,7 +50,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"hf:{folder} has no config.json: give a folder that save_pretrained wrote")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise BadInput(f"{path} is not JSON") from None
     if not isinstance(config, dict) or not config.get("model_type"):
@@ -61,18 +62,23 @@ def config_inputs(config: dict[str, Any]) -> list[KnownInput]:
     """Return the inputs that a config implies: pixels of an image, or tokens and an attention mask.
 
     The list is empty where the config does not imply them; the user then has to name the inputs.
+
+    Raises:
+        BadInput: its size of an image is none.
     """
-    vision = config.get("vision_config") or {}
+    vision = config.get("vision_config")
     if "vocab_size" in config and not vision:
         tokens = KnownInput("input_ids", ("batch", "sequence"), "i64")
         mask = KnownInput("attention_mask", ("batch", "sequence"), "i64")
         if config.get("is_encoder_decoder"):
             return [tokens, mask, KnownInput("decoder_input_ids", ("batch", "decoder_sequence"), "i64")]
         return [tokens, mask]
-    size = config.get("image_size")
+    size, channels = config.get("image_size"), config.get("num_channels", 3)
     if size and "vocab_size" not in config:
-        height, width = size if isinstance(size, list) else (size, size)
-        return [KnownInput("pixel_values", ("batch", int(config.get("num_channels", 3)), height, width), "f32")]
+        sizes = size if isinstance(size, list) else [size, size]
+        if len(sizes) != 2 or not all(type(one) is int and 0 < one < _MOST_PIXELS for one in (*sizes, channels)):
+            raise BadInput(f"hf: the config's image_size {size!r} or num_channels {channels!r} is no size of an image")
+        return [KnownInput("pixel_values", ("batch", channels, *sizes), "f32")]
     return []
 
 

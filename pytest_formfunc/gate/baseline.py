@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import is_journal
+from pytest_formfunc.json_reading import parse_json, read_file
+from pytest_formfunc.policy import Policy, policy_of_row, read_policies
 from pytest_formfunc.records import Key, Record
 
 HISTORY_RUNS = 20  # saved runs to read, at most, to learn how much speedups vary from run to run
@@ -28,6 +29,7 @@ class Baseline:
         pool: for each key, its records in the runs whose mean is compared with, oldest first, this run last.
         history: for each key, its records in all saved runs that were read, oldest first; they show how much speedups
             vary from run to run.
+        policies: what failed the test of each, as far as the file says so.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Baseline:
     tests: Mapping[Key, str]
     pool: Mapping[Key, tuple[Record, ...]]
     history: Mapping[Key, tuple[Record, ...]]
+    policies: Mapping[Key, Policy] = field(default_factory=dict)
 
     def beside(self, pooled: Sequence[Baseline], saved: Sequence[Baseline]) -> Baseline:
         """Return this run with its ``pool`` and ``history`` filled from other runs.
@@ -63,8 +66,10 @@ def read_baseline(path: Path) -> Baseline:
     if is_journal(path):
         return _of_journal(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path).decode("utf-8")
+    except OSError as error:
+        raise BadInput(f"baseline {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
         raise BadInput(f"baseline {path} cannot be read: {error}") from None
     return parse_baseline(text, str(path))
 
@@ -75,7 +80,9 @@ def _of_journal(path: Path) -> Baseline:
         raise BadInput(f"journal {path} holds no measurement: its run ended before the first one did")
     records = {key: row.record for key, row in journal.rows.items()}
     alone = {key: (record,) for key, record in records.items()}
-    return Baseline(str(path), records, {key: row.test for key, row in journal.rows.items()}, alone, alone)
+    tests = {key: row.test for key, row in journal.rows.items()}
+    policies = {key: policy_of_row(row) for key, row in journal.rows.items()}
+    return Baseline(str(path), records, tests, alone, alone, policies)
 
 
 def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:
@@ -112,7 +119,7 @@ def parse_baseline(text: str, name: str) -> Baseline:
     """
     advice = "remove it or name another run with --benchmark-compare=NUM"
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise BadInput(f"baseline {name} is corrupt: not JSON ({error}); {advice}") from None
     entries = document.get("benchmarks") if isinstance(document, dict) else None
@@ -135,7 +142,14 @@ def parse_baseline(text: str, name: str) -> Baseline:
     if not records:
         raise BadInput(f"baseline {name} holds no formfunc measurement; {advice}")
     alone = {key: (record,) for key, record in records.items()}
-    return Baseline(name, records, tests, alone, alone)
+    try:
+        said = document.get("formfunc")
+        policies = read_policies(said["policies"]) if isinstance(said, dict) and "policies" in said else {}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(
+            f"baseline {name} is damaged: what failed its tests is no list of that ({error}); {advice}"
+        ) from None
+    return Baseline(name, records, tests, alone, alone, policies)
 
 
 def _needed(entry: dict[str, Any]) -> bool:

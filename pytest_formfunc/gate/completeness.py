@@ -7,7 +7,13 @@ from collections.abc import Collection, Iterator
 from pytest_formfunc.records import Key
 from pytest_formfunc.results import Comparison, Results
 
+ALL_JUDGED = "formfunc-all-judged"  # the test that fails where something was not judged
 _ALL_INCONCLUSIVE = "every verdict is inconclusive"
+
+
+def missing_test(name: str) -> str:
+    """Return the name of the test that a strict run adds for what is missing."""
+    return f"formfunc-missing[{name}]"
 
 
 def why_incomplete(results: Results) -> str:
@@ -32,7 +38,7 @@ def missing_sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
     """Yield a test's name, and the sentence that it fails with, for each case and backend that is missing."""
     for names, title in zip(comparison.missing, comparison.missing_titles, strict=True):
         yield (
-            f"formfunc-missing[{'-'.join(names)}]",
+            missing_test("-".join(names)),
             f"{title} is missing: {comparison.title} has it and this run does not measure it, "
             "which --formfunc-strict does not pass",
         )

@@ -24,7 +24,7 @@ def make_judge(
         compared_with: another revision, or a saved run.
         gate: what is judged: ``time`` or ``graph``.
         comparisons: number of comparisons in the run.
-        escalation_s: seconds for the further looks at each comparison, if it is side by side.
+        escalation_s: seconds for the further looks at each comparison.
         in_order: whether this judge makes all comparisons of the run, in their order; else others make the rest of
             them at the same time.
     """
@@ -32,5 +32,5 @@ def make_judge(
     if isinstance(compared_with, OtherSide):
         return GraphJudge(compared_with) if gate == "graph" else SideBySideJudge(compared_with, family, escalation_s)
     if compared_with is not None:
-        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, family)
+        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, family, escalation_s)
     return None

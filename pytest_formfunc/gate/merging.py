@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.closing import row_faults
 from pytest_formfunc.gate.completeness import why_all_inconclusive
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
-from pytest_formfunc.gate.rules import Rules, why_failed
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, Row
 from pytest_formfunc.records import Key
@@ -122,12 +122,7 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
         rows: their rows, judged.
         strict: whether what is missing, is there twice or was not judged fails it too.
     """
-    sentences = []
-    for row in rows.values():
-        record = row.record
-        rules = Rules(fail_on=row.fail_on or merged.header.fail_on, strict=strict and not record.native)
-        reason = why_failed(record, record.verdict, record.limits, rules, timed=not record.once)
-        sentences += [reason] if reason else []
+    sentences = [fault.sentence for fault in row_faults(merged.header, rows, {}, strict=strict)]
     if not merged.header.best:  # where the best engine was asked for, the others may fail
         sentences += [f"{' on '.join(key)} was not measured: {reason}" for key, reason in merged.failures.items()]
     if not strict:

@@ -26,13 +26,23 @@ SECOND_LOOKS = (6, 14)
 class SavedJudge:
     """Judges the comparisons of a run in their order; together they have a fixed probability of a false alarm."""
 
-    def __init__(self, baseline: Baseline, family: Family) -> None:
-        """Take the saved runs, and the family of comparisons that share the probability of a false alarm."""
+    def __init__(self, baseline: Baseline, family: Family, escalation_s: float = math.inf) -> None:
+        """Take the saved runs, and the time for further looks.
+
+        Args:
+            baseline: the saved runs.
+            family: the comparisons that share the probability of a false alarm.
+            escalation_s: seconds for further looks at each comparison; the time that one does not use is left to the
+                later ones.
+        """
         self._baseline = baseline
         self._family = family
+        self._escalation_s = escalation_s
+        self._left_s = 0.0
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
         """Return the verdict, or None if the case failed in this run."""
+        self._left_s += self._escalation_s
         verdict = self._look(evidence, threshold)
         return None if verdict is None else Judgement(verdict)
 
@@ -49,7 +59,8 @@ class SavedJudge:
             return Verdict("new", threshold, None, f"{evidence.title} is new: the baseline lacks it")
         looks = self._family.next_looks()
         most = 0
-        for launches in (*SECOND_LOOKS, 0):
+        for planned in (*SECOND_LOOKS, 0):
+            launches = planned if self._left_s > 0 else 0
             record = evidence.record()
             if record is None:
                 return None
@@ -58,7 +69,7 @@ class SavedJudge:
             if reason is not None:
                 return Verdict("not comparable", threshold, None, reason)
             if now.noise.contended and launches:
-                evidence.look_again(MoreLaunches(launches, patient=True))
+                self._look_again(evidence, launches)
                 continue
             if now.noise.contended:
                 reason = (
@@ -78,7 +89,7 @@ class SavedJudge:
                 status = "inconclusive"
             if status != "inconclusive" or not launches:
                 break
-            evidence.look_again(MoreLaunches(launches, patient=True))
+            self._look_again(evidence, launches)
         self._family.settle(looks, status in ("regressed", "improved"))
         smallest = change.smallest_seen(2 * alpha)
         sentence = _describe_verdict(now, then, change, threshold, status, smallest)
@@ -87,6 +98,9 @@ class SavedJudge:
         if contended:
             sentence += f"; {contended}"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
+
+    def _look_again(self, evidence: Evidence, launches: int) -> None:
+        self._left_s -= evidence.look_again(MoreLaunches(launches, seconds=self._left_s, patient=True))
 
 
 def _comparable(now: Record, then: Record) -> bool:

@@ -7,14 +7,23 @@ that it was continued.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.json_reading import read_flag, read_number, read_text, read_whole
+from pytest_formfunc.json_reading import (
+    parse_json,
+    read_flag,
+    read_list,
+    read_number,
+    read_object,
+    read_plain,
+    read_text,
+    read_whole,
+)
 from pytest_formfunc.records import Key, Record
+from pytest_formfunc.stats.balance import MOST_PARTS
 
 JOURNAL = 1  # counts breaking changes of the lines
 COMPLETE = "complete"
@@ -57,6 +66,7 @@ class Header:
         best: whether the fastest engine was asked for, so that an engine may fail.
         shard: which part of a run it is, or None if it is the whole.
         part_of_all: case and backend of every test of all parts; empty if it is the whole.
+        strict: whether the run fails where something was not compared.
         worker: the pytest-xdist worker that wrote it; empty if none did.
     """
 
@@ -73,6 +83,7 @@ class Header:
     best: bool = False
     shard: Shard | None = None
     part_of_all: tuple[Key, ...] = ()
+    strict: bool = False
     worker: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -177,6 +188,8 @@ class Journal:
             BadInput: a record has another schema.
             KeyError, TypeError, ValueError, OverflowError: it is not the object of a line.
         """
+        if not isinstance(entry, dict):
+            raise TypeError("it is not an object")
         if "record" in entry:
             row = Row.from_json(entry)
             self.rows[row.record.key] = row
@@ -189,7 +202,7 @@ class Journal:
             self.times[failed.case, failed.backend] = read_number(entry, "at")
         elif "ended" in entry:
             self.ended = read_text(entry, "ended")
-            self.spent = dict(entry.get("spent") or {})
+            self.spent = read_plain(read_object(entry, "spent")) if entry.get("spent") else {}
         elif "continued" in entry:
             self.ended, self.continued = "", self.continued + 1
             self.header = _read_header(entry["header"])
@@ -204,9 +217,9 @@ def read_header(line: str) -> Header:
         BadInput: it is not one, or of another version; the message is a clause that follows the file's name.
     """
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
         number = entry["journal"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise BadInput("is not a journal: its first line does not say so") from None
     if number != JOURNAL:
         raise BadInput(f"is a journal of schema {number!r}, and this version reads {JOURNAL}: measure again")
@@ -217,7 +230,6 @@ def read_header(line: str) -> Header:
 
 
 def _read_header(entry: Mapping[str, Any]) -> Header:
-    shard = entry["shard"]
     return Header(
         run=read_text(entry, "run"),
         started=read_text(entry, "started"),
@@ -230,12 +242,18 @@ def _read_header(entry: Mapping[str, Any]) -> Header:
         missing=_texts(entry, "missing"),
         deselected=read_whole(entry, "deselected"),
         best=read_flag(entry, "best"),
-        shard=None
-        if shard is None
-        else Shard(read_whole(shard, "index"), read_whole(shard, "of"), read_text(shard, "plan")),
+        shard=None if entry["shard"] is None else _read_shard(entry["shard"]),
         part_of_all=_keys(entry["part_of_all"]),
+        strict=read_flag(entry, "strict") if "strict" in entry else False,
         worker=read_text(entry, "worker"),
     )
+
+
+def _read_shard(entry: Any) -> Shard:
+    shard = Shard(read_whole(entry, "index"), read_whole(entry, "of"), read_text(entry, "plan"))
+    if not 1 <= shard.index <= shard.of <= MOST_PARTS:
+        raise ValueError(f"shard {shard} is no part of a whole")
+    return shard
 
 
 def _keys(pairs: Any) -> tuple[Key, ...]:
@@ -243,7 +261,7 @@ def _keys(pairs: Any) -> tuple[Key, ...]:
 
 
 def _texts(entry: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(_text(one, name) for one in entry[name])
+    return tuple(_text(one, name) for one in read_list(entry, name))
 
 
 def _text(value: Any, name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.lines import Journal, read_header
+from pytest_formfunc.json_reading import parse_json, read_file
 
 
 def read_journal(path: Path) -> Journal:
@@ -17,9 +17,11 @@ def read_journal(path: Path) -> Journal:
         BadInput: it cannot be read, is no journal, is of another version, or a line other than the last is damaged.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise BadInput(f"journal {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInput(f"journal {path} cannot be read: {error}") from None
     return parse_journal(content, str(path))
 
 
@@ -45,7 +47,7 @@ def parse_journal(content: bytes, name: str) -> Journal:
             if bad is not None:
                 raise BadInput(f"is damaged: line {bad} is no line of a journal; remove that line, or measure again")
             try:
-                journal.add(json.loads(line))
+                journal.add(parse_json(line))
             except BadInput:
                 raise
             except (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError):
@@ -66,8 +68,8 @@ def end_of_whole_lines(path: Path) -> int:
     for length, line in _lines(path.read_bytes()):
         try:
             if line.strip():
-                json.loads(line)
-        except (ValueError, RecursionError):
+                parse_json(line)
+        except ValueError:
             break
         end += length
     return end

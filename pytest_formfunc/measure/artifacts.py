@@ -3,12 +3,13 @@
 The key of a case's folder is a digest of everything that the artifacts depend on: for the bundled patterns the source
 code of ``forms/``, name, sizes, seed and versions; for a user's module the exported program and its weights; for added
 forms and engines also their source code. Each file is made elsewhere and renamed into the folder, so that it is either
-complete or absent.
+complete or absent; one that was changed since is made again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import importlib.metadata
@@ -17,7 +18,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,14 +29,17 @@ from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.export_errors import explain_export
+from pytest_formfunc.measure.integrity import FULL, READ_ONLY, alone_in, is_whole, read_facts, seal, with_digest
 from pytest_formfunc.measure.module_content import ModuleContent, content_of
+from pytest_formfunc.measure.scratch import MAKING_PREFIX, OwnFolder, sweep
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
 _META = "case.json"
+_NEARLY_NOTHING = 2**20  # bytes that are free
 _FACTS = ".json"  # added to an artifact's name
-_LAYOUT = "6"  # raise when the folder's layout changes
+_LAYOUT = "7"  # raise when the folder's layout changes
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Prepared:
         lost_in_export: RMS by which the exported program differs from the module where PyTorch runs both.
         differs: what differs from an earlier run's module of the same program, so that they had to be made; or nothing.
         seconds: seconds that preparing took.
+        remade: names of the artifacts that were there and not as they had been written, so that they were made again.
+        spare: why they are not in the cache but in a folder of this run; or nothing.
     """
 
     folder: str
@@ -72,10 +78,19 @@ class Prepared:
     half: str | None = None
     lost_in_export: float = 0.0
     differs: str = ""
+    remade: tuple[str, ...] = ()
+    spare: str = ""
 
 
 def prepare_in_worker(
-    threads: int, *, source: Any, engines: dict[str, str], cache: str, calibration: str = "", began: float = 0.0
+    threads: int,
+    *,
+    source: Any,
+    engines: dict[str, str],
+    cache: str,
+    calibration: str = "",
+    began: float = 0.0,
+    spare: str = "",
 ) -> Prepared:
     """Make those of a source's artifacts that are missing. This runs in a worker, because it imports torch.
 
@@ -86,9 +101,11 @@ def prepare_in_worker(
         cache: folder of all artifacts.
         calibration: file of the user's samples for quantisation, or an empty string.
         began: when this run began, as ``time.time`` has it.
+        spare: a folder of this run, for artifacts that the cache cannot take because nobody may write to it; empty for
+            none.
 
     Raises:
-        MeasurementError: native cannot take the model, or an added form cannot be imported.
+        MeasurementError: native cannot take the model, an added form cannot be imported, or the disk is full.
         Exception: whatever building the user's model raises.
     """
     import torch
@@ -106,22 +123,63 @@ def prepare_in_worker(
     wanted: dict[str, str] = {}
     for engine in engines.values():
         wanted.setdefault(_artifact_of(engine, threads), engine)
-    folder = Path(cache) / cache_key(known, source.describe())
-    missing = {name: engine for name, engine in wanted.items() if not (folder / name).is_file()}
+    key = cache_key(known, source.describe())
+    folder = Path(cache) / key
     refused: dict[str, str] = {}
-    if missing or not (folder / _META).is_file():
+    missing: dict[str, str] = {}
+    remade: list[str] = []
+    why_spare = ""
+    if not _is_all_there(folder, wanted):
         if network is None:
             network = _build(source)
         if calibration:
             read = functools.partial(read_calibration, Path(calibration), network.inputs)
             network = replace(network, calibration=read)
-        refused = _write(folder, network, missing)
+        folder, why_spare = _writable(folder, Path(spare) / key if spare else None)
+        with alone_in(folder):
+            missing = {name: engine for name, engine in wanted.items() if not is_whole(folder, name)}
+            remade = [name for name in missing if (folder / name).exists()]
+            refused = _write(folder, network, missing)
     if (reason := refused.get(_artifact_of(engines[NATIVE], threads))) is not None:
         raise MeasurementError(reason if engines[NATIVE] == NATIVE else f"{engines[NATIVE]} cannot take it: {reason}")
     converted = tuple(name for name in missing if name not in refused)
     prepared = _read(folder, engines, threads, refused, converted, time.perf_counter() - started)
     differs = seen.compare_with_last(Path(cache), began) if seen is not None else ""
-    return replace(prepared, refused=prepared.refused | unusable, differs=differs if converted else "")
+    return replace(
+        prepared,
+        refused=prepared.refused | unusable,
+        differs=differs if converted else "",
+        remade=tuple(remade),
+        spare=why_spare,
+    )
+
+
+def _is_all_there(folder: Path, names: Iterable[str]) -> bool:
+    """Return whether a case's artifacts, and what is known of its network, are there as they were written."""
+    return read_facts(folder / _META) is not None and all(is_whole(folder, name) for name in names)
+
+
+def _writable(folder: Path, spare: Path | None) -> tuple[Path, str]:
+    """Return the folder to make artifacts in, and why it is the spare one, if it is.
+
+    Raises:
+        MeasurementError: neither can be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder.parent, MAKING_PREFIX)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if spare is None or error.errno not in READ_ONLY:
+            raise MeasurementError(_unwritable(folder, error)) from None
+        spare.mkdir(parents=True, exist_ok=True)
+        return spare, f"{folder.parent} cannot be written to ({error.strerror})"
+    return folder, ""
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
+    what = "the disk is full" if error.errno in FULL else error.strerror
+    return f"its artifacts cannot be written to {folder.parent}: {what}; --formfunc-cache-dir names another folder"
 
 
 def _artifact_of(engine: str, threads: int) -> str:
@@ -163,8 +221,7 @@ def find_prepared(
     if known is None:
         return None
     folder = Path(cache) / cache_key(known + digest_samples(calibration), source.describe())
-    names = {_artifact_of(engine, threads) for engine in engines.values()}
-    if not all((folder / name).is_file() for name in (*names, _META)):
+    if not _is_all_there(folder, {_artifact_of(engine, threads) for engine in engines.values()}):
         return None
     return _read(folder, engines, threads, {}, (), 0.0)
 
@@ -177,7 +234,9 @@ def _read(
     converted: tuple[str, ...],
     seconds: float,
 ) -> Prepared:
-    meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+    meta = read_facts(folder / _META)
+    if meta is None:
+        raise MeasurementError(f"{folder / _META} was changed while this run used it: remove that folder and try again")
     artifacts = {backend: _artifact_of(engine, threads) for backend, engine in engines.items()}
     facts = {
         backend: json.loads((folder / f"{name}{_FACTS}").read_text(encoding="utf-8"))
@@ -243,9 +302,12 @@ def _describe(network: Network) -> dict[str, Any]:
 
 def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[str, str]:
     """Make artifacts, given the engine of each by file name; return the reason for each that could not be made."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     refused: dict[str, str] = {}
+    try:
+        own = OwnFolder(MAKING_PREFIX, folder.parent)
+    except OSError as error:
+        raise MeasurementError(_unwritable(folder, error)) from None
+    scratch = own.path
     try:
         for name, engine in missing.items():
             part = scratch / f"part-{len(refused)}-{name}"
@@ -257,20 +319,21 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
+                if _is_full(error, folder):
+                    raise OSError(errno.ENOSPC, "the disk is full") from None
                 refused[name] = f"its converter fails: {explain_export(error)}"
                 shutil.rmtree(part)
                 continue
             if facts:
                 (part / f"{name}{_FACTS}").write_text(json.dumps(facts), encoding="utf-8")
+            seal(part, name)
             # The artifact itself last, because its presence means that all its parts are there.
             for file in sorted(part.iterdir(), key=lambda path: path.name == name):
-                folder.mkdir(exist_ok=True)
                 os.replace(file, folder / file.name)
-        if not (folder / _META).is_file():
+        if read_facts(folder / _META) is None:
             from pytest_formfunc.backends.precision import half_of
             from pytest_formfunc.backends.trial import lost_in_export
 
-            folder.mkdir(exist_ok=True)
             meta = {
                 "cost": _cost_of(network),
                 "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
@@ -278,11 +341,24 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 "half": half_of(network) if network.module is not None else None,
                 "lost_in_export": lost_in_export(network) if network.module is not None else 0.0,
             }
-            (scratch / _META).write_text(json.dumps(meta), encoding="utf-8")
+            (scratch / _META).write_text(with_digest(meta), encoding="utf-8")
             os.replace(scratch / _META, folder / _META)
+    except OSError as error:
+        if error.errno not in FULL:  # the network's code may raise others
+            raise
+        raise MeasurementError(_unwritable(folder, error)) from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        own.close()
     return refused
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """Return whether a converter failed because nothing more can be written; many say so in words of their own."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free < _NEARLY_NOTHING
+    return False
 
 
 def _cost_of(network: Network) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_formfunc.cases import Case
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.measure.artifacts import Prepared
@@ -48,6 +49,7 @@ class BothSides:
         spent: Spent,
         say: Callable[[str], None],
         reservations: Reservations | None = None,
+        spare: Path | None = None,
     ) -> None:
         """Take what is to be prepared, and the means.
 
@@ -61,11 +63,12 @@ class BothSides:
             spent: where time and artifacts are counted.
             say: shows a short progress text.
             reservations: shares memory with other processes; None where nobody else prepares.
+            spare: a folder of this run, for artifacts if the cache cannot be written to.
         """
         sides = 2 if other is not None else 1
-        self._here = Preparer(workers, OWN, cache, native, sides, time.time(), reservations)
+        self._here = Preparer(workers, OWN, cache, native, sides, time.time(), reservations, spare)
         self._there = (
-            Preparer(workers, other.workspace, cache, native, sides, reservations=reservations)
+            Preparer(workers, other.workspace, cache, native, sides, reservations=reservations, spare=spare)
             if other is not None
             else None
         )
@@ -91,7 +94,7 @@ class BothSides:
             MeasurementError: this side cannot be prepared.
         """
         if case.id not in self._sides_here:
-            began = time.monotonic()
+            began = now_s()
             known = {name: one for name, one in self._known.items() if name in together}
             for one, of_it in {**known, case.id: (case, backends)}.values():
                 if one.id not in self._sides_here:
@@ -101,7 +104,7 @@ class BothSides:
             self._here.stop()
             if self._there is not None:
                 self._there.stop()
-            self._spent.preparing_s += time.monotonic() - began
+            self._spent.preparing_s += now_s() - began
         here = self._sides_here[case.id]
         if isinstance(here, MeasurementError):
             raise here
@@ -133,5 +136,7 @@ class BothSides:
 
     def _count(self, prepared: Prepared) -> Prepared:
         self._spent.converted += len(prepared.converted)
+        self._spent.remade += [f"{Path(prepared.folder).name}/{name}" for name in prepared.remade]
+        self._spent.spare = prepared.spare or self._spent.spare
         self._spent.reused += len(set(prepared.artifacts.values())) - len(prepared.converted)
         return prepared

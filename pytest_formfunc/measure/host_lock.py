@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.measure.lock_holders import all_stopped
 
 FOLDER_VARIABLE = "FORMFUNC_LOCK_FOLDER"
@@ -73,14 +74,14 @@ class HostLock:
         if self._depth or os.environ.get(INSIDE_VARIABLE):
             yield
             return
-        began = time.monotonic()
+        began = now_s()
         with contextlib.ExitStack() as held:
             # The queue of a core is left once its lock is taken, so that who comes later waits behind.
             with contextlib.ExitStack() as queue:
                 for name, stack in (("queue", queue), ("core", held)):
                     for core in self._cores:
                         self._take(f"{name}-{core}", kind, stack, why)
-            self.waited_s += time.monotonic() - began
+            self.waited_s += now_s() - began
             self._depth += 1
             try:
                 yield
@@ -95,9 +96,9 @@ class HostLock:
             self._note(f"runs on this machine may disturb each other: {self._folder} cannot be used ({error.strerror})")
             return
         stack.callback(_release, file)
-        began, said = time.monotonic(), False
+        began, said = now_s(), False
         while not _try_lock(file, kind):
-            if time.monotonic() - began > _PATIENCE_WITH_STOPPED_S and all_stopped(file):
+            if now_s() - began > _PATIENCE_WITH_STOPPED_S and all_stopped(file):
                 self._note("a run on this machine that is stopped holds the lock; this one did not wait for it")
                 break
             if not said:

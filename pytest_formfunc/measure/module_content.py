@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_formfunc.json_reading import parse_json
+
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
@@ -52,7 +54,7 @@ class ModuleContent:
         mine = {"weights": self.weights, "example inputs": self.inputs}
         found: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):
-            read = json.loads(file.read_text(encoding="utf-8"))
+            read = parse_json(file.read_text(encoding="utf-8"))
             if isinstance(read, dict) and file.stat().st_mtime < began:
                 found = read
         with contextlib.suppress(OSError):  # without it the next run knows less
@@ -76,7 +78,9 @@ def content_of(network: Network) -> ModuleContent:
         return _content_of_script(network)
     program = network.program
     code, weights, inputs = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    code.update(program.graph_module.print_readable(print_output=False).encode())
+    lines = program.graph_module.print_readable(print_output=False).splitlines()
+    # Comments name the file and the line of the user's code: the other revision's checkout lies elsewhere in each run.
+    code.update("\n".join(line for line in lines if not line.lstrip().startswith("#")).encode())
     for name, one in sorted({**program.state_dict, **program.constants}.items()):
         code.update(name.encode())
         _add(one, code, weights)

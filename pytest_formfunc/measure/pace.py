@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.protocol import Round, Turn
@@ -96,7 +97,7 @@ class MeasuredPace(Pace):
         self,
         start: Callable[[], PaceWorker],
         history: PaceHistory,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = now_s,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take how to start the worker, which happens when the pace is first taken.

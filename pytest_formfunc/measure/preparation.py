@@ -47,6 +47,7 @@ class Preparer:
         sides: int,
         began: float = 0.0,
         reservations: Reservations | None = None,
+        spare: Path | None = None,
     ) -> None:
         """Take what preparing depends on.
 
@@ -58,7 +59,9 @@ class Preparer:
             sides: number of sides that hold a model's weights at the same time.
             began: when this run began, as ``time.time`` has it.
             reservations: shares memory with other processes that prepare; None where there are none.
+            spare: a folder of this run, for artifacts if the cache cannot be written to.
         """
+        self._spare = str(spare or "")
         self._reservations = reservations
         self._workers = workers
         self._workspace = workspace
@@ -99,7 +102,7 @@ class Preparer:
         what = f"preparing {recipe.title}"
         request = {
             "source": recipe.source, "engines": engines, "cache": self._cache, "calibration": recipe.calibration,
-            "began": self._began,
+            "began": self._began, "spare": self._spare,
         }  # fmt: skip
         try:
             if self._worker is None:

@@ -10,6 +10,8 @@ from typing import Any
 from pytest_formfunc.extensions import Extensions
 from pytest_formfunc.measure.workspace import Workspace
 
+CLOSED = 71  # exit code of a worker whose connection was closed in it
+
 
 @dataclass(frozen=True)
 class Job:

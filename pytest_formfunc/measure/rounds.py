@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import Any, Protocol
 
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.disturbance import read_busy_s
@@ -60,7 +61,7 @@ class Conditions:
 
     threads: int = 1
     servers: int = POOL
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = now_s
     sleep: Callable[[float], None] = time.sleep
     busy_s: Callable[[], float] = read_busy_s
     cores: Callable[[], int] = allowed_cores

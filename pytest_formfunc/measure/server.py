@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import os
 import signal
@@ -23,6 +24,7 @@ from collections.abc import Collection, Sequence
 from multiprocessing.connection import Connection
 
 from pytest_formfunc.backends import preload_modules
+from pytest_formfunc.measure.protocol import CLOSED
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -111,6 +113,8 @@ def _fork_worker(server_pid: int, fd: int, inherited: list[int]) -> int:
         code = 0
     except (EOFError, BrokenPipeError, ConnectionError):
         code = 0  # the parent has ended or has closed the connection
+    except OSError as error:
+        code = CLOSED if error.errno in (errno.EBADF, errno.ENOTSOCK, errno.EINVAL) else 1
     finally:
         kill_descendants(os.getpid())
         sys.stdout.flush()

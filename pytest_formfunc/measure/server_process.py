@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 
-from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.errors import ServerDied, WorkerDied
+from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.workspace import Environment
 
 _STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
@@ -19,20 +20,25 @@ _STILL_RUNNING = 1000
 class ServerProcess:
     """A warm server, which is started on first use and ends with `close` or with this process."""
 
-    def __init__(self, threads: int, environment: Environment | None = None, preload: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, threads: int, environment: Environment | None = None, preload: tuple[str, ...] = (), mark: str = ""
+    ) -> None:
         """Take what the server will import.
 
         Args:
             threads: number of threads for each engine.
             environment: the environment whose packages it imports; None for that of this process.
             preload: modules to import beyond those of the engines, or functions to call (``module:function``).
+            mark: what its environment, and that of all processes after it, has in `MARK_VARIABLE`.
         """
+        self._mark = mark
         self._preload = preload
         self._threads = threads
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._exit_codes: dict[int, int] = {}
+        self._forked: set[int] = set()
         self._ready = False
 
     def start(self) -> None:
@@ -65,6 +71,8 @@ class ServerProcess:
         # Each engine has a pool of that many threads; numpy's own pool would only make forking unsafe.
         variables |= {"OMP_NUM_THREADS": str(self._threads), "OPENBLAS_NUM_THREADS": "1"}
         variables["PYTHONPATH"] = os.pathsep.join(path)
+        if self._mark:
+            variables[MARK_VARIABLE] = self._mark
         self._process = subprocess.Popen(
             [python, "-W", "ignore", "-m", "pytest_formfunc.measure.server", str(theirs.fileno()), *self._preload],
             pass_fds=[theirs.fileno()],
@@ -82,16 +90,30 @@ class ServerProcess:
         return self._process.pid if self._process else None
 
     def fork(self, fd: int) -> int:
-        """Fork a worker that communicates over ``fd``; return its process id."""
+        """Fork a worker that communicates over ``fd``; return its process id.
+
+        Raises:
+            ServerDied: the server has ended; the next call starts another one.
+        """
         self.start()
-        return self._request(b"F", fd)
+        try:
+            pid = self._request(b"F", fd)
+        except ServerDied:
+            self.close()
+            raise
+        self._forked.add(pid)
+        return pid
+
+    def ended(self) -> int | None:
+        """Return the server's exit code, negative if a signal ended it; None while it runs, or if it never did."""
+        return None if self._process is None else self._process.poll()
 
     def exit_code(self, pid: int) -> int | None:
         """Return a worker's exit code, negative if a signal ended it, or None while it runs."""
         if pid not in self._exit_codes:
             try:
                 code = self._request(b"S" + pid.to_bytes(8, "big", signed=True))
-            except WorkerDied:
+            except ServerDied:
                 code = -signal.SIGKILL  # workers die with their server
             if code == _STILL_RUNNING:
                 return None
@@ -109,6 +131,9 @@ class ServerProcess:
     def close(self) -> None:
         """End the server and, with it, every worker; it may be called repeatedly."""
         self.hang_up()
+        for pid in self._forked:
+            self._exit_codes.setdefault(pid, -signal.SIGKILL)
+        self._forked.clear()
         process, self._process = self._process, None
         self._ready = False
         if process is not None:
@@ -121,12 +146,12 @@ class ServerProcess:
     def _request(self, message: bytes, fd: int | None = None) -> int:
         control = self._control
         try:
-            if control is None:
+            if control is None or self.ended() is not None:
                 raise ConnectionError
             socket.send_fds(control, [message], [] if fd is None else [fd])
             answer = control.recv(8)
         except OSError:
             answer = b""
         if len(answer) != 8:
-            raise WorkerDied("the measuring server ended unexpectedly")
+            raise ServerDied("the measuring server ended unexpectedly")
         return int.from_bytes(answer, "big", signed=True)

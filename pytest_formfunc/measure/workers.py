@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import signal
 import socket
+import struct
 import sys
 import time
 from dataclasses import replace
@@ -15,11 +17,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from pytest_formfunc import extensions
-from pytest_formfunc.errors import MeasurementError, WorkerDied, WorkerTimeout
-from pytest_formfunc.measure.protocol import Failure, Job
+from pytest_formfunc.clock import now_s
+from pytest_formfunc.errors import MeasurementError, ServerDied, WorkerDied, WorkerTimeout
+from pytest_formfunc.host import oom_kills
+from pytest_formfunc.measure.protocol import CLOSED, Failure, Job, Round, Turn
+from pytest_formfunc.measure.scratch import kill_marked
 from pytest_formfunc.measure.server_process import ServerProcess
 from pytest_formfunc.measure.workspace import OWN, Environment, Workspace
 
+MOST_BYTES = 2**28  # of an answer; outputs go through files
 POOL = 12  # servers of an environment; a case has seldom more launches
 
 
@@ -50,7 +56,11 @@ class Worker:
             self.pid = server.fork(theirs.fileno())
         finally:
             theirs.close()
+        # A worker that stops in the middle of an answer, or announces more than it sends, must not hold this process.
+        seconds = math.ceil(timeout_s) + 1
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         self._connection = Connection(ours.detach())
+        self._oom_kills = oom_kills()
 
     def __enter__(self) -> Self:
         return self
@@ -89,9 +99,22 @@ class Worker:
             if not self._connection.poll(limit):
                 self.stop()
                 raise WorkerTimeout(f"{self.what} did not answer within {limit:g}s (--formfunc-timeout) and was killed")
-            answer = self._connection.recv()
+            answer = pickle.loads(self._connection.recv_bytes(MOST_BYTES))
         except (EOFError, ConnectionError):
             raise self._death() from None
+        except BlockingIOError:
+            self.stop()
+            raise WorkerTimeout(
+                f"{self.what} stopped in the middle of an answer (--formfunc-timeout) and was killed"
+            ) from None
+        except WorkerTimeout:
+            raise
+        except Exception as error:  # noqa: BLE001 - a text that is no pickle raises anything
+            self.stop()
+            raise MeasurementError(
+                f"{self.what} sent something that is no answer ({type(error).__name__}): does the model write to a "
+                "file that it did not open?"
+            ) from None
         if isinstance(answer, Failure):
             raise JobFailed(answer.reason, answer.details, "" if answer.whole else self.what)
         return answer
@@ -105,7 +128,11 @@ class Worker:
             JobFailed: the job raised an exception.
         """
         self.send(message)
-        return self.receive()
+        answer = self.receive()
+        if isinstance(message, Turn) and not isinstance(answer, Round):
+            self.stop()
+            raise MeasurementError(f"{self.what} sent something that is no answer ({type(answer).__name__})")
+        return answer
 
     def stop(self) -> None:
         """Kill the process if it still runs; it may be called repeatedly."""
@@ -120,11 +147,24 @@ class Worker:
             if (code := self._server.exit_code(self.pid)) is not None:
                 break
             time.sleep(0.01)
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                why = ", which is what Linux does where memory runs out" if code == -signal.SIGKILL else ""
-                return WorkerDied(f"{self.what} was killed by {signal.Signals(-code).name}{why}")
-        return WorkerDied(f"{self.what} ended unexpectedly (exit code {'unknown' if code is None else code})")
+        if (of_server := self._server.ended()) is not None:
+            return WorkerDied(f"{self.what} ended with its measuring server, which {_how(of_server)}")
+        if code is None or code == CLOSED:
+            self.stop()
+            return WorkerDied(f"{self.what} closed its connection: does the model close files that it did not open?")
+        why = ""
+        if code == -signal.SIGKILL:
+            ran_out = oom_kills() > self._oom_kills
+            why = ", because memory ran out" if ran_out else ", which is what Linux does where memory runs out"
+        return WorkerDied(f"{self.what} {_how(code)}{why}")
+
+
+def _how(code: int) -> str:
+    """Return how a process ended, from its exit code."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+    return f"ended unexpectedly (exit code {code})"
 
 
 class WorkerServer:
@@ -137,9 +177,12 @@ class WorkerServer:
     Attributes:
         size: number of servers of an environment, at most.
         starting_s: seconds that were spent waiting for servers to start.
+        mark: names the run in the environment of all processes that it starts; empty for no such name.
     """
 
-    def __init__(self, timeout_s: float, threads: int, preload: tuple[str, ...] = (), size: int = POOL) -> None:
+    def __init__(
+        self, timeout_s: float, threads: int, preload: tuple[str, ...] = (), size: int = POOL, mark: str = ""
+    ) -> None:
         """Take what all workers have in common.
 
         Args:
@@ -148,7 +191,10 @@ class WorkerServer:
             preload: modules that the servers import beyond those of the engines, or functions to call
                 (``module:function``).
             size: number of servers of an environment, at most.
+            mark: names the run in the environment of all processes that it starts, so that none is left; empty for no
+                such name.
         """
+        self.mark = mark
         self.timeout_s = timeout_s
         self.threads = threads
         self.size = size
@@ -163,7 +209,7 @@ class WorkerServer:
 
     def clock(self) -> float:
         """Return the time in seconds, of a clock that stands still while this waits for servers to start."""
-        return time.monotonic() - self.starting_s
+        return now_s() - self.starting_s
 
     def begin(self, count: int, environment: Environment | None = None) -> None:
         """Make servers start in the background, so that there are ``count`` of them, or as many as the pool has."""
@@ -180,9 +226,15 @@ class WorkerServer:
             launch: number of the launch; each launch is forked from the next server of the pool.
         """
         process = self._pool_of(job.workspace.environment)[launch % self.size]
-        began = time.monotonic()
+        try:
+            return self._fork(process, job, what)
+        except ServerDied:  # while nothing of this job was done
+            return self._fork(process, job, what)
+
+    def _fork(self, process: ServerProcess, job: Job, what: str) -> Worker:
+        began = now_s()
         process.start()
-        self.starting_s += time.monotonic() - began
+        self.starting_s += now_s() - began
         worker = Worker(process, what, self.timeout_s)
         worker.send(job)
         return worker
@@ -204,6 +256,8 @@ class WorkerServer:
         for process in everyone:
             process.close()
         self._pools.clear()
+        if self.mark:
+            kill_marked(self.mark)  # what models have started, and what has escaped from a server that was killed
 
     def wait(self) -> None:
         """Wait until no server is starting any more, so that none disturbs a measurement.
@@ -211,15 +265,17 @@ class WorkerServer:
         Raises:
             WorkerDied: one ended while starting.
         """
-        began = time.monotonic()
+        began = now_s()
         for process in [process for pool in self._pools.values() for process in pool]:
             if process.pid is not None:
                 process.start()
-        self.starting_s += time.monotonic() - began
+        self.starting_s += now_s() - began
 
     def _pool_of(self, environment: Environment | None) -> list[ServerProcess]:
         if environment not in self._pools:
             added = [name for entry in extensions.current().backends for name in entry.preload]
             more = tuple(dict.fromkeys([*self._preload, *added]))
-            self._pools[environment] = [ServerProcess(self.threads, environment, more) for _ in range(self.size)]
+            self._pools[environment] = [
+                ServerProcess(self.threads, environment, more, self.mark) for _ in range(self.size)
+            ]
         return self._pools[environment]

@@ -19,18 +19,22 @@ from pytest_formfunc.extensions import current
 from pytest_formfunc.fitness import why_unfit
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
-from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
+from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_sentences, why_incomplete
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.measure.together import GROUP
 from pytest_formfunc.measure.workspace import Environment
 from pytest_formfunc.plugin.benchmark_bridge import compared_files
+from pytest_formfunc.plugin.given import given
 from pytest_formfunc.plugin.journalling import open_journal
 from pytest_formfunc.plugin.plan import TestPlan, backends_by_case
+from pytest_formfunc.plugin.policies import OtherPolicies, hold_stricter
+from pytest_formfunc.plugin.saving import save_whole
 from pytest_formfunc.plugin.selection import select_there
 from pytest_formfunc.plugin.sentence import Sentence
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist.messages import Collected
 from pytest_formfunc.plugin.xdist.roles import assignment_of
+from pytest_formfunc.policy import Accepted
 from pytest_formfunc.report.files import check_report_path
 from pytest_formfunc.results import Comparison
 from pytest_formfunc.revisions.checkout import Revision, check_out
@@ -56,6 +60,8 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         pytest.UsageError: something is invalid or unavailable; the message is one sentence.
     """
     settings, config = session.settings, session.config
+    session.heed_signals()
+    save_whole(session, config)
     with usage_errors():
         if settings.report:
             check_report_path(config.invocation_params.dir / settings.report)
@@ -76,10 +82,12 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         if checked_out is not None:
             other = _survey(session, everything, *checked_out)
             comparison = _compare_side_by_side(other, session, plans, everything)
+        loosened = _hold_stricter(session, everything, baseline, other)
+        comparison = _without_accepted(comparison, session.settings.accept)
         comparison = replace(comparison, deselected=session.deselected, false_alarm=FAMILY_ALPHA)
         journal, notes = open_journal(session, plans, comparison, _content_of_comparison(baseline, other))
     work = Work(
-        settings,
+        session.settings,
         backends,
         known_cases,
         comparison,
@@ -89,7 +97,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         group=_group_size(session),
         is_alone=assignment_of(config) is None and settings.shard is None,
     )
-    return session.start(work, notes)
+    return session.start(work, [*notes, *loosened])
 
 
 def describe_collected(session: Session, plans: Sequence[TestPlan], run: Run) -> Collected:
@@ -120,7 +128,7 @@ def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
         for name, sentence in missing_sentences(comparison)
     ]
     if comparison.title:
-        items.append(Sentence.from_parent(parent, name="formfunc-all-judged", find=lambda: why_incomplete(run.results)))
+        items.append(Sentence.from_parent(parent, name=ALL_JUDGED, find=lambda: why_incomplete(run.results)))
     return items
 
 
@@ -158,6 +166,8 @@ def _find_baseline(
     compare = f"[0-9][0-9][0-9][0-9]_{name}" if name else config.getoption("benchmark_compare")
     skipped = [] if name else config.stash[SESSION].skipped_baselines
     if not compare and not skipped:
+        if given(config, "benchmark_compare"):
+            raise BadInput("code of the project has taken --benchmark-compare back: look for that in its conftest.py")
         return Comparison(), None
     storage = config.getoption("benchmark_storage")
     files = compared_files(storage, compare, config.getoption("benchmark_netrc")) if compare else []
@@ -209,11 +219,6 @@ def _check_backends(session: Session, plans: Sequence[TestPlan]) -> None:
             raise BadInput(f"backend {name!r} cannot be used here: {reason}")
 
 
-def _own_groups(session: Session, plans: Sequence[TestPlan]) -> list[str]:
-    """Return the groups of the tests that measure models of their own."""
-    return [plan.group for plan in plans if plan.group not in session.cases]
-
-
 def _check_out(session: Session) -> tuple[Revision, Environment | None]:
     """Check the other revision out, and open the environment whose packages it gets.
 
@@ -237,16 +242,37 @@ def _survey(
     """
     settings, config = session.settings, session.config
     own_modules = [*(model.module for model in settings.models if model.module), *current().modules]
-    # Even if no test here measures a model of its own, one there may, and a strict run reports it as missing.
-    wants_models = bool(_own_groups(session, plans)) or settings.strict
     request = Request(
         backends=sorted({backend for _, backend in _accelerated(plans)}),
         native=settings.native,
         cases=[session.cases[group] for group in dict.fromkeys(plan.group for plan in plans) if group in session.cases],
         own_modules=own_modules,
-        select=functools.partial(select_there, config) if wants_models else None,
+        select=functools.partial(select_there, config),
     )
     return survey_other_revision(revision, environment, request, session.workers, session.scratch)
+
+
+def _hold_stricter(
+    session: Session, plans: Sequence[TestPlan], baseline: Baseline | None, other: OtherRevision | None
+) -> list[str]:
+    """Give the session the stricter rules of both sides; return sentences about those that this side has loosened."""
+    if other is not None:
+        of_tests = {(one.group, one.backend): one.policy for one in other.planned}
+        return hold_stricter(session, plans, OtherPolicies(other.title, of_tests, other.captured.settings))
+    if baseline is not None:
+        return hold_stricter(session, plans, OtherPolicies("the baseline", baseline.policies))
+    return []
+
+
+def _without_accepted(comparison: Comparison, names: Sequence[str]) -> Comparison:
+    """Return a comparison without what may be missing, by a name with dashes, as tests have it, or as sentences do."""
+    accepted = Accepted(names)
+    kept = [
+        one
+        for one in comparison.missing
+        if not any(name in accepted for name in ("-".join(one), " on ".join(one), one[0]))
+    ]
+    return replace(comparison, missing=tuple(kept))
 
 
 def _compare_side_by_side(
@@ -254,13 +280,13 @@ def _compare_side_by_side(
 ) -> Comparison:
     settings = session.settings
     whole_matrix = settings.patterns == pattern_names() and any(plan.group in session.cases for plan in everything)
-    missing = other.missing(pattern_names() if whole_matrix else None, _own_groups(session, everything))
+    planned = {plan.key for plan in everything}
     here = "the working tree, with uncommitted changes" if other.revision.dirty else "the working tree"
     packages = f" ({'; '.join(other.version_changes) or 'the same versions'})" if settings.against_env else ""
     return Comparison(
         title=other.title,
         note=f"side by side: {here} against {other.title}, in the same rounds{packages}",
-        missing=tuple((name,) for name in missing),
+        missing=other.missing(pattern_names() if whole_matrix else None, planned),
         asked=tuple(dict.fromkeys(_accelerated(plans))),
         comparisons=len(_accelerated(everything)),
     )

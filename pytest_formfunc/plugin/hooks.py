@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import fixtures, hookspecs, options
 from pytest_formfunc.plugin.ending import Ending
-from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN
+from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist import roles
 from pytest_formfunc.revisions.capture_mode import capture_folder
@@ -162,7 +162,10 @@ def _begin(session: pytest.Session, state: Session) -> None:
         state.refuse_late_hooks()
     if state.problem:
         raise pytest.UsageError(state.problem)
-    if session.config.option.collectonly or capturing:
+    if capturing:
+        _note_plans(state, plans)
+        return
+    if session.config.option.collectonly:
         return
     state.refuse_unused_models(plans)
     if not plans and not state.plans_of_all:
@@ -176,6 +179,17 @@ def _begin(session: pytest.Session, state: Session) -> None:
         state.worker.say(collection.describe_collected(state, plans, run))
     elif state.settings.strict and state.settings.shard is None:  # of parts, merging them says what is missing
         session.items += collection.strict_items(session, run)
+
+
+def _note_plans(state: Session, plans: Sequence[TestPlan]) -> None:
+    """Write down for the run that compares with this revision what its tests ask for."""
+    from pytest_formfunc.plugin.policies import describe_settings
+    from pytest_formfunc.revisions.capture import Planned, note_planned
+
+    folder, settings = capture_folder(), state.settings
+    assert folder is not None
+    tests = [Planned(plan.test, plan.group, plan.backend, plan.policy(settings)) for plan in plans]
+    note_planned(folder, tests, describe_settings(settings))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -263,12 +277,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Note in a saved run whether it may become the baseline by itself."""
+    """Note in a saved run whether it may become the baseline by itself, and what failed its tests."""
     state = config.stash[SESSION]
     if state.results is not None:
         from pytest_formfunc.fitness import describe_fitness
+        from pytest_formfunc.policy import describe_policies
 
-        output_json["formfunc"] = describe_fitness(state.results.records.values(), complete=state.complete)
+        said = describe_fitness(state.results.records.values(), complete=state.complete)
+        rows = state.journal.rows if state.journal is not None else {}
+        output_json["formfunc"] = {**said, "policies": describe_policies(rows)}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

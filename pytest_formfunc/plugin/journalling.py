@@ -85,9 +85,9 @@ def open_journal(
         header=header,
         basis=basis,
         tests={plan.key: plan.test for plan in plans},
-        fail_on={plan.key: plan.fail_on(settings) for plan in plans},
-        limits={plan.key: plan.threshold(settings) for plan in plans},
-        thresholds={plan.key: plan.threshold(settings) for plan in accelerated},
+        fail_on={plan.key: session.policy_of(plan).fail_on for plan in plans},
+        limits={plan.key: session.policy_of(plan).threshold for plan in plans},
+        thresholds={plan.key: session.policy_of(plan).threshold for plan in accelerated},
     )
     assignment = assignment_of(session.config)
     if assignment is not None:
@@ -232,6 +232,7 @@ def _header(session: Session) -> Header:
         fingerprint=_own_fingerprint(),
         fail_on=settings.fail_on,
         best=settings.best,
+        strict=settings.strict,
         shard=None if settings.shard is None else Shard(*settings.shard, plan=""),
         worker="" if assignment is None else assignment.worker,
     )

@@ -15,12 +15,14 @@ from pytest_formfunc.plugin.benchmark_bridge import is_switched_off
 from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION
 from pytest_formfunc.revisions.capture_mode import capture_folder
+from pytest_formfunc.text import log_line
 
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.gate.rules import Rules
     from pytest_formfunc.plugin.own_model import Arguments
     from pytest_formfunc.plugin.result import Result
+    from pytest_formfunc.policy import Policy
     from pytest_formfunc.records import Record
     from pytest_formfunc.settings import Settings
 
@@ -79,12 +81,13 @@ class Formfunc:
             self._capture(folder, plan, model, given)
         run, settings = session.run, session.settings
         assert run is not None  # it began when collection ended
+        policy = session.policy_of(plan)
         case = model if isinstance(model, Case) else self._own_case(session.scratch, plan, model, given)
         run.results.tests[case.id, plan.backend] = name_to_paste(self._item)
         self._item.stash[MEASURED] = case.id, plan.backend
         run.measure(case, plan.group, once=is_switched_off(self._item.config, self._benchmark))
         key, results = (case.id, plan.backend), run.results
-        verdict = None if key in results.failures else run.judge(case, plan.backend, plan.threshold(settings))
+        verdict = None if key in results.failures else run.judge(case, plan.backend, policy.threshold)
         if key in results.failures:  # further launches may fail as well
             reason = results.failures[key]
             if settings.best and plan.backend != NATIVE:
@@ -95,11 +98,11 @@ class Formfunc:
                 f"{case.id} on {plan.backend} was not measured: another test measured {case.id} before, "
                 "without this backend"
             )
-        record = _with_limits(results.records[key], plan)
+        record = _with_limits(results.records[key], policy)
         run.keep(record)
         self._keep(plan, record)
         timed = not record.once and settings.gate == "time"
-        failed = why_failed(record, verdict, record.limits, _rules_of(plan, settings), timed=timed)
+        failed = why_failed(record, verdict, record.limits, _rules_of(policy, settings), timed=timed)
         if failed is not None:
             _fail(failed)
         return Result(record, results.records.get((case.id, NATIVE)))
@@ -151,21 +154,21 @@ def name_to_paste(item: pytest.Item) -> str:
     return f"{path}{colons}{rest}"
 
 
-def _rules_of(plan: TestPlan, settings: Settings) -> Rules:
+def _rules_of(policy: Policy, settings: Settings) -> Rules:
     from pytest_formfunc.gate.rules import Rules
 
     if settings.shard is not None:  # all parts together are judged once, by pytest-formfunc merge
         return Rules(fail_on=())
-    return Rules(fail_on=plan.fail_on(settings), strict=settings.strict)
+    return Rules(fail_on=policy.fail_on, strict=settings.strict)
 
 
-def _with_limits(record: Record, plan: TestPlan) -> Record:
+def _with_limits(record: Record, policy: Policy) -> Record:
     from pytest_formfunc.gate.limits import judge_limits
 
-    limits = judge_limits(record, plan.marker.min_speedup, plan.marker.max_latency_s)
+    limits = judge_limits(record, policy.min_speedup, policy.max_latency_s)
     return replace(record, limits=tuple(limits))
 
 
 def _fail(sentence: str) -> NoReturn:
     __tracebackhide__ = True
-    pytest.fail(sentence, pytrace=False)
+    pytest.fail(log_line(sentence), pytrace=False)

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import OPTIONS
+from pytest_formfunc.plugin.given import given
 from pytest_formfunc.revisions.capture_mode import capture_folder
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def add_options(parser: pytest.Parser) -> None:
 def settings_from(config: pytest.Config) -> Settings:
     """Return the settings, each from the command line, else from the ini file, else the default.
 
+    What the command line itself gives cannot be changed by an ini file's ``addopts`` or by code of the project.
+
     Raises:
         pytest.UsageError: a value is invalid; the message is one sentence about the first one.
     """
@@ -62,7 +65,9 @@ def settings_from(config: pytest.Config) -> Settings:
 
     raw = {}
     for spec in OPTIONS:
-        value = config.getoption(f"formfunc_{spec.key}")
+        value = given(config, f"formfunc_{spec.key}")
+        if value is None and spec.key != "accept":  # which the tested change cannot give to itself
+            value = config.getoption(f"formfunc_{spec.key}")
         if value is None:
             value = config.getini(f"formfunc_{spec.key}") if spec.ini else spec.default
         elif not str(value).strip():  # from an unset shell variable, perhaps: silently nothing would be compared

@@ -12,6 +12,7 @@ from pytest_formfunc.plugin.benchmark_bridge import SeriesClock
 
 if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
+    from pytest_formfunc.policy import Policy
     from pytest_formfunc.records import Key
     from pytest_formfunc.settings import Settings
 
@@ -54,6 +55,13 @@ class TestPlan:
     def threshold(self, settings: Settings) -> float:
         """Return the loss of speedup that counts: its marker has precedence."""
         return settings.threshold if self.marker.threshold is None else self.marker.threshold
+
+    def policy(self, settings: Settings) -> Policy:
+        """Return what fails the test by its marker and the settings."""
+        from pytest_formfunc.policy import Policy
+
+        marker = self.marker
+        return Policy(self.threshold(settings), self.fail_on(settings), marker.min_speedup, marker.max_latency_s)
 
 
 def backends_by_case(plans: Iterable[TestPlan]) -> dict[str, tuple[str, ...]]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_formfunc.option_specs import OPTIONS
+from pytest_formfunc.plugin.given import given
 
 if TYPE_CHECKING:
     from pytest_formfunc.revisions.capture import Selection
 
-# Options that are passed on to another revision's tests: those on what they measure, not on judging or reporting.
-_PASSED_ON = ("patterns", "depths", "widths", "backends", "native", "architectures", "model", "input", "seed")
+# Options that are passed on to another revision's tests: those on what they measure, and on what fails them.
+_PASSED_ON = (
+    "patterns", "depths", "widths", "backends", "native", "architectures", "model", "input", "seed", "threshold",
+    "fail_on",
+)  # fmt: skip
 
 
 def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Selection:
@@ -31,19 +36,20 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
 
     folder = config.invocation_params.dir
     named = list(config.args) if config.args_source is pytest.Config.ArgsSource.ARGS else []
-    given = [str(argument) for argument in config.invocation_params.args]
-    chosen = {"-k": config.option.keyword, "-m": config.option.markexpr}
-    options = [one for one in without_left_out(given) if one not in named]
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    # Only what the command line itself asks for: each revision has the ``addopts`` of its own ini file.
+    chosen = {"-k": given(config, "keyword"), "-m": given(config, "markexpr")}
+    options = [one for one in without_left_out(arguments) if one not in named]
     moved = [_moved(one, folder, there) for one in options]
     for spec in OPTIONS:
-        value = config.getoption(f"formfunc_{spec.key}")
+        value = given(config, f"formfunc_{spec.key}")
         if spec.key in _PASSED_ON and value is not None:
             moved.append(f"--formfunc-{spec.name}={value}")
     if config.pluginmanager.has_plugin("benchmark"):
         moved.append("--benchmark-disable")
     if config.pluginmanager.has_plugin("xdist"):
         moved += ["-n", "0"]
-    moved += [part for name in ("-k", "-m") if (given_there := chosen[name]) for part in (name, given_there)]
+    moved += [part for name in ("-k", "-m") if (value := chosen[name]) for part in (name, str(value))]
     moved += ["-q", "-p", "no:cacheprovider", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
     if config.option.pyargs:
         present = named  # names of packages, or paths
@@ -51,7 +57,18 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
         paths = dict.fromkeys(there(folder / one.partition("::")[0]) for one in named)
         present = [str(path) for path in paths if path.exists()]
     moved += ["--rootdir", str(there(config.rootpath))]
-    return Selection((*moved, *present), bool(present or not named), any("::" in one for one in named))
+    return Selection((*moved, *present), bool(present or not named), _single(config, named))
+
+
+def _single(config: pytest.Config, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the starts of the ids of what was named, if single tests were."""
+    if not any("::" in one for one in named):
+        return ()
+    starts = []
+    for one in named:
+        path, colons, rest = one.partition("::")
+        starts.append(os.path.relpath(config.invocation_params.dir / path, config.rootpath) + colons + rest)
+    return tuple(starts)
 
 
 def _moved(argument: str, folder: Path, there: Callable[[Path], Path]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_formfunc.text import log_line
+
 _SCOPES = re.compile(r"ScopeMismatch: .*function scoped fixture (_?formfunc\w*) with a (\w+) scoped request")
 
 
@@ -35,8 +37,25 @@ class Sentence(pytest.Item):
         """Fail with the sentence, if there is one."""
         sentence = self.find()
         if sentence:
-            pytest.fail(sentence, pytrace=False)
+            pytest.fail(log_line(sentence), pytrace=False)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Return a location without a line, because the test has no source code."""
         return self.path, None, self.name
+
+
+def report_failed(config: pytest.Config, name: str, sentence: str) -> None:
+    """Report a test that failed with a sentence, in all places in which a test is reported."""
+    location = (name, None, name)
+    config.hook.pytest_runtest_logstart(nodeid=name, location=location)
+    for when, outcome in (("setup", "passed"), ("call", "failed"), ("teardown", "passed")):
+        report = pytest.TestReport(
+            nodeid=name,
+            location=location,
+            keywords={},
+            outcome=outcome,  # type: ignore[arg-type]
+            longrepr=log_line(sentence) if outcome == "failed" else None,
+            when=when,  # type: ignore[arg-type]
+        )
+        config.hook.pytest_runtest_logreport(report=report)
+    config.hook.pytest_runtest_logfinish(nodeid=name, location=location)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import options
 from pytest_formfunc.plugin.xdist.roles import Controller, Worker, assignment_of
 from pytest_formfunc.revisions.capture_mode import capture_folder
+from pytest_formfunc.text import log_line
 
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.extensions import Extensions
+    from pytest_formfunc.measure.scratch import OwnFolder
     from pytest_formfunc.measure.workers import WorkerServer
     from pytest_formfunc.plugin.plan import TestPlan
+    from pytest_formfunc.plugin.signals import Signals
+    from pytest_formfunc.policy import Policy
     from pytest_formfunc.results import Results
     from pytest_formfunc.revisions.checkout import Revision
     from pytest_formfunc.run.journal import RunJournal
@@ -44,6 +46,9 @@ class Session:
         complete: whether the session ended and no test was left, as far as is known now.
         planned_tests: ids of the tests that measure, here or in xdist workers.
         reported_tests: ids of the tests that have ended.
+        is_unsaved: whether a file that was asked for could not be saved.
+        failed_tests: ids of tests that have failed, and count as failed.
+        policies: what fails a test, by its id, where another side's rules are stricter than its own or were asked for.
         plans_of_all: the plans of all parts, where this run measures one part of the cases.
         is_dividing: whether tests are being left out because another part has them.
         skipped_baselines: why newer saved runs are not the baseline.
@@ -63,6 +68,9 @@ class Session:
         self.complete = False
         self.planned_tests: set[str] = set()
         self.reported_tests: set[str] = set()
+        self.failed_tests: set[str] = set()
+        self.is_unsaved = False
+        self.policies: dict[str, Policy] = {}
         self.plans_of_all: list[TestPlan] = []
         self.is_dividing = False
         self.skipped_baselines: list[str] = []
@@ -73,7 +81,8 @@ class Session:
         self._names_before: Extensions | None = None
         self._workers: WorkerServer | None = None
         self._revision: Revision | None = None
-        self._scratch: Path | None = None
+        self._signals: Signals | None = None
+        self._scratch: OwnFolder | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -96,12 +105,27 @@ class Session:
             )
         return settings.with_backends(available)
 
+    def use(self, settings: Settings) -> None:
+        """Take other settings from now on, such as stricter ones of the other side."""
+        self.__dict__["settings"] = settings
+
+    def policy_of(self, plan: TestPlan) -> Policy:
+        """Return what fails a test."""
+        return self.policies.get(plan.test) or plan.policy(self.settings)
+
     @property
     def results(self) -> Results | None:
         """Return what the run has found so far, here or in xdist workers; None if nothing is measured."""
         if self.controller is not None:
             return self.controller.results
         return self.run.results if self.run is not None else None
+
+    @property
+    def journal(self) -> RunJournal | None:
+        """Return the journal of the whole run, written or not; None if nothing is measured."""
+        if self.controller is not None:
+            return self.gathered_journal
+        return self.run.journal if self.run is not None else None
 
     @property
     def named_journal(self) -> Path | None:
@@ -118,8 +142,11 @@ class Session:
     def scratch(self) -> Path:
         """Return a folder that exists as long as the session."""
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="formfunc-"))
-        return self._scratch
+            from pytest_formfunc.measure.scratch import OwnFolder, sweep_runs
+
+            sweep_runs()
+            self._scratch = OwnFolder()
+        return self._scratch.path
 
     def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
         """Return, for each backend, why it cannot be used here, or None if it can."""
@@ -137,6 +164,13 @@ class Session:
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
         self.run.results.notes += notes
         return self.run
+
+    def heed_signals(self) -> None:
+        """Let SIGTERM and SIGHUP end the session as Ctrl-C does, from now until `close`."""
+        if self._signals is None:
+            from pytest_formfunc.plugin.signals import Signals
+
+            self._signals = Signals()
 
     def note_problem(self, sentence: str) -> None:
         """Note invalid input that was found while tests were collected; the first one counts."""
@@ -207,7 +241,9 @@ class Session:
         if self._revision is not None:
             self._revision.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.close()
+        if self._signals is not None:
+            self._signals.close()
 
     def take_names_back(self) -> None:
         """Restore the tables of names as they were before this session; it may be called repeatedly."""
@@ -226,17 +262,17 @@ class Session:
             servers = settings.servers
             if (assignment := assignment_of(self.config)) is not None:
                 servers = servers_that_fit(servers, assignment.workers, memory_limit())
-            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload, servers)
+            self._workers = WorkerServer(settings.timeout_s, settings.threads, preload, servers, str(self.scratch))
         return self._workers
 
     def _probe(self, backends: Sequence[str], settings: Settings) -> dict[str, str | None]:
         from pytest_formfunc.measure.probe import probe_backends
 
-        began = time.monotonic()
+        began = now_s()
         try:
             return probe_backends(self._workers_of(settings), backends)
         finally:
-            self.starting_s += time.monotonic() - began
+            self.starting_s += now_s() - began
 
     def _add_names(self) -> None:
         """Add the patterns, architectures and backends of others to the tables.
@@ -276,4 +312,4 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except FormfuncError as error:
-        raise pytest.UsageError(f"formfunc: {error}") from None
+        raise pytest.UsageError(log_line(f"formfunc: {error}")) from None

@@ -7,21 +7,10 @@ same if names are added, and is raised if one is renamed or removed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.json_reading import (
-    read_dataclass,
-    read_flag,
-    read_latencies,
-    read_number,
-    read_number_or_none,
-    read_object,
-    read_text,
-    read_whole,
-)
 from pytest_formfunc.records.parts import (
     Counterpart,
     Latency,
@@ -172,15 +161,17 @@ class Record:
         schema = data.get("schema")
         if schema != SCHEMA:
             raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
+        from pytest_formfunc.records.reading import read_record  # which reads into this class
+
         try:
-            return _read_record(data)
+            return read_record(data)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadInput(f"has a damaged formfunc entry ({type(error).__name__}: {error})") from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that the JSON contract describes; every number in it is finite, or null."""
         out: dict[str, Any] = {
-            **{name: value for name, value in self.facts.items() if name not in _NAMES},
+            **{name: value for name, value in self.facts.items() if name not in NAMES},
             "schema": SCHEMA,
             "case": self.case,
             "form": self.form,
@@ -216,7 +207,7 @@ class Record:
         for name in _ESTIMATES:
             if (estimate := getattr(self, name)) is not None:
                 out[name] = _estimate_json(estimate)
-        for name in _SAMPLES:
+        for name in SAMPLES:
             if (samples := getattr(self, name)) is not None:
                 out[name] = [list(launch) for launch in samples.median]
                 out[f"{name}_low"] = [list(launch) for launch in samples.low]
@@ -258,109 +249,10 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 _ESTIMATES = ("speedup", "speedup_memory_kept", "typical_s")
-_SAMPLES = ("native_samples", "kept_samples", "native_kept_samples")
+SAMPLES = ("native_samples", "kept_samples", "native_kept_samples")
 # Names that are not fields: `to_json` computes their values.
 _DERIVED = (
-    "schema", "launches", "rounds", "samples_low", "throughput_per_s", *(f"{name}_low" for name in _SAMPLES),
+    "schema", "launches", "rounds", "samples_low", "throughput_per_s", *(f"{name}_low" for name in SAMPLES),
 )  # fmt: skip
 # All names of the contract, which an engine's facts cannot take.
-_NAMES = {field.name for field in fields(Record)} | set(_DERIVED)
-
-
-def _read_record(data: Mapping[str, Any]) -> Record:
-    """Read an object that `Record.to_json` of this version or an earlier one wrote."""
-    samples = Samples(read_latencies(data["samples"]), read_latencies(data["samples_low"]))
-    others = {
-        name: Samples(read_latencies(data[name]), read_latencies(data[f"{name}_low"]))
-        for name in _SAMPLES
-        if name in data
-    }
-    if any(len(one.median) != len(samples.median) for one in others.values()):
-        raise ValueError("native has another number of launches")
-    servers = tuple(read_whole({"servers": one}, "servers") for one in data.get("servers", ()))
-    if servers and len(servers) != len(samples.median):
-        raise ValueError("there are more or fewer servers than launches")
-    return Record(
-        case=read_text(data, "case"),
-        backend=read_text(data, "backend"),
-        precision=read_text(data, "precision"),
-        device=read_text(data, "device"),
-        fingerprint=read_text(data, "fingerprint"),
-        stopped=read_text(data, "stopped"),
-        batch=read_whole(data, "batch"),
-        seed=read_whole(data, "seed"),
-        threads=read_whole(data, "threads"),
-        iterations=read_whole(data, "iterations"),
-        peak_rss_bytes=read_whole(data, "peak_rss_bytes"),
-        compile_s=read_number(data, "compile_s"),
-        first_call_s=read_number(data, "first_call_s"),
-        form=read_object(data, "form"),
-        input_shape=tuple(read_whole({"input_shape": size}, "input_shape") for size in data["input_shape"]),
-        native=read_flag(data, "native"),
-        latency_s=read_dataclass(Latency, data["latency_s"]),
-        cost={name: read_whole(data["cost"], name) for name in read_object(data, "cost")},
-        noise=read_dataclass(Noise, data["noise"]),
-        samples=samples,
-        host=_read_host(data),
-        native_engine=read_text(data, "native_engine") if "native_engine" in data else NATIVE_ENGINE,
-        inferences=read_whole(data, "inferences") if "inferences" in data else 1,
-        settings=read_object(data, "settings") if "settings" in data else {},
-        facts={name: value for name, value in data.items() if name not in _NAMES},
-        method=read_text(data, "method") if "method" in data else METHOD_DRAWN,
-        servers=servers,
-        process_range=read_dataclass(ProcessRange, data["process_range"]) if "process_range" in data else None,
-        limits=tuple(read_dataclass(Limit, one) for one in data.get("limits", ())),
-        speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
-        speedup_memory_kept=_read_estimate(data["speedup_memory_kept"]) if "speedup_memory_kept" in data else None,
-        typical_s=_read_estimate(data["typical_s"]) if "typical_s" in data else None,
-        native_samples=others.get("native_samples"),
-        kept_samples=others.get("kept_samples"),
-        native_kept_samples=others.get("native_kept_samples"),
-        parity=_read_parity(data["parity"]) if "parity" in data else None,
-        graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
-        against=_read_counterpart(data["against"]) if "against" in data else None,
-        verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
-    )
-
-
-def _read_estimate(data: Any) -> Estimate:
-    """Read an estimate; a null end of its interval means 0 or infinity."""
-    low = read_number_or_none(data, "low")
-    high = read_number_or_none(data, "high")
-    return read_dataclass(Estimate, data, low=low or 0.0, high=math.inf if high is None else high)
-
-
-def _read_parity(data: Any) -> Parity:
-    """Read a parity check; a null SQNR means infinity, which it is if the outputs are equal."""
-    sqnr_db = read_number_or_none(data, "sqnr_db")
-    return read_dataclass(Parity, data, sqnr_db=math.inf if sqnr_db is None else sqnr_db)
-
-
-def _read_verdict(data: Any) -> Verdict:
-    given = data.get("change") if isinstance(data, dict) else None
-    return read_dataclass(Verdict, data, change=_read_estimate(given) if given is not None else None)
-
-
-def _read_counterpart(data: Any) -> Counterpart:
-    """Read the other side's samples; early versions saved no more than these."""
-    return read_dataclass(
-        Counterpart,
-        data,
-        speedup=_read_estimate(data["speedup"]),
-        samples=read_latencies(data["samples"]),
-        own_samples=read_latencies(data["own_samples"]) if "own_samples" in data else (),
-        native_samples=read_latencies(data["native_samples"]) if "native_samples" in data else (),
-    )
-
-
-def _read_graph(data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict) or not isinstance(data["kernels"], dict) or "hash" not in data:
-        raise TypeError("graph must be an object with a hash and kernels")
-    return data
-
-
-def _read_host(data: Mapping[str, Any]) -> dict[str, Any]:
-    host = read_object(data, "host")
-    if not isinstance(host.get("versions", {}), dict):
-        raise TypeError("host.versions is not an object")
-    return host
+NAMES = {field.name for field in fields(Record)} | set(_DERIVED)

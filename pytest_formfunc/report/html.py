@@ -8,6 +8,7 @@ from importlib import import_module
 
 from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, notes, table_rows
 from pytest_formfunc.results import Results
+from pytest_formfunc.text import printable
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
@@ -36,7 +37,7 @@ def render_html(results: Results) -> str:
 
 def speedups(results: Results) -> str:
     """Render the table of speedups."""
-    return _table([HEADER], table_rows(results)) + "".join(f"<p>{html.escape(note)}</p>\n" for note in notes(results))
+    return _table([HEADER], table_rows(results)) + "".join(f"<p>{_text(note)}</p>\n" for note in notes(results))
 
 
 def engines(results: Results) -> str:
@@ -49,7 +50,7 @@ def engines(results: Results) -> str:
 
 def machine(results: Results) -> str:
     """Render what was measured on."""
-    return f"<p>{html.escape(machine_line(results))}</p>\n"
+    return f"<p>{_text(machine_line(results))}</p>\n"
 
 
 def _table(head: Sequence[Sequence[str]], body: Sequence[Sequence[str]], kind: str = "speedups") -> str:
@@ -57,6 +58,8 @@ def _table(head: Sequence[Sequence[str]], body: Sequence[Sequence[str]], kind: s
 
 
 def _rows(rows: Sequence[Sequence[str]], cell: str) -> str:
-    return "".join(
-        "<tr>" + "".join(f"<{cell}>{html.escape(text)}</{cell}>" for text in row) + "</tr>\n" for row in rows
-    )
+    return "".join("<tr>" + "".join(f"<{cell}>{_text(text)}</{cell}>" for text in row) + "</tr>\n" for row in rows)
+
+
+def _text(text: str) -> str:
+    return html.escape(printable(text))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pytest_formfunc.journal.folder import Listed
+from pytest_formfunc.journal.lines import Journal
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.figures import NONE, native_ms, own_ms, range_text, rank, speedup_text
@@ -59,6 +60,17 @@ def render_runs(journals: Iterable[Listed]) -> Iterator[str]:
             f"{one.path.name:32} {one.state:14} {f'{len(rows)}{planned}':>9} {contended:>9}  "
             f"{header.fingerprint:13} {header.title or '-'}{shard}{half}"
         ).rstrip()
+
+
+def render_verified(journal: Journal, faults: Collection[object]) -> Iterator[str]:
+    """Render what a journal was judged by: what it has, and whether that passes."""
+    header = journal.header
+    yield f"run {header.run}, {f'compared with {header.title}' if header.title else 'compared with nothing'}"
+    yield f"{len(journal.rows)} rows of {len(header.planned)} planned tests, {journal.ended or 'its run did not end'}"
+    statuses = [row.record.verdict.status for row in journal.rows.values() if row.record.verdict]
+    counts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
+    yield f"verdicts: {', '.join(counts) or 'none'}"
+    yield f"it does not pass: {len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "it passes"
 
 
 def render_history(rows: Iterable[HistoryRow]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import io
 
 from pytest_formfunc.report.tables import HEADER, table_rows
 from pytest_formfunc.results import Results
+from pytest_formfunc.text import spreadsheet
 
 
 def render_csv(results: Results) -> str:
@@ -14,5 +15,5 @@ def render_csv(results: Results) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows(table_rows(results))
+    writer.writerows([spreadsheet(cell) for cell in row] for row in table_rows(results))
     return out.getvalue()

@@ -34,7 +34,7 @@ def table_rows(results: Results) -> list[tuple[str, ...]]:
             own_ms(record),
             speedup_text(record),
             range_text(record.process_range),
-            f"{record.cost['macs'] / 1e9:.3f}",
+            f"{record.cost.get('macs', 0) / 1e9:.3f}",
             record.verdict.status if record.verdict else "",
         )
         for record in sorted(accelerated, key=rank)
@@ -67,9 +67,9 @@ def machine_line(results: Results) -> str:
     if not records:
         return "Nothing was measured."
     host = records[0].host
-    versions = ", ".join(f"{name} {version}" for name, version in host["versions"].items())
-    cache = f"{host['llc_bytes'] / 2**20:.0f} MiB last-level cache"
+    versions = ", ".join(f"{name} {version}" for name, version in host.get("versions", {}).items())
+    cache = f"{host.get('llc_bytes', 0) / 2**20:.0f} MiB last-level cache"
     return (
-        f"Input {format_shape(records[0].input_shape)}, {records[0].threads} threads on {host['cpu']} "
-        f"({', '.join(host['isa'])}; {host['cores']} cores, {cache}); {versions}."
+        f"Input {format_shape(records[0].input_shape)}, {records[0].threads} threads on {host.get('cpu', 'a CPU')} "
+        f"({', '.join(host.get('isa', ()))}; {host.get('cores', 'unknown')} cores, {cache}); {versions}."
     )

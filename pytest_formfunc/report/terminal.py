@@ -27,6 +27,7 @@ from pytest_formfunc.report.figures import (
 from pytest_formfunc.results import Comparison, Results, Spent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
+from pytest_formfunc.text import log_line
 from pytest_formfunc.units import format_bytes, format_estimate, format_percent, format_ratio
 
 COLUMNS = 100
@@ -42,6 +43,10 @@ class Line:
 
     text: str
     markup: Mapping[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make names from elsewhere harmless."""
+        object.__setattr__(self, "text", log_line(self.text))
 
 
 def render_report(results: Results) -> Iterator[Line]:
@@ -269,6 +274,13 @@ def render_spent(spent: Spent) -> Iterator[Line]:
             f"prepared again, because the {what} differ from the last run's: {cases[0]}{more}; if they are random, set "
             "formfunc_seed in the ini file to seed them before each test"
         )
+    if spent.remade:
+        one, *others = spent.remade
+        many = f"{1 + len(others)} artifacts of the cache were not as they had"
+        what = many if others else f"{one} was not as it had"
+        yield from _paragraph(f"made again: {what} been written: was the disk full, or did something change the files?")
+    if spent.spare:
+        yield from _paragraph(f"artifacts are not kept for later runs, because {spent.spare}")
     if spent.locked_s >= 1:
         yield Line(f"waited {spent.locked_s:.0f} s for other runs on this machine, which measure or prepare")
     stops = ", ".join(f"{count} {_STOPS.get(name, name)}" for name, count in sorted(spent.stops.items()) if count)

@@ -13,14 +13,16 @@ import pickle
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.forms.sources import Source
+from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.workspace import Workspace
+from pytest_formfunc.policy import Policy
 from pytest_formfunc.revisions.capture_mode import CAPTURE_VARIABLE
 from pytest_formfunc.revisions.environment import link_harness
 
@@ -50,12 +52,13 @@ class Selection:
     Attributes:
         arguments: arguments for pytest.
         any: whether any tests may correspond, that is, no paths were named or at least one of them exists there.
-        single: whether single tests were named, so that the other tests of their files were left out on purpose.
+        single: the starts of the ids of what was named, where single tests were: the others of their files were left
+            out on purpose. Empty where none was.
     """
 
     arguments: tuple[str, ...]
     any: bool
-    single: bool
+    single: tuple[str, ...]
 
 
 def without_left_out(given: Sequence[str]) -> list[str]:
@@ -77,6 +80,11 @@ def without_left_out(given: Sequence[str]) -> list[str]:
     return kept
 
 
+def note_planned(folder: Path, planned: Sequence[Planned], settings: Mapping[str, Any]) -> None:
+    """Write down which tests measure, what fails each of them, and the settings of the whole run."""
+    _note(folder, {"planned": [asdict(one) for one in planned], "settings": dict(settings)})
+
+
 def note_captured(folder: Path, group: str, source: Any) -> None:
     """Write down the source of the model that a group of tests measures."""
     _note(folder, {"group": group, "source": base64.b64encode(pickle.dumps(source)).decode()})
@@ -87,7 +95,7 @@ def note_failed(folder: Path, group: str, reason: str) -> None:
     _note(folder, {"group": group, "reason": reason})
 
 
-def _note(folder: Path, entry: dict[str, str]) -> None:
+def _note(folder: Path, entry: dict[str, Any]) -> None:
     with open(folder / _LIST, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
 
@@ -99,6 +107,23 @@ def entries_of_run(folder: Path) -> extensions.Extensions:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """One test of the other revision that measures.
+
+    Attributes:
+        test: its id.
+        group: the id of its case, or what the tests of a model of its own share.
+        backend: name of the backend whose record it gets.
+        policy: what fails it.
+    """
+
+    test: str
+    group: str
+    backend: str
+    policy: Policy
+
+
+@dataclass(frozen=True)
 class Captured:
     """What the other revision's tests measure.
 
@@ -106,14 +131,20 @@ class Captured:
         sources: the source of the model that each group of tests measures, by the group's name.
         failures: why a group of tests failed before it measured anything, by the group's name.
         problem: why nothing could be collected, or an empty string.
+        planned: its tests that measure.
+        settings: of its whole run, as its ini file and its code have them.
     """
 
-    sources: dict[str, Source]
-    failures: dict[str, str]
-    problem: str
+    sources: dict[str, Source] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+    planned: tuple[Planned, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path, limit_s: float) -> Captured:
+def capture_models(
+    workspace: Workspace, arguments: Sequence[str], folder: Path, limit_s: float, mark: str = ""
+) -> Captured:
     """Run another revision's tests up to where they would measure, and return their models.
 
     Args:
@@ -121,6 +152,7 @@ def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path,
         arguments: arguments for pytest.
         folder: an existing folder to write models into.
         limit_s: most seconds that the tests may take.
+        mark: names this run in the environment of all processes that it starts.
     """
     (folder / _EXTENSIONS).write_bytes(pickle.dumps(extensions.current()))
     harness = link_harness(folder / "harness")  # the tests use this revision's plugin, not the other's
@@ -129,6 +161,7 @@ def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path,
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
     environment |= {
         CAPTURE_VARIABLE: str(folder),
+        MARK_VARIABLE: mark,
         "PYTHONPATH": os.pathsep.join([str(harness), *(workspace.sys_path or ())]),
     }
     if "PYTEST_ADDOPTS" in os.environ:
@@ -147,16 +180,23 @@ def capture_models(workspace: Workspace, arguments: Sequence[str], folder: Path,
 
 
 def _read(folder: Path, problem: str) -> Captured:
-    captured = Captured({}, {}, problem)
+    captured = Captured(problem=problem)
     path = folder / _LIST
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         entry = json.loads(line)
-        if "reason" in entry:
+        if "planned" in entry:
+            planned = tuple(Planned(**{**one, "policy": _policy(one["policy"])}) for one in entry["planned"])
+            captured = replace(captured, planned=planned, settings=entry["settings"])
+        elif "reason" in entry:
             captured.failures[entry["group"]] = entry["reason"]
         else:
             # Safe to unpickle: a process that this run started wrote it into a folder of this run.
             captured.sources[entry["group"]] = pickle.loads(base64.b64decode(entry["source"]))
     return captured
+
+
+def _policy(entry: Mapping[str, Any]) -> Policy:
+    return Policy(**{**entry, "fail_on": tuple(entry["fail_on"])})
 
 
 def _first_error(text: str) -> str:

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.measure.isolation import is_installed
+from pytest_formfunc.measure.scratch import RUN_PREFIX
 from pytest_formfunc.measure.workspace import Environment, Workspace
 
 _CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
@@ -110,6 +112,7 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     commit = _commit(top, base)
     if name.endswith("...") or (in_ci and _is_branch(top, base)):
         commit = _merge_base(top, base)
+    _forget_dead(top)
     try:
         # The user's hooks are off: a post-checkout hook might change the environment that both sides share.
         _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit,
@@ -194,6 +197,15 @@ def _shallow_advice(top: Path) -> str:
 def _remove_worktree(top: Path, tree: Path) -> None:
     """Remove a checkout and git's record of it, even an incomplete checkout, which git keeps locked."""
     _git(top, "worktree", "remove", "--force", "--force", str(tree), check=False, limit_s=_CHECKOUT_LIMIT_S)
+
+
+def _forget_dead(top: Path) -> None:
+    """Remove git's records of checkouts of ours that are not there any more: their runs were killed."""
+    ours = str(Path(tempfile.gettempdir(), RUN_PREFIX))
+    for line in _git(top, "worktree", "list", "--porcelain", check=False).splitlines():
+        path = line.removeprefix("worktree ")
+        if line.startswith("worktree ") and path.startswith(ours) and not Path(path).exists():
+            _remove_worktree(top, Path(path))
 
 
 def _check_out_submodules(revision: Revision) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from pytest_formfunc.host import describe_host, version_changes
 from pytest_formfunc.measure.probe import probe_backends, probe_host
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import Environment, Workspace
+from pytest_formfunc.records import Key
 from pytest_formfunc.results import Absent
-from pytest_formfunc.revisions.capture import Captured, Selection, capture_models
+from pytest_formfunc.revisions.capture import Captured, Planned, Selection, capture_models
 from pytest_formfunc.revisions.checkout import Revision
 
 
@@ -35,14 +36,14 @@ class Request:
         cases: the cases that can be built without running a test.
         own_modules: names of the user's modules that workers will import.
         select: returns which of the other revision's tests correspond to this run's, given a function that returns the
-            counterpart of a path there; None if this run needs no models from the other revision's tests.
+            counterpart of a path there.
     """
 
     backends: Sequence[str]
     native: str
     cases: Sequence[Case]
     own_modules: Sequence[str]
-    select: Callable[[Callable[[Path], Path]], Selection] | None
+    select: Callable[[Callable[[Path], Path]], Selection]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class OtherRevision:
         version_changes: a clause for each package that differs, if it has another environment.
         survey: which forms its code has: for each key None, or why it cannot be imported.
         captured: the models that its tests measure.
-        single_tests: whether single tests were named, so that the other tests of their files were left out on purpose.
+        single_tests: the starts of the ids of what was named, where single tests were: the others of their files were
+            left out on purpose.
     """
 
     revision: Revision
@@ -63,25 +65,37 @@ class OtherRevision:
     version_changes: tuple[str, ...]
     survey: Mapping[str, str | None]
     captured: Captured
-    single_tests: bool
+    single_tests: tuple[str, ...]
 
     @property
     def title(self) -> str:
         """Return the name of the other revision in sentences."""
         return _title(self.revision, self.workspace.environment)
 
-    def missing(self, patterns: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of patterns and groups of tests that only the other revision has.
+    @property
+    def planned(self) -> tuple[Planned, ...]:
+        """Return its tests that measure and that the command line does not leave out."""
+        ends = ("[", "::", "/")
+        starts = tuple(name + end for name in self.single_tests for end in ends)
+        chosen = self.captured.planned
+        return tuple(
+            one for one in chosen if not starts or one.test in self.single_tests or one.test.startswith(starts)
+        )
+
+    def missing(self, patterns: Sequence[str] | None, planned: Collection[Key]) -> tuple[tuple[str, ...], ...]:
+        """Return what only the other revision has: names of patterns, and cases with their backends.
 
         Args:
             patterns: names of all patterns of this revision, or None if the user chose some of them.
-            groups: the groups of this run's tests that measure models of their own.
+            planned: case, or group of tests, and backend of each of this run's tests.
         """
         prefix = "pattern:"
         there = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
-        missing_patterns = [] if patterns is None else [name for name in there if name not in patterns]
-        missing_groups = [] if self.single_tests else set(self.captured.sources) - set(groups)
-        return (*sorted(missing_patterns), *sorted(missing_groups))
+        gone = [] if patterns is None else sorted(name for name in there if name not in patterns)
+        of_gone = tuple(f"{name}-d" for name in gone)
+        keys = [(one.group, one.backend) for one in self.planned if one.backend != NATIVE]
+        lost = sorted({key for key in keys if key not in planned and not (of_gone and key[0].startswith(of_gone))})
+        return (*((name,) for name in gone), *lost)
 
     def source_of(self, case: Case) -> Source | Absent:
         """Return the source of the other revision's form of a case, or why there is none."""
@@ -144,15 +158,12 @@ def survey_other_revision(
     workspace = revision.workspace(sys.path, Path.cwd(), request.own_modules, environment)
     changes = _check_environment(workspace, request, workers) if environment is not None else ()
     survey = _survey(workspace, request.cases, workers)
-    captured, single = Captured({}, {}, ""), False
-    if request.select is not None:
-        selection = request.select(revision.there)
-        single = selection.single
-        if selection.any:
-            folder = scratch / "captured"
-            folder.mkdir()
-            captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s)
-    return OtherRevision(revision, workspace, changes, survey, captured, single)
+    captured, selection = Captured(), request.select(revision.there)
+    if selection.any:
+        folder = scratch / "captured"
+        folder.mkdir()
+        captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s, workers.mark)
+    return OtherRevision(revision, workspace, changes, survey, captured, selection.single)
 
 
 def _title(revision: Revision, environment: Environment | None) -> str:

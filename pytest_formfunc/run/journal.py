@@ -39,6 +39,7 @@ class RunJournal:
         beside: returns the journals that other workers of this run have written so far.
         rows: what this run has noted or taken over.
         taken: case and backend of everything that was taken over.
+        failures: why a case was not measured on a backend.
     """
 
     header: Header | None = None
@@ -52,6 +53,7 @@ class RunJournal:
     beside: Callable[[], Iterable[Journal]] = tuple
     rows: dict[Key, Row] = field(default_factory=dict)
     taken: list[Key] = field(default_factory=list)
+    failures: dict[Key, str] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -149,6 +151,7 @@ class RunJournal:
 
     def fail(self, case: str, backend: str, reason: str) -> None:
         """Append why a case was not measured on a backend."""
+        self.failures[case, backend] = reason
         if self.writer is not None:
             self.writer.fail(Failure(case, backend, reason))
 

@@ -11,7 +11,7 @@ from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
-from pytest_formfunc.gate.judge import Evidence, OtherSide
+from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
@@ -34,8 +34,7 @@ from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Results, Spent
-from pytest_formfunc.revisions.other_revision import OtherRevision
-from pytest_formfunc.run.stages import Measured, Ready, TakenOver
+from pytest_formfunc.run.stages import Measured, Ready, TakenOver, other_side
 from pytest_formfunc.run.work import Work, groups_of
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
@@ -87,9 +86,10 @@ class Run:
             self.results.spent,
             self._say,
             self._reservations,
+            scratch / "artifacts",
         )
         self._judge = make_judge(
-            _other_side(work.other) if work.other is not None else work.baseline,
+            other_side(work.other) if work.other is not None else work.baseline,
             settings.gate,
             work.comparison.comparisons,
             settings.escalation_s,
@@ -169,8 +169,10 @@ class Run:
         """
         key = (case.id, backend)
         measured = self._measured[case.id]
-        if isinstance(measured, TakenOver):
-            return self.results.records[key].verdict
+        known = self.results.records[key].verdict if key in self.results.records else None
+        again = key in self._settled and known is not None and known.threshold == threshold
+        if isinstance(measured, TakenOver) or again:  # a test that is run again gets no second chance
+            return known
         try:
             verdict = self._judge_record(case, key, threshold)
         finally:
@@ -393,7 +395,3 @@ class Run:
     def _say(self, text: str) -> None:
         if self._show is not None:
             self._show(text)
-
-
-def _other_side(other: OtherRevision) -> OtherSide:
-    return OtherSide(other.title, other.revision.name, other.revision.commit, other.version_changes)

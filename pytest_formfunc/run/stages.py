@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_formfunc.cases import Case
+from pytest_formfunc.gate.judge import OtherSide
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.results import Absent
+from pytest_formfunc.revisions.other_revision import OtherRevision
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,8 @@ class Ready:
         """Return the bytes of the case's weights in all processes of a launch."""
         weight: int = self.measured.here.prepared.cost["weight_bytes"]
         return weight * self.processes
+
+
+def other_side(other: OtherRevision) -> OtherSide:
+    """Return what a judge knows of the other revision."""
+    return OtherSide(other.title, other.revision.name, other.revision.commit, other.version_changes)

@@ -22,7 +22,7 @@ THERE = Workspace(cwd="there")
 class Preparer:
     """Notes what it is asked for; one form cannot be prepared."""
 
-    def __init__(self, workers, workspace, cache, native, sides, began=0.0, reservations=None):
+    def __init__(self, workers, workspace, cache, native, sides, began=0.0, reservations=None, spare=None):
         self.notes, self.where, self.sides = workers, "here" if workspace == OWN else "there", sides
 
     def prepare(self, recipe):
@@ -30,7 +30,9 @@ class Preparer:
         if recipe.source == SECOND.source:
             raise MeasurementError("it cannot be built")
         artifacts = {"native": "weights.pt", "openvino": "model.xml"}
-        return SimpleNamespace(converted=("model.xml",), artifacts=artifacts, differs="weights")
+        return SimpleNamespace(
+            converted=("model.xml",), artifacts=artifacts, differs="weights", folder="f", remade=(), spare=""
+        )
 
     def stop(self):
         self.notes.append((self.where, "stop"))

@@ -83,23 +83,17 @@ def test_an_interrupted_run_is_continued_and_measures_only_the_rest(own_cache):
     assert f"journal: cache/runs/{path.name} is continued, which had 2 rows" in second.text
     assert "journal: 2 of 4 rows are taken over from it" in second.text
     assert "1 stopped by the budget" in second.text or "1 as precise as asked" in second.text
-    # What changed since is measured again.
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    own_cache.write("test_own.py", (own_cache.folder / "test_own.py").read_text().replace("net(16)", "net(24)"))
-    third = own_cache.measure("test_own.py", "--formfunc-resume", "--benchmark-json=out.json")
-    assert third.code == 0, third.text
-    assert "journal: 2 of 4 rows are taken over from it" in third.text
 
 
 @pytest.mark.engine
 @pytest.mark.alone
 def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     """SIGKILL once some cases are measured; a half line at the end is left out, and no row is there twice."""
-    options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "700ms")
-    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3,4", "--formfunc-widths", "8")
+    options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "500ms")
+    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3", "--formfunc-widths", "8")
     process = own_cache.start(*options, *many)
     end = time.monotonic() + 120
-    while not journals(own_cache) or len(read_with_parts(journals(own_cache)[0]).rows) < 8:
+    while not journals(own_cache) or len(read_with_parts(journals(own_cache)[0]).rows) < 4:
         assert time.monotonic() < end
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.1)
@@ -118,11 +112,11 @@ def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     assert outcome.code == 0, outcome.text
     assert "; its last line was half written and is left out" in " ".join(outcome.text.split())
     after = read_journal(path)
-    assert (len(after.rows), after.ended) == (16, "complete")
+    assert (len(after.rows), after.ended) == (12, "complete")
     for key, row in before.rows.items():
         assert after.rows[key].record.to_json() == row.record.to_json()
-    assert f"journal: {len(before.rows)} of 16 rows are taken over from it" in outcome.text
-    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 16
+    assert f"journal: {len(before.rows)} of 12 rows are taken over from it" in outcome.text
+    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 12
 
 
 @pytest.mark.engine

@@ -26,6 +26,11 @@ def _command(as_user: bool) -> list[str]:
     return [sys.executable, "-m", "pytest"] if as_user else [sys.executable, quick_pytest.__file__]
 
 
+def _for_workers(args: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the option that also gives xdist workers what `Quick` does."""
+    return quick_pytest.FOR_WORKERS if {"-n", "--tx"} & {*args} and "--formfunc-against" not in args else ()
+
+
 # What a run imports that names our options, and one that measures, or whose tests do.
 LIGHT = ("numpy", "pytest_formfunc.settings", "pytest_formfunc.plugin.collection")
 HEAVY = (*LIGHT, "pytest_formfunc.run.run", "pytest_formfunc.report.terminal", "torch")
@@ -75,6 +80,8 @@ class Project:
         """
         environment = users_environment() | {"COLUMNS": "100"} | (env or {})
         args = ("-p", "no:cacheprovider", *args)
+        if needs_engine() and not as_user:
+            args = (*_for_workers(args), *args)
         if fresh or "PYTHONPATH" in (env or {}):
             done = subprocess.run(
                 [*_command(as_user), *args],
@@ -85,11 +92,12 @@ class Project:
         quick = needs_engine() and not as_user
         return Outcome(*warm.run(list(args), self.folder, environment, timeout, quick=quick))
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
+    def start(self, *args: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start pytest in a new interpreter and do not wait: for tests that send a signal."""
         args = ("-p", "no:cacheprovider", "--formfunc-servers", "3", f"--formfunc-cache-dir={self.cache}", *args)
+        args = (*_for_workers(args), *args)
         return subprocess.Popen(
-            [*_command(as_user=False), *args], cwd=self.folder, env=users_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*_command(as_user=False), *args], cwd=self.folder, env=users_environment() | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True, preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Pytest as a user starts it, but for runs beside other tests: blind to their load, and with one server.
 
-Run as ``python FILE ARGUMENT...`` in place of ``python -m pytest ARGUMENT...``. The plugin is an object and no module that
-``-p`` names, because the run passes such arguments on to the pytest that runs another revision's tests.
+Run as ``python FILE ARGUMENT...`` in place of ``python -m pytest ARGUMENT...``. The plugin is an object, because what
+``-p`` names is passed on to the pytest that runs another revision's tests. Only xdist workers, which get nothing else,
+take this module by ``-p`` (`FOR_WORKERS`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import functools
 import math
 import os
 import sys
+from pathlib import Path
 
 import pytest
+
+FOR_WORKERS = ("-p", "support.quick_pytest")
 
 
 class Quick:
@@ -31,6 +35,15 @@ class Quick:
         workers.ServerProcess = functools.cache(workers.ServerProcess)
 
 
+pytest_collection = Quick().pytest_collection  # of this module as a plugin
+
+
+def let_workers_find_it() -> None:
+    """Let xdist workers, which have their controller's import path, find this module, after everything else."""
+    sys.path.append(str(Path(__file__).parents[1]))
+
+
 if __name__ == "__main__":
     sys.path[0] = os.getcwd()  # as with -m, in place of this file's folder
+    let_workers_find_it()
     sys.exit(pytest.main(plugins=[Quick()]))

@@ -33,7 +33,7 @@ def running_sshd(folder: Path) -> Iterator[Path]:
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nAuthorizedKeysFile {folder / 'user.pub'}\n"
         "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
-        f"PidFile {folder / 'pid'}\nMaxStartups 30\n"
+        f"PidFile {folder / 'pid'}\nMaxStartups 30\nSetEnv PYTHONPATH={Path(__file__).parents[1]}\n"
     )
     client = folder / "ssh_config"
     client.write_text(

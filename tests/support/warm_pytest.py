@@ -82,7 +82,7 @@ def _be_the_users(request: dict) -> int:
     """Become what ``python -m pytest`` in that folder is; return its exit code."""
     import pytest
 
-    from support.quick_pytest import Quick
+    from support.quick_pytest import Quick, let_workers_find_it
 
     os.chdir(request["folder"])
     os.environ.clear()
@@ -93,6 +93,7 @@ def _be_the_users(request: dict) -> int:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
+    let_workers_find_it()
     return int(pytest.main(request["args"], plugins=[Quick()] if request["quick"] else []))
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.journal.naming import new_run_name
+from pytest_formfunc.plugin.given import all_given
+from pytest_formfunc.plugin.saving import save_whole
+from pytest_formfunc.plugin.sentence import report_failed
 from pytest_formfunc.plugin.session import usage_errors
 from pytest_formfunc.plugin.xdist.roles import ALIVE, ALIVE_EVERY_S, KEY
 
@@ -69,7 +73,13 @@ class ControllerSide:
         channel.setcallback(lambda text: self._hear(name, text))
         named = self._session.named_journal
         resume = str(self._continued.path) if self._continued else ""
-        node.workerinput[KEY] = {"run": self._run, "journal": str(named or ""), "resume": resume, "channel": channel}
+        node.workerinput[KEY] = {
+            "run": self._run,
+            "journal": str(named or ""),
+            "resume": resume,
+            "channel": channel,
+            "given": all_given(self._config),
+        }
         self._workers[name] = node
         self._heard(name)
 
@@ -132,7 +142,7 @@ class ControllerSide:
         del session
         result = yield
         for name, sentence in self._sentences():
-            _report_failed(self._config, name, sentence)
+            report_failed(self._config, name, sentence)
         return result
 
     def close(self, *, complete: bool) -> None:
@@ -189,10 +199,14 @@ class ControllerSide:
         from pytest_formfunc.plugin.xdist.watchdog import Watchdog
         from pytest_formfunc.results import Results
 
+        if collected.header is not None and collected.header.strict:  # by the other side's settings, which workers read
+            self._session.use(replace(self._session.settings, strict=True))
         settings = self._session.settings
         self.results = Results(
             comparison=collected.comparison, best=settings.best, memory_note=collected.memory_note
         )  # fmt: skip
+        self._session.heed_signals()
+        save_whole(self._session, self._config)
         with usage_errors():
             self.results.notes += open_gathered(self._session, self._run, self._continued, collected)
         self._limit_restarts()
@@ -276,7 +290,7 @@ class ControllerSide:
         """Yield a test's name, and the sentence that it fails with, for each fault of the whole run."""
         if self.results is None:
             return
-        from pytest_formfunc.gate.completeness import missing_sentences, why_incomplete
+        from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_sentences, why_incomplete
 
         for sentence in dict.fromkeys(self._twice):
             yield "formfunc-two-workers", sentence
@@ -285,7 +299,7 @@ class ControllerSide:
             return
         yield from missing_sentences(comparison)
         if comparison.title and (sentence := why_incomplete(self.results)):
-            yield "formfunc-all-judged", sentence
+            yield ALL_JUDGED, sentence
 
     def _end_silent(self, name: str, seconds: float) -> None:
         """Kill a worker that gave no sign of life."""
@@ -296,20 +310,3 @@ class ControllerSide:
                 f"worker {name} gave no sign of life for {seconds:.0f} s (--formfunc-timeout) and was ended"
             )
         kill(self._workers[name].gateway)
-
-
-def _report_failed(config: pytest.Config, name: str, sentence: str) -> None:
-    """Report a test that failed with a sentence, in all places in which a test is reported."""
-    location = (name, None, name)
-    config.hook.pytest_runtest_logstart(nodeid=name, location=location)
-    for when, outcome in (("setup", "passed"), ("call", "failed"), ("teardown", "passed")):
-        report = pytest.TestReport(
-            nodeid=name,
-            location=location,
-            keywords={},
-            outcome=outcome,  # type: ignore[arg-type]
-            longrepr=sentence if outcome == "failed" else None,
-            when=when,  # type: ignore[arg-type]
-        )
-        config.hook.pytest_runtest_logreport(report=report)
-    config.hook.pytest_runtest_logfinish(nodeid=name, location=location)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
+
+from pytest_formfunc.clock import now_s
 
 _LOOK_EVERY_S = 1.0
 _SLEPT_S = 10.0  # a look that comes so late shows that this process itself was stopped
@@ -15,9 +16,7 @@ _SLEPT_S = 10.0  # a look that comes so late shows that this process itself was 
 class Watchdog:
     """Knows when each worker was last heard of."""
 
-    def __init__(
-        self, limit_s: float, end: Callable[[str, float], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, limit_s: float, end: Callable[[str, float], None], clock: Callable[[], float] = now_s) -> None:
         """Take how long a worker may be silent.
 
         Args:

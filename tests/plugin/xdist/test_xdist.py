@@ -15,6 +15,7 @@ from pytest_formfunc.journal.reading import read_journal
 FORMS = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
 CASES = [f"{name}-d{depth}-w8-1x3x32x32" for name in ("plain", "pointwise") for depth in (1, 2)]
 ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
+TWO = ("--formfunc-patterns=plain,pointwise", "--formfunc-depths=1", "--formfunc-widths=8")
 KEYS = {(case, backend) for case in CASES for backend in ("native", "openvino")}
 # Notes which worker ran which test.
 WHO = """
@@ -28,7 +29,7 @@ def pytest_runtest_call(item):
     return (yield)
 """
 ORDINARY = "import pytest\n\n@pytest.mark.parametrize('number', range(6))\ndef test_ordinary(number):\n    pass\n"
-# The first worker that comes to one case is killed there, and the first that comes to another one is stopped.
+# The first worker that comes to one case is killed there.
 LOST = """
 import os, signal, torch
 from pathlib import Path
@@ -36,13 +37,12 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("width", [4, 8, 12, 16])
+@pytest.mark.parametrize("width", [4, 8, 12])
 def test_mine(formfunc, formfunc_backend, width):
     torch.manual_seed(0)
-    lost, was = {8: signal.SIGKILL, 16: signal.SIGSTOP}.get(width), Path(f"was-{width}")
-    if lost is not None and not was.exists():
-        was.touch()
-        os.kill(os.getpid(), lost)
+    if width == 8 and not Path("was").exists():
+        Path("was").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     formfunc(torch.nn.Conv2d(3, width, 3), torch.ones(1, 3, 16, 16))
 """
 
@@ -107,24 +107,6 @@ def test_parity_alone_is_checked_where_benchmarks_are_switched_off(bench):
     outcome = bench.measure("-n", "2", *ONE, "--benchmark-disable", "--benchmark-json=out.json")
     assert outcome.code == 0, outcome.text
     assert "one call each, parity checked: no speedup is claimed" in outcome.text
-
-
-@pytest.mark.engine
-@pytest.mark.alone
-def test_a_worker_that_is_lost_fails_its_test_and_the_others_go_on(project):
-    """Killed, or frozen until the watchdog ends it: another one measures its case, and nothing is there twice."""
-    project.write("test_mine.py", LOST)
-    outcome = project.measure(
-        "-n", "2", "--formfunc-timeout=8s", "--benchmark-json=out.json", "--formfunc-journal=run.jsonl", timeout=120
-    )
-    assert outcome.code == 1, outcome.text
-    assert outcome.text.count("crashed while running 'test_mine.py::test_mine[") >= 2
-    assert outcome.text.count("gave no sign of life for") == 1
-    assert "2 failed, 8 passed" in outcome.text
-    rows = json.loads((project.folder / "out.json").read_text())["benchmarks"]
-    names = [row["name"] for row in rows]
-    assert len(names) == len(set(names)) == 8
-    assert len(read_journal(project.folder / "run.jsonl").rows) == 8
 
 
 @pytest.mark.parametrize(
@@ -201,7 +183,7 @@ def test_what_only_a_worker_finds_wrong_is_one_sentence(bench):
 @pytest.mark.engine
 def test_a_run_that_gave_up_on_its_workers_is_not_complete(project):
     """Neither its journal nor what it saved, which is no baseline by itself then."""
-    project.write("test_mine.py", LOST.replace("SIGSTOP", "SIGKILL"))
+    project.write("test_mine.py", LOST)
     outcome = project.measure(
         "-n", "1", "--max-worker-restart=0", "--benchmark-autosave", "--formfunc-journal=run.jsonl"
     )
@@ -243,7 +225,7 @@ def test_a_case_that_meets_two_workers_is_a_failed_test(bench):
 @pytest.mark.engine
 def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(bench):
     """What its workers had written counts, though the controller had not gathered it."""
-    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3", "--formfunc-widths", "8")
+    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2", "--formfunc-widths", "8")
     options = (
         "--formfunc-threads=1",
         "--formfunc-input=1x3x32x32",
@@ -252,7 +234,7 @@ def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(ben
     )
     process = bench.start("-n", "2", *options, *many)
     path, end = bench.folder / "run.jsonl", time.monotonic() + 120
-    while not path.exists() or len(read_with_parts(path).rows) < 4:
+    while not path.exists() or len(read_with_parts(path).rows) < 2:
         assert time.monotonic() < end
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.1)
@@ -265,11 +247,11 @@ def test_a_run_with_workers_that_is_killed_is_continued_with_or_without_them(ben
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
     after = read_journal(path)
-    assert (len(after.rows), after.ended) == (12, "complete")
-    assert f"{len(before)} of 12 rows are taken over from it" in outcome.text
+    assert (len(after.rows), after.ended) == (8, "complete")
+    assert f"{len(before)} of 8 rows are taken over from it" in outcome.text
     for key, row in before.items():
         assert after.rows[key].record.to_json() == row.record.to_json()
-    assert len(json.loads((bench.folder / "out.json").read_text())["benchmarks"]) == 12
+    assert len(json.loads((bench.folder / "out.json").read_text())["benchmarks"]) == 8
     assert [*bench.folder.glob("run.gw*")] == []
 
 
@@ -312,7 +294,7 @@ def test_each_worker_has_its_own_cores(bench):
         "        open(f'cores-{name}.txt', 'w').write(str(sorted(os.sched_getaffinity(0))))\n",
     )
     outcome = bench.pytest(
-        "-n", "2", *FORMS, "--formfunc-cores=1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms",
+        "-n", "2", *TWO, "--formfunc-cores=1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "300ms",
         "--formfunc-servers=3", f"--formfunc-cache-dir={bench.cache}", "--benchmark-json=out.json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.text

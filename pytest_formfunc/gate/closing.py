@@ -1,0 +1,124 @@
+"""The closing check: everything that fails a run, by its journal alone, whatever its tests said.
+
+A test can be told not to fail (``xfail``, ``contextlib.suppress``), or not to run; a verdict cannot. What this finds is
+compared with the tests that did fail; ``pytest-formfunc verify`` makes the same check in a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_test, why_all_inconclusive
+from pytest_formfunc.gate.rules import Rules, why_failed
+from pytest_formfunc.journal.lines import COMPLETE, Header, Row
+from pytest_formfunc.records import Key
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that fails a run.
+
+    Attributes:
+        name: what it is about, short.
+        sentence: what is wrong.
+        tests: ids of tests, or names of those that a strict run adds; one of them has to fail.
+    """
+
+    name: str
+    sentence: str
+    tests: tuple[str, ...] = ()
+
+
+def faults_of(
+    header: Header,
+    rows: Mapping[Key, Row],
+    failures: Mapping[Key, str],
+    *,
+    ended: str,
+    strict: bool,
+) -> list[Fault]:
+    """Return everything that fails a run.
+
+    Args:
+        header: what the run planned.
+        rows: its rows.
+        failures: why a case was not measured on a backend.
+        ended: how it ended.
+        strict: whether what was not measured or not judged fails it too.
+    """
+    tests: dict[Key, tuple[str, ...]] = {}
+    for key, test in zip(header.planned, header.tests, strict=False):
+        tests[key] = (*tests.get(key, ()), test)
+    faults = row_faults(header, rows, tests, strict=strict)
+    if not header.best:  # where the best engine was asked for, the others may fail
+        for key, reason in failures.items():
+            if key in rows:
+                continue
+            title = " on ".join(key)
+            faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ())))
+    if not strict:
+        return faults
+    if header.title:
+        faults += _not_compared(header, rows, failures, tests)
+    if ended != COMPLETE:
+        faults.append(Fault("unfinished", "the run did not end: tests were left, or it was interrupted"))
+    return faults
+
+
+def _not_compared(
+    header: Header, rows: Mapping[Key, Row], failures: Mapping[Key, str], tests: Mapping[Key, tuple[str, ...]]
+) -> list[Fault]:
+    """Return what was to be compared and was not."""
+    faults = []
+    measured = {(row.group, key[1]) for key, row in rows.items()} | {*rows, *failures}
+    for key in dict.fromkeys(header.planned):
+        if key not in measured:
+            title = " on ".join(key)
+            faults.append(
+                Fault(title, f"{title} has no row: its test was skipped, left out, or did not end", tests.get(key, ()))
+            )
+    for title in header.missing:
+        name = missing_test("-".join(title.split(" on ")))
+        faults.append(
+            Fault(title, f"{title} is missing: it is there in {header.title}, and no test measures it", (name,))
+        )
+    if header.deselected:
+        faults.append(Fault("deselected", f"{header.deselected} tests that measure were deselected", (ALL_JUDGED,)))
+    return faults + _unjudged(header, rows, tests)
+
+
+def row_faults(
+    header: Header, rows: Mapping[Key, Row], tests: Mapping[Key, Sequence[str]], *, strict: bool
+) -> list[Fault]:
+    """Return the verdicts and limits that fail a run.
+
+    Args:
+        header: what the run planned.
+        rows: its rows.
+        tests: ids of the tests of each case and backend.
+        strict: whether what could not be compared or timed fails it too.
+    """
+    faults = []
+    for key, row in rows.items():
+        record = row.record
+        rules = Rules(fail_on=row.fail_on or header.fail_on, strict=strict and not record.native)
+        reason = why_failed(record, record.verdict, record.limits, rules, timed=not record.once)
+        if reason:
+            own = tests.get((row.group, key[1])) or tests.get(key) or ()
+            faults.append(Fault(record.title, reason, tuple(own)))
+    return faults
+
+
+def _unjudged(header: Header, rows: Mapping[Key, Row], tests: Mapping[Key, tuple[str, ...]]) -> list[Fault]:
+    faults = []
+    accelerated = {key: row for key, row in rows.items() if not row.record.native}
+    for key, row in accelerated.items():
+        if row.record.verdict is None:
+            title = row.record.title
+            own = tests.get((row.group, key[1]), ())
+            faults.append(Fault(title, f"{title} has no verdict against {header.title}", (ALL_JUDGED, *own)))
+    statuses = {row.record.verdict.status for row in accelerated.values() if row.record.verdict}
+    if fault := why_all_inconclusive(statuses):
+        faults.append(Fault("verdicts", fault, (ALL_JUDGED,)))
+    return faults

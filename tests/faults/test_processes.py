@@ -1,0 +1,222 @@
+"""Faults of processes, planted in runs of a user's project: what is lost, what goes on, and what is left behind."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.processes import measuring, wait_until
+
+from pytest_formfunc.journal.folder import read_with_parts
+from pytest_formfunc.journal.reading import read_journal
+
+pytestmark = pytest.mark.engine
+
+# A network that does something to its own process when it is called there, and two that do nothing.
+NETS = """
+import os, signal, subprocess, sys, time, torch
+import pytest
+from pathlib import Path
+
+
+class Net(torch.nn.Module):
+    def __init__(self, what):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+        self.what = what
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+def hurt(module, args):
+    if "PYTEST_FORMFUNC_RUN" in os.environ and not torch.compiler.is_exporting():
+        exec(module.what)
+
+
+@pytest.mark.parametrize("what", [{before!r}, {fault!r}, {after!r}], ids=["before", "fault", "after"])
+def test_net(formfunc, what):
+    torch.manual_seed(0)
+    net = Net(what)
+    net.register_forward_pre_hook(hurt)
+    formfunc(net, torch.ones(1, 3, 8, 8))
+"""
+FAULTS = {
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL"),
+    "aborts": ("os.abort()", "was killed by SIGABRT"),
+    "exits": ("os._exit(7)", "ended unexpectedly (exit code 7)"),
+    "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "did not answer within 6s (--formfunc-timeout) and was killed"),
+    "closes": ("os.closerange(3, 200)", "closed its connection"),
+    "garbage": ("[os.write(fd, b'garbage' * 9) for fd in range(3, 40) if os.path.exists(f'/proc/self/fd/{fd}')"
+                " and os.readlink(f'/proc/self/fd/{fd}').startswith('socket')]", "sent something that is no answer"),
+    "server": ("os.kill(os.getppid(), signal.SIGKILL)", "ended with its measuring server, which was killed by SIGKILL"),
+    "allocates": ("torch.empty(2**60, dtype=torch.uint8)", "allocate"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def own(project, tmp_path):
+    """A project with a cache and a folder of temporary files of its own."""
+    (tmp_path / "tmp").mkdir()
+    project.environment = {"TMPDIR": str(tmp_path / "tmp")}
+    return project
+
+
+def left_over(project):
+    """Return what a run has left: folders, and processes."""
+    return [*(project.folder / "tmp").iterdir(), *measuring(project.folder)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_only_the_case_in_progress_fails(own, fault):
+    """The cases before and after it are measured, the sentence says what happened, and nothing is left."""
+    code, sentence = FAULTS[fault]
+    own.write("test_net.py", NETS.format(before="", fault=code, after=""))
+    outcome = own.measure("--formfunc-timeout=6s", "--junitxml=junit.xml", env=own.environment)
+    assert outcome.code == 1, outcome.text
+    failures = own.failures()
+    assert list(failures) == ["test_net[fault-openvino]"], outcome.text
+    assert sentence in failures["test_net[fault-openvino]"]
+    assert "Traceback" not in outcome.text
+    assert "2 passed" in outcome.text
+    assert left_over(own) == []
+
+
+def test_what_a_model_starts_ends_with_the_run(own):
+    """A child in a session of its own, and a fork: also where the server that would have adopted them was killed."""
+    starts = (
+        "Path('pids').open('a').write(f\"{subprocess.Popen(['sleep', '300'], start_new_session=True).pid} \");"
+        "pid = os.fork();\n"
+        "if pid == 0:\n    os.setsid(); time.sleep(300)\n"
+        "Path('pids').open('a').write(f'{pid} ')"
+    )
+    killed = f"{starts}\nos.kill(os.getppid(), signal.SIGKILL)"
+    own.write("test_net.py", NETS.format(before=starts, fault=killed, after=""))
+    outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=20s", env=own.environment)
+    assert [*own.failures()] == ["test_net[fault-openvino]"], outcome.text
+    pids = [int(one) for one in (own.folder / "pids").read_text().split()]
+    assert len(pids) >= 4
+    assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
+    assert left_over(own) == []
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, tmp_path, number):
+    """The journal says that it was interrupted, and no worktree, folder or process is left."""
+    (tmp_path / "tmp").mkdir()
+    process = repository.start(
+        "--formfunc-against", "v1", "--formfunc-journal=run.jsonl", "--formfunc-budget=60s", "--formfunc-precision=0.1%",
+        env={"TMPDIR": str(tmp_path / "tmp")},
+    )  # fmt: skip
+    assert wait_until(lambda: is_measuring(repository, process)), process.stdout.read()
+    os.kill(process.pid, number)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, text
+    assert "KeyboardInterrupt" in text
+    assert "Traceback" not in text
+    assert read_journal(repository.folder / "run.jsonl").ended == "interrupted"
+    trees = subprocess.run(
+        ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
+    )
+    assert len(trees.stdout.splitlines()) == 1
+    assert [*(tmp_path / "tmp").iterdir()] == []
+    assert measuring(repository.folder) == []
+
+
+def is_measuring(project, process):
+    assert process.poll() is None, process.stdout.read()
+    return bool(measuring(project.folder)) and (project.folder / "run.jsonl").exists()
+
+
+def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, tmp_path):
+    """Its folder, its worktree and git's record of it, and the processes of its model; never those of a live run."""
+    (tmp_path / "tmp").mkdir()
+    env = {"TMPDIR": str(tmp_path / "tmp")}
+    options = ("--formfunc-against", "v1", "--formfunc-budget=60s", "--formfunc-precision=0.1%")
+    net = repository.folder / "src/mynets/net.py"
+    net.write_text(
+        "import os, subprocess\nPARENT = os.getppid()\n" + net.read_text().replace(
+            "return self.body", "if not torch.compiler.is_exporting() and not os.path.exists('child'):\n"
+            "            open('child', 'w').write(str(subprocess.Popen(['sleep', '300'], start_new_session=True).pid))\n"
+            "        return self.body")
+    )  # fmt: skip
+    killed = repository.start(*options, "--formfunc-journal=one.jsonl", env=env)
+    assert wait_until(
+        lambda: (repository.folder / "child").exists() and (repository.folder / "child").read_text() != ""
+    )
+    child = int((repository.folder / "child").read_text())
+    servers = measuring(repository.folder)
+    for pid in (killed.pid, *servers):
+        os.kill(pid, signal.SIGKILL)
+    killed.communicate()
+    (dead,) = (tmp_path / "tmp").iterdir()
+    assert (dead / "other").is_dir()
+    assert is_alive(child)
+    live = repository.start(*options, "--formfunc-journal=two.jsonl", env=env)
+    try:
+        assert wait_until(lambda: not dead.exists() and len([*(tmp_path / "tmp").iterdir()]) == 1)
+        assert wait_until(lambda: not is_alive(child), 5)
+        (alive,) = (tmp_path / "tmp").iterdir()
+        outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate=graph", env=env)
+        assert outcome.code == 0, outcome.text
+        assert (alive / "other").is_dir()
+        assert is_alive(live.pid)
+    finally:
+        live.send_signal(signal.SIGINT)
+        live.communicate(timeout=60)
+    trees = subprocess.run(
+        ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
+    )
+    assert len(trees.stdout.splitlines()) == 1
+    assert [*(tmp_path / "tmp").iterdir()] == []
+
+
+def test_a_server_that_is_killed_between_two_cases_is_replaced(own):
+    """Nothing of any case is lost with it."""
+    own.write(
+        "conftest.py",
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call' and 'before' in report.nodeid:\n"
+        "        for child in Path(f'/proc/self/task/{os.getpid()}/children').read_text().split():\n"
+        "            if b'measure.server' in Path(f'/proc/{child}/cmdline').read_bytes():\n"
+        "                os.kill(int(child), signal.SIGKILL)\n",
+    )
+    own.write("test_net.py", NETS.format(before="", fault="pass", after=""))
+    outcome = own.measure(env=own.environment)
+    assert outcome.code == 0, outcome.text
+    assert "3 passed" in outcome.text
+    assert left_over(own) == []
+
+
+def test_time_that_stands_still_in_a_test_ends_no_budget(own):
+    """As freezegun and others make it: our clock goes on, and so does the journal's."""
+    own.write(
+        "test_net.py",
+        "import time, torch\n"
+        "def test_net(formfunc, monkeypatch):\n"
+        "    for name in ('time', 'monotonic', 'perf_counter'):\n"
+        "        monkeypatch.setattr(time, name, lambda: 0.0)\n"
+        "        monkeypatch.setattr(time, f'{name}_ns', lambda: 0)\n"
+        "    formfunc(torch.nn.Conv2d(3, 4, 3), torch.ones(1, 3, 8, 8))\n",
+    )
+    outcome = own.measure("--formfunc-journal=run.jsonl", timeout=60, env=own.environment)
+    assert outcome.code == 0, outcome.text
+    assert len(read_with_parts(own.folder / "run.jsonl").rows) == 2
+
+
+def test_a_model_whose_clock_stands_still_is_not_timed(own):
+    """A latency of nothing is no latency."""
+    own.write("test_net.py", NETS.format(before="", fault="time.perf_counter_ns = lambda: 0", after=""))
+    outcome = own.measure("--junitxml=junit.xml", env=own.environment)
+    assert "the clock stood still" in own.failures()["test_net[fault-openvino]"], outcome.text
+    assert "2 passed" in outcome.text
