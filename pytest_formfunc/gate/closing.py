@@ -53,8 +53,8 @@ def faults_of(
     faults = row_faults(header, rows, tests, strict=strict)
     if not header.best:  # where the best engine was asked for, the others may fail
         for key, reason in failures.items():
-            if key in rows:
-                continue
+            if key in rows or (key not in tests and any(case == key[0] for case, _ in tests)):
+                continue  # it has a record, or is native's failure, which the tests of its case report
             title = " on ".join(key)
             faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ())))
     if not strict:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RUN_PREFIX = "formfunc-"  # of a run's folder, in the system's folder of temporary files
+RUN_PREFIX = "formfunc-run-"  # of a run's folder, in the system's folder of temporary files
 MAKING_PREFIX = ".making-"  # of a folder of artifacts that are being made, in the cache
 MARK_VARIABLE = "PYTEST_FORMFUNC_RUN"  # in the environment of every process that a run starts: its folder
 _OWNER = ".owner"

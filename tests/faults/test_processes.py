@@ -15,9 +15,8 @@ pytestmark = pytest.mark.engine
 
 # A network that does something to its own process when it is called there, and two that do nothing.
 NETS = """
-import os, signal, subprocess, sys, time, torch
+import os, torch
 import pytest
-from pathlib import Path
 
 
 class Net(torch.nn.Module):
@@ -32,7 +31,7 @@ class Net(torch.nn.Module):
 
 def hurt(module, args):
     if "PYTEST_FORMFUNC_RUN" in os.environ and not torch.compiler.is_exporting():
-        exec(module.what)
+        exec("import os, signal, subprocess, time, torch\\nfrom pathlib import Path\\n" + module.what)
 
 
 @pytest.mark.parametrize("what", [{before!r}, {fault!r}, {after!r}], ids=["before", "fault", "after"])
@@ -56,16 +55,21 @@ FAULTS = {
 
 
 @pytest.fixture
-def own(project, tmp_path):
-    """A project with a cache and a folder of temporary files of its own."""
-    (tmp_path / "tmp").mkdir()
-    project.environment = {"TMPDIR": str(tmp_path / "tmp")}
+def temporary(tmp_path_factory):
+    """A folder of temporary files of the test's own."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture
+def own(project, temporary):
+    """A project with that folder."""
+    project.temporary, project.environment = temporary, {"TMPDIR": str(temporary)}
     return project
 
 
 def left_over(project):
     """Return what a run has left: folders, and processes."""
-    return [*(project.folder / "tmp").iterdir(), *measuring(project.folder)]
+    return [*project.temporary.glob("formfunc-*"), *measuring(project.folder)]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -76,8 +80,8 @@ def test_only_the_case_in_progress_fails(own, fault):
     outcome = own.measure("--formfunc-timeout=6s", "--junitxml=junit.xml", env=own.environment)
     assert outcome.code == 1, outcome.text
     failures = own.failures()
-    assert list(failures) == ["test_net[fault-openvino]"], outcome.text
-    assert sentence in failures["test_net[fault-openvino]"]
+    assert list(failures) == ["test_net[openvino-fault]"], outcome.text
+    assert sentence in failures["test_net[openvino-fault]"]
     assert "Traceback" not in outcome.text
     assert "2 passed" in outcome.text
     assert left_over(own) == []
@@ -86,15 +90,15 @@ def test_only_the_case_in_progress_fails(own, fault):
 def test_what_a_model_starts_ends_with_the_run(own):
     """A child in a session of its own, and a fork: also where the server that would have adopted them was killed."""
     starts = (
-        "Path('pids').open('a').write(f\"{subprocess.Popen(['sleep', '300'], start_new_session=True).pid} \");"
+        "Path('pids').open('a').write(f\"{subprocess.Popen(['sleep', '99'], start_new_session=True, stdout=-3, stderr=-3).pid} \");"
         "pid = os.fork();\n"
-        "if pid == 0:\n    os.setsid(); time.sleep(300)\n"
+        "if pid == 0:\n    os.setsid(); time.sleep(99)\n"
         "Path('pids').open('a').write(f'{pid} ')"
     )
     killed = f"{starts}\nos.kill(os.getppid(), signal.SIGKILL)"
     own.write("test_net.py", NETS.format(before=starts, fault=killed, after=""))
     outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=20s", env=own.environment)
-    assert [*own.failures()] == ["test_net[fault-openvino]"], outcome.text
+    assert [*own.failures()] == ["test_net[openvino-fault]"], outcome.text
     pids = [int(one) for one in (own.folder / "pids").read_text().split()]
     assert len(pids) >= 4
     assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
@@ -109,12 +113,11 @@ def is_alive(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, tmp_path, number):
+def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, temporary, number):
     """The journal says that it was interrupted, and no worktree, folder or process is left."""
-    (tmp_path / "tmp").mkdir()
     process = repository.start(
         "--formfunc-against", "v1", "--formfunc-journal=run.jsonl", "--formfunc-budget=60s", "--formfunc-precision=0.1%",
-        env={"TMPDIR": str(tmp_path / "tmp")},
+        env={"TMPDIR": str(temporary)},
     )  # fmt: skip
     assert wait_until(lambda: is_measuring(repository, process)), process.stdout.read()
     os.kill(process.pid, number)
@@ -127,7 +130,7 @@ def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, tmp_path, n
         ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
     )
     assert len(trees.stdout.splitlines()) == 1
-    assert [*(tmp_path / "tmp").iterdir()] == []
+    assert [*temporary.glob("formfunc-*")] == []
     assert measuring(repository.folder) == []
 
 
@@ -136,16 +139,15 @@ def is_measuring(project, process):
     return bool(measuring(project.folder)) and (project.folder / "run.jsonl").exists()
 
 
-def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, tmp_path):
+def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, temporary):
     """Its folder, its worktree and git's record of it, and the processes of its model; never those of a live run."""
-    (tmp_path / "tmp").mkdir()
-    env = {"TMPDIR": str(tmp_path / "tmp")}
+    env = {"TMPDIR": str(temporary)}
     options = ("--formfunc-against", "v1", "--formfunc-budget=60s", "--formfunc-precision=0.1%")
     net = repository.folder / "src/mynets/net.py"
     net.write_text(
         "import os, subprocess\nPARENT = os.getppid()\n" + net.read_text().replace(
             "return self.body", "if not torch.compiler.is_exporting() and not os.path.exists('child'):\n"
-            "            open('child', 'w').write(str(subprocess.Popen(['sleep', '300'], start_new_session=True).pid))\n"
+            "            open('child', 'w').write(str(subprocess.Popen(['sleep', '99'], start_new_session=True, stdout=-3, stderr=-3).pid))\n"
             "        return self.body")
     )  # fmt: skip
     killed = repository.start(*options, "--formfunc-journal=one.jsonl", env=env)
@@ -156,19 +158,20 @@ def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, tmp_path):
     servers = measuring(repository.folder)
     for pid in (killed.pid, *servers):
         os.kill(pid, signal.SIGKILL)
-    killed.communicate()
-    (dead,) = (tmp_path / "tmp").iterdir()
+    killed.wait()
+    killed.stdout.close()
+    (dead,) = temporary.glob("formfunc-*")
     assert (dead / "other").is_dir()
     assert is_alive(child)
     live = repository.start(*options, "--formfunc-journal=two.jsonl", env=env)
     try:
-        assert wait_until(lambda: not dead.exists() and len([*(tmp_path / "tmp").iterdir()]) == 1)
+        assert wait_until(lambda: not dead.exists() and len([*temporary.glob("formfunc-*")]) == 1)
         assert wait_until(lambda: not is_alive(child), 5)
-        (alive,) = (tmp_path / "tmp").iterdir()
+        (alive,) = temporary.glob("formfunc-*")
         outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate=graph", env=env)
         assert outcome.code == 0, outcome.text
-        assert (alive / "other").is_dir()
-        assert is_alive(live.pid)
+        assert live.poll() is None, live.stdout.read()
+        assert (alive / "other").is_dir(), [*temporary.rglob("*")][:30]
     finally:
         live.send_signal(signal.SIGINT)
         live.communicate(timeout=60)
@@ -176,7 +179,7 @@ def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, tmp_path):
         ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
     )
     assert len(trees.stdout.splitlines()) == 1
-    assert [*(tmp_path / "tmp").iterdir()] == []
+    assert [*temporary.glob("formfunc-*")] == []
 
 
 def test_a_server_that_is_killed_between_two_cases_is_replaced(own):
@@ -218,5 +221,5 @@ def test_a_model_whose_clock_stands_still_is_not_timed(own):
     """A latency of nothing is no latency."""
     own.write("test_net.py", NETS.format(before="", fault="time.perf_counter_ns = lambda: 0", after=""))
     outcome = own.measure("--junitxml=junit.xml", env=own.environment)
-    assert "the clock stood still" in own.failures()["test_net[fault-openvino]"], outcome.text
+    assert "the clock stood still" in own.failures()["test_net[openvino-fault]"], outcome.text
     assert "2 passed" in outcome.text
