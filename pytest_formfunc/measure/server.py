@@ -156,8 +156,9 @@ def main() -> None:
     die_with_parent(os.getppid())
     control = socket.socket(fileno=int(sys.argv[1]))
     preload(sys.argv[2:])
-    control.sendall(b"R")
-    serve(control)
+    with contextlib.suppress(BrokenPipeError, ConnectionError):  # the parent has ended, or does not wait any more
+        control.sendall(b"R")
+        serve(control)
 
 
 if __name__ == "__main__":

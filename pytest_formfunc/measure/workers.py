@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 from dataclasses import replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,6 +61,9 @@ class Worker:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         self._connection = Connection(ours.detach())
         self._oom_kills = oom_kills()
+        self._pidfd: int | None = None
+        with contextlib.suppress(OSError):  # an old kernel, or it has ended already
+            self._pidfd = os.pidfd_open(self.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +99,12 @@ class Worker:
         """
         limit = self._timeout_s if timeout_s is None else timeout_s
         try:
-            if not self._connection.poll(limit):
+            # A process that the model has forked keeps the connection open when the worker has ended.
+            ends = [self._connection] if self._pidfd is None else [self._connection, self._pidfd]
+            ready = wait(ends, limit)
+            if ready and not self._connection.poll(0):
+                raise EOFError
+            if not ready:
                 self.stop()
                 raise WorkerTimeout(f"{self.what} did not answer within {limit:g}s (--formfunc-timeout) and was killed")
             answer = pickle.loads(self._connection.recv_bytes(MOST_BYTES))
@@ -137,6 +145,9 @@ class Worker:
     def stop(self) -> None:
         """Kill the process if it still runs; it may be called repeatedly."""
         self._connection.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self._server.exit_code(self.pid) is None:
                 os.kill(self.pid, signal.SIGKILL)

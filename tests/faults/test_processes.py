@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from support.processes import measuring, wait_until
 
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
+from pytest_formfunc.measure.scratch import sweep_runs
 
 pytestmark = pytest.mark.engine
 
@@ -97,7 +99,7 @@ def test_what_a_model_starts_ends_with_the_run(own):
     )
     killed = f"{starts}\nos.kill(os.getppid(), signal.SIGKILL)"
     own.write("test_net.py", NETS.format(before=starts, fault=killed, after=""))
-    outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=20s", env=own.environment)
+    outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=30s", env=own.environment)
     assert [*own.failures()] == ["test_net[openvino-fault]"], outcome.text
     pids = [int(one) for one in (own.folder / "pids").read_text().split()]
     assert len(pids) >= 4
@@ -126,10 +128,7 @@ def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, temporary, 
     assert "KeyboardInterrupt" in text
     assert "Traceback" not in text
     assert read_journal(repository.folder / "run.jsonl").ended == "interrupted"
-    trees = subprocess.run(
-        ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
-    )
-    assert len(trees.stdout.splitlines()) == 1
+    assert len(trees(repository)) == 1
     assert [*temporary.glob("formfunc-*")] == []
     assert measuring(repository.folder) == []
 
@@ -139,47 +138,45 @@ def is_measuring(project, process):
     return bool(measuring(project.folder)) and (project.folder / "run.jsonl").exists()
 
 
-def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, temporary):
+def test_the_next_run_sweeps_what_a_killed_one_has_left(repository, temporary, monkeypatch):
     """Its folder, its worktree and git's record of it, and the processes of its model; never those of a live run."""
     env = {"TMPDIR": str(temporary)}
     options = ("--formfunc-against", "v1", "--formfunc-budget=60s", "--formfunc-precision=0.1%")
-    net = repository.folder / "src/mynets/net.py"
+    net, child = repository.folder / "src/mynets/net.py", repository.folder / "child"
     net.write_text(
-        "import os, subprocess\nPARENT = os.getppid()\n" + net.read_text().replace(
+        "import os, subprocess\n" + net.read_text().replace(
             "return self.body", "if not torch.compiler.is_exporting() and not os.path.exists('child'):\n"
-            "            open('child', 'w').write(str(subprocess.Popen(['sleep', '99'], start_new_session=True, stdout=-3, stderr=-3).pid))\n"
+            "            child = subprocess.Popen(['sleep', '99'], start_new_session=True, stdout=-3, stderr=-3)\n"
+            "            open('child', 'w').write(str(child.pid))\n"
             "        return self.body")
     )  # fmt: skip
     killed = repository.start(*options, "--formfunc-journal=one.jsonl", env=env)
-    assert wait_until(
-        lambda: (repository.folder / "child").exists() and (repository.folder / "child").read_text() != ""
-    )
-    child = int((repository.folder / "child").read_text())
-    servers = measuring(repository.folder)
-    for pid in (killed.pid, *servers):
+    assert wait_until(lambda: child.exists() and child.read_text() != "")
+    for pid in (killed.pid, *measuring(repository.folder)):
         os.kill(pid, signal.SIGKILL)
     killed.wait()
     killed.stdout.close()
-    (dead,) = temporary.glob("formfunc-*")
+    (dead,) = temporary.glob("formfunc-run-*")
     assert (dead / "other").is_dir()
-    assert is_alive(child)
+    assert is_alive(int(child.read_text()))
     live = repository.start(*options, "--formfunc-journal=two.jsonl", env=env)
     try:
-        assert wait_until(lambda: not dead.exists() and len([*temporary.glob("formfunc-*")]) == 1)
-        assert wait_until(lambda: not is_alive(child), 5)
-        (alive,) = temporary.glob("formfunc-*")
-        outcome = repository.measure("--formfunc-against", "v1", "--formfunc-gate=graph", env=env)
-        assert outcome.code == 0, outcome.text
+        assert wait_until(lambda: not dead.exists() and len([*temporary.glob("formfunc-run-*/other")]) == 1)
+        assert wait_until(lambda: not is_alive(int(child.read_text())), 5)
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        assert sweep_runs() == []
+        assert len(trees(repository)) == 2
         assert live.poll() is None, live.stdout.read()
-        assert (alive / "other").is_dir(), [*temporary.rglob("*")][:30]
     finally:
         live.send_signal(signal.SIGINT)
         live.communicate(timeout=60)
-    trees = subprocess.run(
-        ["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True, check=True
-    )
-    assert len(trees.stdout.splitlines()) == 1
-    assert [*temporary.glob("formfunc-*")] == []
+    assert len(trees(repository)) == 1
+    assert [*temporary.glob("formfunc-run-*")] == []
+
+
+def trees(project):
+    listed = subprocess.run(["git", "worktree", "list"], cwd=project.folder, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
 def test_a_server_that_is_killed_between_two_cases_is_replaced(own):
