@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import pickle
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -90,6 +92,7 @@ def _read_arrays(path: Path, *, values: bool = True) -> dict[str, np.ndarray[Any
     except OSError as error:
         raise BadInput(f"calibration {path} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, TypeError, KeyError, OverflowError, MemoryError, RuntimeError, SyntaxError,
+            tokenize.TokenError, lzma.LZMAError,
             zipfile.BadZipFile, zlib.error):  # fmt: skip
         raise BadInput(f"calibration {path} holds no arrays of numbers, despite its ending") from None
 

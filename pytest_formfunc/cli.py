@@ -25,7 +25,7 @@ from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.option_specs import REPORT_FORMATS, either
 from pytest_formfunc.records import Key
-from pytest_formfunc.report.files import write_report
+from pytest_formfunc.report.files import write_report, write_whole
 from pytest_formfunc.report.fleet import render_fleet, render_merged
 from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts, render_verified
 from pytest_formfunc.results import Results
@@ -214,7 +214,7 @@ def _verify(given: argparse.Namespace) -> int:
     if header.shard is not None:
         raise FormfuncError(f"journal {given.file} is part {header.shard} of a run: judge all parts by merge")
     strict = given.strict or header.strict
-    faults = faults_of(header, journal.rows, journal.failures, ended=journal.ended, strict=strict)
+    faults = faults_of(header, journal, ended=journal.ended, strict=strict)
     for line in render_verified(journal, faults):
         _print(line)
     for fault in faults:
@@ -246,7 +246,7 @@ def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
 def _durations(given: argparse.Namespace) -> int:
     seconds = {name: round(sum(parts), 3) for name, parts in _seconds_of(given.files).items()}
     try:
-        given.output.write_text(json.dumps(seconds, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_whole(given.output, json.dumps(seconds, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise FormfuncError(f"{given.output} cannot be written: {error.strerror}") from None
     _print(f"{len(seconds)} cases, {sum(seconds.values()):.0f} s together, written to {given.output}")

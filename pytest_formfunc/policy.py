@@ -6,12 +6,13 @@ A change could otherwise raise its own threshold, or leave out the case that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_formfunc.journal.lines import Row
-from pytest_formfunc.json_reading import read_number, read_text
+from pytest_formfunc.journal.lines import Header
+from pytest_formfunc.json_reading import read_list, read_number, read_text
+from pytest_formfunc.option_specs import FAIL_ON
 from pytest_formfunc.records import Key
 from pytest_formfunc.units import format_ms, format_percent, format_ratio
 
@@ -82,33 +83,54 @@ def stricter(here: Policy, there: Policy, accepts: Callable[[str], bool]) -> tup
     return held, loosened
 
 
-def policy_of_row(row: Row) -> Policy:
-    """Return what failed a test of an earlier run, by its row; the record has the outcomes of its limits."""
-    by_name = {limit.name: limit.limit for limit in row.record.limits}
-    fail_on = row.fail_on or Policy.fail_on
-    return Policy(row.threshold, fail_on, by_name.get("min_speedup"), by_name.get("max_latency"))
+@dataclass(frozen=True)
+class Planned:
+    """One test of the other side of a comparison.
+
+    Attributes:
+        test: its id.
+        group: the id of its case, or what the tests of a model of its own share.
+        backend: name of the backend whose record it gets.
+        policy: what fails it.
+    """
+
+    test: str
+    group: str
+    backend: str
+    policy: Policy
+
+    @property
+    def key(self) -> Key:
+        """Return the group and the backend."""
+        return self.group, self.backend
 
 
-def describe_policies(rows: Mapping[Key, Row]) -> list[dict[str, Any]]:
-    """Return what a saved run says of what failed its tests."""
-    return [{"case": case, "backend": backend, **asdict(policy_of_row(row))} for (case, backend), row in rows.items()]
+def describe_policies(header: Header) -> list[dict[str, Any]]:
+    """Return what a saved run says of what failed its tests: by their markers and the ini file."""
+    return [
+        {"test": test, "case": case, "backend": backend, **rules}
+        for test, (case, backend), rules in zip(header.tests, header.planned, header.rules, strict=False)
+    ]
 
 
-def read_policies(entries: Any) -> dict[Key, Policy]:
+def read_policies(entries: Any) -> tuple[Planned, ...]:
     """Read what `describe_policies` returned.
 
     Raises:
         KeyError, TypeError, ValueError: it is something else.
     """
-    found = {}
-    for entry in entries:
+    found = []
+    for entry in read_list({"policies": entries}, "policies"):
         limits = [
             None if entry[name] is None else read_number(entry, name) for name in ("min_speedup", "max_latency_s")
         ]
-        fail_on = tuple(read_text({"kind": kind}, "kind") for kind in entry["fail_on"])
-        key = read_text(entry, "case"), read_text(entry, "backend")
-        found[key] = Policy(read_number(entry, "threshold"), fail_on, *limits)
-    return found
+        fail_on = tuple(read_text({"kind": kind}, "kind") for kind in read_list(entry, "fail_on"))
+        threshold = read_number(entry, "threshold")
+        if not 0 < threshold < 1 or not {*fail_on} <= {*FAIL_ON}:
+            raise ValueError(f"a threshold of {threshold} or a kind of verdict in {fail_on} is none")
+        test, case, backend = (read_text(entry, name) for name in ("test", "case", "backend"))
+        found.append(Planned(test, case, backend, Policy(threshold, fail_on, *limits)))
+    return tuple(found)
 
 
 def _show(format_one: Callable[[float], str]) -> Callable[[float | None], str]:

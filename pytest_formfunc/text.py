@@ -14,6 +14,7 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _KEPT = "\u200c\u200d"
 # Punctuation that Markdown, or GitHub's kind of it, gives a meaning to within a line.
 _MARKUP = re.compile(r"([\\`*\[\]|<>&@~$!])")
+_LINK = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.)")  # GitHub makes links of these
 _COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
@@ -48,7 +49,8 @@ def markdown(text: str) -> str:
     >>> markdown("a|b <i>[c](d)")
     'a\\|b \\<i\\>\\[c\\](d)'
     """
-    return _MARKUP.sub(r"\\\1", printable(text)).replace("\\@", "&#64;")
+    shown = _MARKUP.sub(r"\\\1", printable(text)).replace("\\@", "&#64;")
+    return _LINK.sub(lambda found: found[0].replace(":", "&#58;").replace(".", "&#46;"), shown)
 
 
 def spreadsheet(text: str) -> str:

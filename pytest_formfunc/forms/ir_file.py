@@ -27,7 +27,7 @@ def read_ir(path: Path) -> list[KnownInput]:
         root = ElementTree.parse(path).getroot()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
-    except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
+    except (ElementTree.ParseError, ValueError, LookupError):
         root = None
     if root is None or root.tag != "net" or root.find("layers") is None:
         raise BadInput(f"{path} is not an OpenVINO model, despite its ending")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from pytest_formfunc.forms.built import Inputs, Network
 
+_FILES = (
+    "archive_format", "archive_version", "byteorder", "version", ".format_version", ".storage_alignment",
+)  # fmt: skip
+_FOLDERS = ("models/", "data/weights/", "data/constants/", "data/sample_inputs/", "extra/", ".data/")
 _MOST_BYTES = 2**28  # of a list of weights
 
 
@@ -86,6 +91,7 @@ class ProgramSource:
         import torch
 
         check_program(Path(self.path))
+        _check_samples(Path(self.path))
         try:
             program = torch.export.load(self.path)
         except Exception as error:
@@ -103,6 +109,11 @@ def check_program(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2]: name for name in archive.namelist()}
+            roots = {name.partition("/")[0] for name in archive.namelist()}
+            if len(roots) != 1 or len(names) != len(archive.namelist()) or not all(map(_is_known, names)):
+                raise BadInput(
+                    f"{path} has files that no exported program has, and torch would run code for some: {advice}"
+                )
             if any(archive.getinfo(one).file_size > _MOST_BYTES for one in names.values() if one.endswith(".json")):
                 raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
             if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
@@ -111,9 +122,32 @@ def check_program(path: Path) -> None:
                 if name.startswith(("data/weights/", "data/constants/")):
                     _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, AttributeError, TypeError, RuntimeError):
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, KeyError, AttributeError, TypeError,
+            RuntimeError):  # fmt: skip
         raise BadInput(f"{path} is not an exported program, despite its ending: {advice}") from None
+
+
+def _is_known(name: str) -> bool:
+    """Return whether an exported program has such a file; torch loads a library from others (``data/aotinductor/``)."""
+    return name in _FILES or name.startswith(_FOLDERS)
+
+
+def _check_samples(path: Path) -> None:
+    """Check that reading the example inputs runs no code: torch unpickles what it cannot read otherwise.
+
+    Raises:
+        BadInput: it would.
+    """
+    import torch
+
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if "/data/sample_inputs/" in name:
+                try:
+                    torch.load(io.BytesIO(archive.read(name)), map_location="cpu", weights_only=True)
+                except Exception as error:
+                    raise BadInput(f"the example inputs in {path} are not plain tensors: {one_line(error)}") from error
 
 
 def _refuse_pickles(name: str, content: bytes, path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import is_journal
-from pytest_formfunc.json_reading import parse_json, read_file
-from pytest_formfunc.policy import Policy, policy_of_row, read_policies
+from pytest_formfunc.json_reading import parse_json, read_file, read_object, read_plain
+from pytest_formfunc.policy import Planned, describe_policies, read_policies
 from pytest_formfunc.records import Key, Record
 
 HISTORY_RUNS = 20  # saved runs to read, at most, to learn how much speedups vary from run to run
@@ -29,7 +29,8 @@ class Baseline:
         pool: for each key, its records in the runs whose mean is compared with, oldest first, this run last.
         history: for each key, its records in all saved runs that were read, oldest first; they show how much speedups
             vary from run to run.
-        policies: what failed the test of each, as far as the file says so.
+        planned: its tests, and what failed them, as far as the file says so.
+        settings: of its whole run, by the ini file.
     """
 
     name: str
@@ -37,7 +38,8 @@ class Baseline:
     tests: Mapping[Key, str]
     pool: Mapping[Key, tuple[Record, ...]]
     history: Mapping[Key, tuple[Record, ...]]
-    policies: Mapping[Key, Policy] = field(default_factory=dict)
+    planned: tuple[Planned, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def beside(self, pooled: Sequence[Baseline], saved: Sequence[Baseline]) -> Baseline:
         """Return this run with its ``pool`` and ``history`` filled from other runs.
@@ -81,8 +83,11 @@ def _of_journal(path: Path) -> Baseline:
     records = {key: row.record for key, row in journal.rows.items()}
     alone = {key: (record,) for key, record in records.items()}
     tests = {key: row.test for key, row in journal.rows.items()}
-    policies = {key: policy_of_row(row) for key, row in journal.rows.items()}
-    return Baseline(str(path), records, tests, alone, alone, policies)
+    try:
+        planned = read_policies(describe_policies(journal.header))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"journal {path} is damaged: it does not say what failed its tests ({error})") from None
+    return Baseline(str(path), records, tests, alone, alone, planned, journal.header.settings)
 
 
 def read_with_history(path: Path, pooled: Sequence[Path] = ()) -> Baseline:
@@ -142,14 +147,16 @@ def parse_baseline(text: str, name: str) -> Baseline:
     if not records:
         raise BadInput(f"baseline {name} holds no formfunc measurement; {advice}")
     alone = {key: (record,) for key, record in records.items()}
+    said = document.get("formfunc")
+    said = said if isinstance(said, dict) else {}
     try:
-        said = document.get("formfunc")
-        policies = read_policies(said["policies"]) if isinstance(said, dict) and "policies" in said else {}
+        planned = read_policies(said.get("policies", []))
+        settings = read_plain(read_object({"settings": said.get("settings", {})}, "settings"))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(
-            f"baseline {name} is damaged: what failed its tests is no list of that ({error}); {advice}"
+            f"baseline {name} is damaged: it does not say what failed its tests ({error}); {advice}"
         ) from None
-    return Baseline(name, records, tests, alone, alone, policies)
+    return Baseline(name, records, tests, alone, alone, planned, settings)
 
 
 def _needed(entry: dict[str, Any]) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_test, why_all_inconclusive
 from pytest_formfunc.gate.rules import Rules, why_failed
-from pytest_formfunc.journal.lines import COMPLETE, Header, Row
+from pytest_formfunc.journal.lines import COMPLETE, Header, Judged, Row
 from pytest_formfunc.records import Key
 
 
@@ -23,40 +24,59 @@ class Fault:
         name: what it is about, short.
         sentence: what is wrong.
         tests: ids of tests, or names of those that a strict run adds; one of them has to fail.
+        unmeasured: whether it is that a case could not be measured.
     """
 
     name: str
     sentence: str
     tests: tuple[str, ...] = ()
+    unmeasured: bool = False
 
 
-def faults_of(
-    header: Header,
-    rows: Mapping[Key, Row],
-    failures: Mapping[Key, str],
-    *,
-    ended: str,
-    strict: bool,
-) -> list[Fault]:
+class Run(Protocol):
+    """What a journal says of a run, on disk (`Journal`) or while the run goes on (`RunJournal`)."""
+
+    @property
+    def rows(self) -> Mapping[Key, Row]:
+        """Return the row of each case and backend."""
+
+    @property
+    def failures(self) -> Mapping[Key, str]:
+        """Return why a case was not measured on a backend."""
+
+    @property
+    def judged(self) -> Mapping[str, Judged]:
+        """Return what came of each test, by its id."""
+
+
+def faults_of(header: Header, run: Run, *, ended: str, strict: bool) -> list[Fault]:
     """Return everything that fails a run.
+
+    What its tests do not measure any more, such as rows of a run that it continues with other tests, does not count.
 
     Args:
         header: what the run planned.
-        rows: its rows.
-        failures: why a case was not measured on a backend.
+        run: what its journal says.
         ended: how it ended.
         strict: whether what was not measured or not judged fails it too.
     """
     tests: dict[Key, tuple[str, ...]] = {}
     for key, test in zip(header.planned, header.tests, strict=False):
         tests[key] = (*tests.get(key, ()), test)
-    faults = row_faults(header, rows, tests, strict=strict)
+    groups = {group for group, _ in header.planned}
+    rows = {key: row for key, row in run.rows.items() if not groups or row.group in groups}
+    faults = [
+        Fault(f"{one.case} on {one.backend}", one.reason, (one.test,))
+        for one in run.judged.values()
+        if one.reason and (one.test in header.tests or not header.tests)
+    ]
+    known = {test for test in run.judged if test in header.tests}
+    faults += [one for one in row_faults(header, rows, tests, strict=strict) if not known & {*one.tests}]
+    failures = {key: reason for key, reason in run.failures.items() if key not in rows and (key in tests or not tests)}
     if not header.best:  # where the best engine was asked for, the others may fail
         for key, reason in failures.items():
-            if key in rows or (key not in tests and any(case == key[0] for case, _ in tests)):
-                continue  # it has a record, or is native's failure, which the tests of its case report
             title = " on ".join(key)
-            faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ())))
+            faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ()), unmeasured=True))
     if not strict:
         return faults
     if header.title:
@@ -75,14 +95,12 @@ def _not_compared(
     for key in dict.fromkeys(header.planned):
         if key not in measured:
             title = " on ".join(key)
-            faults.append(
-                Fault(title, f"{title} has no row: its test was skipped, left out, or did not end", tests.get(key, ()))
-            )
+            sentence = f"{title} has no row: its test was skipped, left out, or did not end"
+            faults.append(Fault(title, sentence, (ALL_JUDGED, *tests.get(key, ()))))
     for title in header.missing:
-        name = missing_test("-".join(title.split(" on ")))
-        faults.append(
-            Fault(title, f"{title} is missing: it is there in {header.title}, and no test measures it", (name,))
-        )
+        case, on, backend = title.rpartition(" on ")
+        sentence = f"{title} is missing: it is there in {header.title}, and no test measures it"
+        faults.append(Fault(title, sentence, (missing_test(f"{case}-{backend}" if on else title),)))
     if header.deselected:
         faults.append(Fault("deselected", f"{header.deselected} tests that measure were deselected", (ALL_JUDGED,)))
     return faults + _unjudged(header, rows, tests)

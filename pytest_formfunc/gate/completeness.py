@@ -8,6 +8,7 @@ from pytest_formfunc.records import Key
 from pytest_formfunc.results import Comparison, Results
 
 ALL_JUDGED = "formfunc-all-judged"  # the test that fails where something was not judged
+_MOST_NAMED = 20
 _ALL_INCONCLUSIVE = "every verdict is inconclusive"
 
 
@@ -23,7 +24,7 @@ def why_incomplete(results: Results) -> str:
     if not comparison.asked:
         faults.append("no test of an accelerated backend was among those that ran")
     if without:
-        faults.append(f"{len(without)} of {len(comparison.asked)} have no verdict ({', '.join(without[:3])})")
+        faults.append(f"{len(without)} of {len(comparison.asked)} have no verdict ({', '.join(without[:_MOST_NAMED])})")
     if comparison.deselected:
         faults.append(f"{comparison.deselected} measuring tests were deselected")
     if _all_inconclusive({record.verdict.status for record in results.records.values() if record.verdict}):

@@ -24,7 +24,9 @@ def judge_graph(then: Graph, now: Graph) -> tuple[str, list[str]]:
     executed = sum(now["kernels"].values()) - sum(then["kernels"].values())
     fused = now.get("fused", 0) - then.get("fused", 0)
     if executed * fused < 0:  # fused layers that were added or removed as a whole are neither
-        (losses if fused < 0 else gains).append(f"layers fused into others {then['fused']} -> {now['fused']}")
+        (losses if fused < 0 else gains).append(
+            f"layers fused into others {then.get('fused', 0)} -> {now.get('fused', 0)}"
+        )
     for what, old, new in (
         ("kernels executed", sum(then["kernels"].values()), sum(now["kernels"].values())),
         ("reorders", then.get("reorders", 0), now.get("reorders", 0)),

@@ -61,6 +61,9 @@ def collect_parts(path: Path, journal: Journal, writer: JournalWriter) -> None:
     for key, reason in journal.failures.items():
         if alone.failures.get(key) != reason:
             writer.fail(Failure(*key, reason))
+    for test, judged in journal.judged.items():
+        if test not in alone.judged:
+            writer.judge(judged)
     if not writer.problem:
         for part in parts_of(path):
             part.unlink(missing_ok=True)
@@ -69,6 +72,7 @@ def collect_parts(path: Path, journal: Journal, writer: JournalWriter) -> None:
 def _add_later(journal: Journal, other: Journal) -> None:
     """Add the rows and failures of a worker's journal that are later than those that are there."""
     journal.dropped |= other.dropped
+    journal.judged |= {test: judged for test, judged in other.judged.items() if test not in journal.judged}
     for key, moment in other.times.items():
         if moment < journal.times.get(key, 0.0):
             continue

@@ -1,8 +1,8 @@
-"""The lines of a journal: one JSON object each, of four kinds.
+"""The lines of a journal: one JSON object each, of five kinds.
 
 The first line says which run this is and what it will measure. A line with a record follows for each case and backend,
-and a second one for the same if a verdict was added later: the last one counts. A line says how a run ended, and one
-that it was continued.
+and a second one for the same if a verdict was added later: the last one counts. Then a line says what came of the test.
+A line says how a run ended, and one that it was continued.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Header:
         best: whether the fastest engine was asked for, so that an engine may fail.
         shard: which part of a run it is, or None if it is the whole.
         part_of_all: case and backend of every test of all parts; empty if it is the whole.
+        rules: what fails each of these by its marker and the ini file, without the command line, by the same order.
+        settings: of the whole run, by the ini file.
         strict: whether the run fails where something was not compared.
         worker: the pytest-xdist worker that wrote it; empty if none did.
     """
@@ -83,6 +85,8 @@ class Header:
     best: bool = False
     shard: Shard | None = None
     part_of_all: tuple[Key, ...] = ()
+    rules: tuple[dict[str, Any], ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
     strict: bool = False
     worker: str = ""
 
@@ -157,6 +161,20 @@ class Failure:
         return {"failure": asdict(self)}
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What came of one test: the sentence that it has to fail with, or nothing where it passes."""
+
+    test: str
+    case: str
+    backend: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of its line."""
+        return {"judged": asdict(self)}
+
+
 @dataclass
 class Journal:
     """The content of a journal.
@@ -165,6 +183,7 @@ class Journal:
         header: its first line.
         rows: the last row of each case and backend.
         failures: why a case was not measured on a backend, by both; nothing that was measured later.
+        judged: what came of each test, by its id.
         ended: how the run ended: ``complete``, ``interrupted``, or nothing where it stopped without saying so.
         continued: how often it was continued.
         dropped: whether the last line was only half written, and was left out.
@@ -175,6 +194,7 @@ class Journal:
     header: Header
     rows: dict[Key, Row] = field(default_factory=dict)
     failures: dict[Key, str] = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
     ended: str = ""
     continued: int = 0
     dropped: bool = False
@@ -200,6 +220,9 @@ class Journal:
             self.failures[failed.case, failed.backend] = failed.reason
             self.rows.pop((failed.case, failed.backend), None)
             self.times[failed.case, failed.backend] = read_number(entry, "at")
+        elif "judged" in entry:
+            one = Judged(*(read_text(entry["judged"], name) for name in ("test", "case", "backend", "reason")))
+            self.judged[one.test] = one
         elif "ended" in entry:
             self.ended = read_text(entry, "ended")
             self.spent = read_plain(read_object(entry, "spent")) if entry.get("spent") else {}
@@ -244,6 +267,8 @@ def _read_header(entry: Mapping[str, Any]) -> Header:
         best=read_flag(entry, "best"),
         shard=None if entry["shard"] is None else _read_shard(entry["shard"]),
         part_of_all=_keys(entry["part_of_all"]),
+        rules=tuple(read_object({"rules": one}, "rules") for one in read_list(entry, "rules", ())),
+        settings=read_plain(read_object(entry, "settings")) if "settings" in entry else {},
         strict=read_flag(entry, "strict") if "strict" in entry else False,
         worker=read_text(entry, "worker"),
     )

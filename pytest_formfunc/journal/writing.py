@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.journal.lines import Failure, Header, Row
+from pytest_formfunc.journal.lines import Failure, Header, Judged, Row
 from pytest_formfunc.journal.reading import end_of_whole_lines
 
 
@@ -117,6 +117,10 @@ class JournalWriter:
     def fail(self, failure: Failure) -> None:
         """Append why a case was not measured on a backend, unless its last line says the same."""
         self._append_new((failure.case, failure.backend), failure.to_json())
+
+    def judge(self, judged: Judged) -> None:
+        """Append what came of a test, unless its last line says the same."""
+        self._append_new((judged.test, ""), judged.to_json())
 
     def end(self, how: str, **more: Any) -> None:
         """Append how the run ended."""

@@ -29,7 +29,16 @@ from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.export_errors import explain_export
-from pytest_formfunc.measure.integrity import FULL, READ_ONLY, alone_in, is_whole, read_facts, seal, with_digest
+from pytest_formfunc.measure.integrity import (
+    FULL,
+    READ_ONLY,
+    alone_in,
+    copy_whole,
+    is_whole,
+    read_facts,
+    seal,
+    with_digest,
+)
 from pytest_formfunc.measure.module_content import ModuleContent, content_of
 from pytest_formfunc.measure.scratch import MAKING_PREFIX, OwnFolder, sweep
 
@@ -135,7 +144,7 @@ def prepare_in_worker(
         if calibration:
             read = functools.partial(read_calibration, Path(calibration), network.inputs)
             network = replace(network, calibration=read)
-        folder, why_spare = _writable(folder, Path(spare) / key if spare else None)
+        folder, why_spare = _writable(folder, Path(spare) / key if spare else None, wanted)
         with alone_in(folder):
             missing = {name: engine for name, engine in wanted.items() if not is_whole(folder, name)}
             remade = [name for name in missing if (folder / name).exists()]
@@ -159,8 +168,8 @@ def _is_all_there(folder: Path, names: Iterable[str]) -> bool:
     return read_facts(folder / _META) is not None and all(is_whole(folder, name) for name in names)
 
 
-def _writable(folder: Path, spare: Path | None) -> tuple[Path, str]:
-    """Return the folder to make artifacts in, and why it is the spare one, if it is.
+def _writable(folder: Path, spare: Path | None, names: Iterable[str]) -> tuple[Path, str]:
+    """Return the folder to make artifacts in, and why it is the spare one, if it is; that has what is there already.
 
     Raises:
         MeasurementError: neither can be written to.
@@ -173,6 +182,7 @@ def _writable(folder: Path, spare: Path | None) -> tuple[Path, str]:
         if spare is None or error.errno not in READ_ONLY:
             raise MeasurementError(_unwritable(folder, error)) from None
         spare.mkdir(parents=True, exist_ok=True)
+        copy_whole(folder, spare, names)
         return spare, f"{folder.parent} cannot be written to ({error.strerror})"
     return folder, ""
 

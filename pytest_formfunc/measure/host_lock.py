@@ -95,9 +95,9 @@ class HostLock:
         except OSError as error:
             self._note(f"runs on this machine may disturb each other: {self._folder} cannot be used ({error.strerror})")
             return
-        stack.callback(_release, file)
+        stack.callback(release, file)
         began, said = now_s(), False
-        while not _try_lock(file, kind):
+        while not try_lock(file, kind):
             if now_s() - began > _PATIENCE_WITH_STOPPED_S and all_stopped(file):
                 self._note("a run on this machine that is stopped holds the lock; this one did not wait for it")
                 break
@@ -113,14 +113,15 @@ class HostLock:
             self.notes.append(sentence)
 
 
-def _release(file: int) -> None:
+def release(file: int) -> None:
     """Release a lock, also where a process that was forked meanwhile has the file open too."""
     with contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)
 
 
-def _try_lock(file: int, kind: int) -> bool:
+def try_lock(file: int, kind: int) -> bool:
+    """Take a lock if nobody else has it; return whether nobody has, or the file system has no locks."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,16 +11,22 @@ import fcntl
 import functools
 import hashlib
 import json
-import os
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc.clock import now_s
 from pytest_formfunc.json_reading import parse_json
+from pytest_formfunc.measure.host_lock import open_shared, release, try_lock
 
 SUMS = ".sha256"  # added to an artifact's name
 _DIGEST = "digest"
+_LARGE_BYTES = 2**26  # a larger file is read only if its size, inode or time of change is another
+_PATIENCE_S = 60.0  # less than a worker may take to answer
+_POLL_S = 0.05
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -35,7 +41,8 @@ def seal(folder: Path, name: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    sums = {file.name: _digest_of(file) for file in sorted(folder.iterdir()) if file.is_file()}
+    files = [file for file in sorted(folder.iterdir()) if file.is_file()]
+    sums = {file.name: {_DIGEST: _digest_of(file), "stat": _stat_of(file)} for file in files}
     (folder / f"{name}{SUMS}").write_text(json.dumps(sums), encoding="utf-8")
 
 
@@ -43,9 +50,39 @@ def is_whole(folder: Path, name: str) -> bool:
     """Return whether an artifact is there and every file of it is as it was written."""
     try:
         sums = parse_json((folder / f"{name}{SUMS}").read_text(encoding="utf-8"))
-        return name in sums and all(_digest_of(folder / file) == digest for file, digest in sums.items())
-    except (OSError, ValueError, TypeError, AttributeError):
+        return name in sums and all(_is_same(folder / file, about) for file, about in sums.items())
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return False
+
+
+def copy_whole(folder: Path, into: Path, names: Iterable[str]) -> None:
+    """Copy the artifacts that are whole into another folder.
+
+    Args:
+        folder: where they are.
+        into: the other folder.
+        names: of the artifacts.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    for name in names:
+        if is_whole(folder, name) and not is_whole(into, name):
+            sums = parse_json((folder / f"{name}{SUMS}").read_text(encoding="utf-8"))
+            for file in (*sums, f"{name}{SUMS}"):
+                shutil.copy2(folder / file, into / file)
+
+
+def _is_same(path: Path, about: dict[str, Any]) -> bool:
+    stat = _stat_of(path)
+    if stat[0] >= _LARGE_BYTES and stat == about["stat"]:
+        return True
+    return _digest_of(path) == str(about[_DIGEST])
+
+
+def _stat_of(path: Path) -> list[int]:
+    about = path.stat()
+    return [about.st_size, about.st_ino, about.st_mtime_ns]
 
 
 def with_digest(facts: dict[str, Any]) -> str:
@@ -65,21 +102,22 @@ def read_facts(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process makes artifacts in a folder; on a file system without locks, do not wait.
+    """Wait while another process makes artifacts in a folder, but not for ever: each file is written whole in any case.
 
-    Raises:
-        OSError: the folder cannot be written to.
+    On a file system without locks, and where another user's file cannot be opened, it does not wait at all.
     """
-    file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
-                raise
+        file = open_shared(folder, ".lock")
+    except OSError:
+        yield
+        return
+    try:
+        end = now_s() + _PATIENCE_S
+        while not try_lock(file, fcntl.LOCK_EX) and now_s() < end:
+            time.sleep(_POLL_S)
         yield
     finally:
-        os.close(file)
+        release(file)
 
 
 def _digest_of_facts(facts: dict[str, Any]) -> str:

@@ -4,13 +4,65 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any
 
 from pytest_formfunc.extensions import Extensions
 from pytest_formfunc.measure.workspace import Workspace
 
 CLOSED = 71  # exit code of a worker whose connection was closed in it
+
+
+class HungUp(Exception):
+    """The other end of a worker's line has hung up, or this one was closed by code of the model.
+
+    Attributes:
+        code: exit code of the worker.
+    """
+
+    def __init__(self, code: int = 0) -> None:
+        """Take the exit code."""
+        super().__init__(code)
+        self.code = code
+
+
+class Line:
+    """A worker's end of its connection, whose faults cannot be taken for those of the model's code."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection."""
+        self._connection = connection
+
+    def send(self, message: object) -> None:
+        """Send a message.
+
+        Raises:
+            HungUp: nobody listens.
+        """
+        with _hung_up():
+            self._connection.send(message)
+
+    def recv(self) -> Any:
+        """Wait for a message.
+
+        Raises:
+            HungUp: nobody sends one.
+        """
+        with _hung_up():
+            return self._connection.recv()
+
+
+@contextmanager
+def _hung_up() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, BrokenPipeError, ConnectionError):
+        raise HungUp from None
+    except OSError:  # the model has closed it, or another file has its number
+        raise HungUp(CLOSED) from None
 
 
 @dataclass(frozen=True)

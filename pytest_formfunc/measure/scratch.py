@@ -19,7 +19,8 @@ RUN_PREFIX = "formfunc-run-"  # of a run's folder, in the system's folder of tem
 MAKING_PREFIX = ".making-"  # of a folder of artifacts that are being made, in the cache
 MARK_VARIABLE = "PYTEST_FORMFUNC_RUN"  # in the environment of every process that a run starts: its folder
 _OWNER = ".owner"
-_FORGOTTEN_S = 86_400.0  # a folder without an owner's file is somebody's who died within moments, or an older version's
+# A folder without an owner's file is somebody's who died within moments, or of an earlier version.
+_FORGOTTEN_S = 7 * 86_400.0
 
 
 class OwnFolder:
@@ -47,10 +48,22 @@ class OwnFolder:
 
     def close(self) -> None:
         """Remove it; it may be called repeatedly."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+        shutil.rmtree(self.path, ignore_errors=True)  # NFS keeps an open file under another name
+
+
+def _remove(folder: Path) -> None:
+    """Remove what is in a folder, its owner's file last: what is left, where this is killed, is swept later."""
+    with contextlib.suppress(OSError):
+        for one in folder.iterdir():
+            if one.name != _OWNER and one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one, ignore_errors=True)
+            elif one.name != _OWNER:
+                with contextlib.suppress(OSError):
+                    one.unlink()
 
 
 def sweep(parent: Path, prefix: str, before: Callable[[Path], object] | None = None) -> list[Path]:
@@ -68,6 +81,7 @@ def sweep(parent: Path, prefix: str, before: Callable[[Path], object] | None = N
                 if _is_dead(folder):
                     if before is not None:
                         before(folder)
+                    _remove(folder)
                     shutil.rmtree(folder, ignore_errors=True)
                     removed.append(folder)
     return removed
@@ -89,7 +103,7 @@ def _is_dead(folder: Path) -> bool:
         return False
     owner = folder / _OWNER
     if not owner.exists():
-        return folder.name.startswith(MAKING_PREFIX) and time.time() - about.st_mtime > _FORGOTTEN_S
+        return time.time() - about.st_mtime > _FORGOTTEN_S
     file = os.open(owner, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import importlib
 import os
 import signal
@@ -24,7 +23,7 @@ from collections.abc import Collection, Sequence
 from multiprocessing.connection import Connection
 
 from pytest_formfunc.backends import preload_modules
-from pytest_formfunc.measure.protocol import CLOSED
+from pytest_formfunc.measure.protocol import HungUp, Line
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -109,12 +108,10 @@ def _fork_worker(server_pid: int, fd: int, inherited: list[int]) -> int:
             os.close(other)
         from pytest_formfunc.measure.worker import worker_main
 
-        worker_main(Connection(fd))
+        worker_main(Line(Connection(fd)))
         code = 0
-    except (EOFError, BrokenPipeError, ConnectionError):
-        code = 0  # the parent has ended or has closed the connection
-    except OSError as error:
-        code = CLOSED if error.errno in (errno.EBADF, errno.ENOTSOCK, errno.EINVAL) else 1
+    except HungUp as error:  # the parent has ended or has closed the connection
+        code = error.code
     finally:
         kill_descendants(os.getpid())
         sys.stdout.flush()
@@ -143,6 +140,7 @@ def serve(control: socket.socket) -> None:
         if message[:1] == b"F":
             pid = _fork_worker(server_pid, fds[0], [control.fileno()])
             workers.add(pid)
+            ended.pop(pid, None)  # of an earlier process of that number
             control.sendall(pid.to_bytes(8, "big", signed=True))
         else:
             pid = int.from_bytes(message[1:9], "big", signed=True)

@@ -102,6 +102,7 @@ class ServerProcess:
             self.close()
             raise
         self._forked.add(pid)
+        self._exit_codes.pop(pid, None)  # of an earlier process of that number
         return pid
 
     def ended(self) -> int | None:
@@ -113,7 +114,8 @@ class ServerProcess:
         if pid not in self._exit_codes:
             try:
                 code = self._request(b"S" + pid.to_bytes(8, "big", signed=True))
-            except ServerDied:
+            except ServerDied:  # or it did not answer, and what it may still say would answer the next question
+                self.close()
                 code = -signal.SIGKILL  # workers die with their server
             if code == _STILL_RUNNING:
                 return None

@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.parking import wait_until_parked
-from pytest_formfunc.measure.protocol import Failure, Job, Ready, Round, Turn
+from pytest_formfunc.measure.protocol import Failure, HungUp, Job, Line, Ready, Round, Turn
 from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
@@ -34,7 +33,7 @@ WARM_UP_CALLS = 2  # calls of the warm-up, at least
 LONGER_WARM_UP_CALLS = 5  # where no outputs were computed before: a heap that is kept has to grow to its size first
 
 
-def worker_main(connection: Connection) -> None:
+def worker_main(connection: Line) -> None:
     """Receive a job, do it and answer; an exception of the job becomes a `Failure`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and closes the connection
     job: Job = connection.recv()
@@ -55,7 +54,7 @@ def worker_main(connection: Connection) -> None:
             use_forms(Path(workspace.forms))
         _add_names(job)
         handler(connection, job)
-    except (EOFError, BrokenPipeError, ConnectionError):
+    except HungUp:
         raise
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         connection.send(_failure(error))
@@ -78,7 +77,7 @@ def _add_names(job: Job) -> None:
             importlib.import_module(f"pytest_formfunc.forms.{name}").TABLE.use_added(entries)
 
 
-def _survey(connection: Connection, job: Job) -> None:
+def _survey(connection: Line, job: Job) -> None:
     """Answer which forms this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is unavailable, or None}``.
 
     A key that is left out does not exist on this side, which is not a fault.
@@ -116,7 +115,7 @@ def _survey(connection: Connection, job: Job) -> None:
     connection.send(answer)
 
 
-def _probe(connection: Connection, job: Job) -> None:
+def _probe(connection: Line, job: Job) -> None:
     """Answer which backends can be used: ``{backend: why it is unavailable, or None}``."""
     from pytest_formfunc.backends import backend_entry
 
@@ -130,7 +129,7 @@ def _probe(connection: Connection, job: Job) -> None:
     connection.send(answer)
 
 
-def _host(connection: Connection, job: Job) -> None:
+def _host(connection: Line, job: Job) -> None:
     """Answer with a description of the machine and of this side's package versions."""
     from pytest_formfunc.backends import distributions
 
@@ -138,12 +137,12 @@ def _host(connection: Connection, job: Job) -> None:
     connection.send(describe_host(distributions()))
 
 
-def _weigh(connection: Connection, job: Job) -> None:
+def _weigh(connection: Line, job: Job) -> None:
     """Answer how many bytes a source's weights need, or None if unknown."""
     connection.send(job.payload["source"].weigh())
 
 
-def _prepare(connection: Connection, job: Job) -> None:
+def _prepare(connection: Line, job: Job) -> None:
     """Prepare one source after another until the parent sends None; so exporting warms up only once."""
     from pytest_formfunc.measure.artifacts import prepare_in_worker
 
@@ -154,14 +153,14 @@ def _prepare(connection: Connection, job: Job) -> None:
                 prepared = prepare_in_worker(job.threads, **request)
             check_whose_code(job.workspace)
             connection.send(prepared)
-        except (EOFError, BrokenPipeError, ConnectionError):
+        except HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 - one bad form must not end the others
             connection.send(_failure(error))
         request = connection.recv()
 
 
-def _measure(connection: Connection, job: Job) -> None:
+def _measure(connection: Line, job: Job) -> None:
     """Load one participant of one case, then take a turn on each request until the parent sends None."""
     import numpy as np
 
@@ -223,7 +222,7 @@ def _measure(connection: Connection, job: Job) -> None:
         )
     )
     request: Turn | None
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(HungUp):
         while (request := connection.recv()) is not None:
             measured = _take_turn(timer, request, engine.inferences)
             disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
@@ -232,7 +231,7 @@ def _measure(connection: Connection, job: Job) -> None:
         connection.send(peak_rss_bytes())
 
 
-def _pace(connection: Connection, job: Job) -> None:
+def _pace(connection: Line, job: Job) -> None:
     """Time a fixed network of small convolutions, a turn on each request, until the parent hangs up."""
     import torch
 
@@ -250,7 +249,7 @@ def _pace(connection: Connection, job: Job) -> None:
         return time.perf_counter_ns() - started
 
     _warm_up(timer)
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(HungUp):
         while (request := connection.recv()) is not None:
             answer = _take_turn(timer, request, inferences=1)
             wait_until_parked()

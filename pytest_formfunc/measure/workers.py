@@ -6,13 +6,15 @@ import contextlib
 import math
 import os
 import pickle
+import select
 import signal
 import socket
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,6 +56,9 @@ class Worker:
         ours, theirs = socket.socketpair()
         try:
             self.pid = server.fork(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         # A worker that stops in the middle of an answer, or announces more than it sends, must not hold this process.
@@ -100,9 +105,8 @@ class Worker:
         limit = self._timeout_s if timeout_s is None else timeout_s
         try:
             # A process that the model has forked keeps the connection open when the worker has ended.
-            ends = [self._connection] if self._pidfd is None else [self._connection, self._pidfd]
-            ready = wait(ends, limit)
-            if ready and not self._connection.poll(0):
+            ready = _wait([self._connection.fileno(), *([] if self._pidfd is None else [self._pidfd])], limit)
+            if ready and self._connection.fileno() not in ready and not _wait([self._connection.fileno()], 0.0):
                 raise EOFError
             if not ready:
                 self.stop()
@@ -168,6 +172,17 @@ class Worker:
             ran_out = oom_kills() > self._oom_kills
             why = ", because memory ran out" if ran_out else ", which is what Linux does where memory runs out"
         return WorkerDied(f"{self.what} {_how(code)}{why}")
+
+
+def _wait(files: Sequence[int], limit_s: float) -> list[int]:
+    """Wait until one of some files can be read; return those that can, or nothing after the limit.
+
+    `multiprocessing.connection.wait` would use a clock that tests let stand still.
+    """
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return [file for file, _ in poll.poll(limit_s * 1000)]
 
 
 def _how(code: int) -> str:
@@ -247,7 +262,11 @@ class WorkerServer:
         process.start()
         self.starting_s += now_s() - began
         worker = Worker(process, what, self.timeout_s)
-        worker.send(job)
+        try:
+            worker.send(job)
+        except BaseException:
+            worker.stop()
+            raise
         return worker
 
     def job(self, kind: str, workspace: Workspace = OWN, **payload: object) -> Job:

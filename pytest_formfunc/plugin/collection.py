@@ -257,11 +257,28 @@ def _hold_stricter(
 ) -> list[str]:
     """Give the session the stricter rules of both sides; return sentences about those that this side has loosened."""
     if other is not None:
-        of_tests = {(one.group, one.backend): one.policy for one in other.planned}
-        return hold_stricter(session, plans, OtherPolicies(other.title, of_tests, other.captured.settings))
+        policies = OtherPolicies(other.title, other.planned, other.captured.settings, same_options=True)
+        return hold_stricter(session, plans, policies) + _about_capture(session, other)
     if baseline is not None:
-        return hold_stricter(session, plans, OtherPolicies("the baseline", baseline.policies))
+        policies = OtherPolicies("the baseline", baseline.planned, baseline.settings)
+        return hold_stricter(session, plans, policies)
     return []
+
+
+def _about_capture(session: Session, other: OtherRevision) -> list[str]:
+    """Return a sentence if the other revision's tests could not be collected.
+
+    Raises:
+        BadInput: so it is, and the run is strict: nothing says what this side has given up.
+    """
+    if not other.captured.problem:
+        return []
+    text = (
+        f"the tests of {other.title} cannot be collected ({other.captured.problem}), so nothing says what is gone here"
+    )
+    if session.settings.strict and "tests" not in Accepted(session.settings.accept):
+        raise BadInput(f"{text}: mend them there, or accept it by --formfunc-accept tests")
+    return [text]
 
 
 def _without_accepted(comparison: Comparison, names: Sequence[str]) -> Comparison:

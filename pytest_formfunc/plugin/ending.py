@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_formfunc.plugin.given import asks_for_strict_comparison, given
+
 if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
 
+_NAME = "formfunc-ending"
 _PASSES = (int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED))
+_FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
 class Ending:
@@ -20,33 +24,52 @@ class Ending:
         """Take this process' state."""
         self._session = session
 
+    def register(self) -> None:
+        """Become the outermost plugin; again when collection has ended, which imports further ``conftest.py`` files."""
+        manager = self._session.config.pluginmanager
+        if manager.has_plugin(_NAME):
+            manager.unregister(name=_NAME)
+        manager.register(self, _NAME)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
         """Note whether tests were left: after Ctrl-C, -x, an error of the whole run, or where workers were lost.
 
         Then check that all that fails the run has failed a test; where it has not, the run is red all the same.
         """
-        state = self._session
+        state, status = self._session, int(exitstatus)
         fine = {0, 1} | ({int(pytest.ExitCode.NO_TESTS_COLLECTED)} if state.plans_of_all else set())  # an empty part
-        ended = int(exitstatus) in fine
         stopped = bool(session.shouldstop or session.shouldfail)
-        state.complete = ended and not stopped and state.planned_tests <= state.reported_tests
-        to_check = ended and not stopped and state.worker is None and state.results is not None
-        red = to_check and self._close()
+        state.complete = status in fine and not stopped and state.planned_tests <= state.reported_tests
+        red = state.worker is None and self._is_red(status, stopped=stopped)
         try:
-            result = yield
-        except pytest.exit.Exception as error:
-            if (red or state.is_unsaved) and error.returncode in _PASSES:
-                raise pytest.exit.Exception(str(error.msg), int(pytest.ExitCode.TESTS_FAILED)) from None
+            return (yield)
+        except (pytest.exit.Exception, SystemExit) as error:
+            code = error.code if isinstance(error, SystemExit) else error.returncode
+            if (red or state.is_unsaved) and code in (None, *_PASSES):
+                raise pytest.exit.Exception(str(error), _FAILED) from None
             raise
-        if (red or state.is_unsaved) and int(session.exitstatus) in _PASSES:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        return result
+        finally:
+            if (red or state.is_unsaved) and int(session.exitstatus) in _PASSES:
+                session.exitstatus = _FAILED if status in _PASSES else status
 
-    def _close(self) -> bool:
+    def _is_red(self, status: int, *, stopped: bool) -> bool:
+        state = self._session
+        if state.results is None:
+            if status not in _PASSES or given(state.config, "collectonly"):
+                return False
+            if not asks_for_strict_comparison(state.config):
+                return False
+            from pytest_formfunc.plugin.closing import report_nothing_begun
+
+            report_nothing_begun(state)
+            return True
+        if stopped and status not in _PASSES:  # red already, with tests that were left on purpose
+            return state.settings.strict
         from pytest_formfunc.plugin.closing import close_run
 
-        return close_run(self._session)
+        found = close_run(state) if status in (*_PASSES, _FAILED) else False
+        return found or (state.settings.strict and status not in _PASSES)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import weakref
 from typing import Any
 
 import pytest
@@ -12,9 +13,24 @@ import pytest
 from pytest_formfunc.plugin.xdist.roles import KEY, is_worker
 
 _GIVEN: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-# pytest's options that choose tests, and pytest-benchmark's that make a comparison.
-_OTHERS = ("keyword", "markexpr", "benchmark_compare")
+# pytest's options that choose tests or end a session before it runs any, and pytest-benchmark's that compare.
+_OTHERS = (
+    "keyword", "markexpr", "file_or_dir", "collectonly", "version", "help", "showfixtures", "show_fixtures_per_test",
+    "markers", "cacheshow", "lf", "stepwise", "benchmark_compare",
+)  # fmt: skip
 _PREFIX = "formfunc_"
+# ``PYTEST_ADDOPTS`` as it was before the project's first conftest.py was imported, by pytest's parser of options.
+_ADDED: weakref.WeakKeyDictionary[pytest.Parser, str] = weakref.WeakKeyDictionary()
+
+
+def note_environment(parser: pytest.Parser) -> None:
+    """Note ``PYTEST_ADDOPTS``, which code of the project could change later."""
+    _ADDED[parser] = os.environ.get("PYTEST_ADDOPTS", "")
+
+
+def added_options(config: pytest.Config) -> str:
+    """Return ``PYTEST_ADDOPTS`` as the user gave it."""
+    return _ADDED.get(config._parser, "")
 
 
 def all_given(config: pytest.Config) -> dict[str, Any]:
@@ -29,17 +45,38 @@ def given(config: pytest.Config, dest: str) -> Any:
     return all_given(config).get(dest)
 
 
+def asks_for_strict_comparison(config: pytest.Config) -> bool:
+    """Return whether the command line itself asks for a comparison that has to be made."""
+    asked = any(given(config, f"formfunc_{name}") for name in ("against", "against_env", "baseline"))
+    return bool(given(config, "formfunc_strict")) and (asked or bool(given(config, "benchmark_compare")))
+
+
 def _from_controller(config: pytest.Config) -> dict[str, Any]:
     return dict(getattr(config, "workerinput", {}).get(KEY, {}).get("given", {}))
 
 
 def _parse(config: pytest.Config) -> dict[str, Any]:
-    added = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
-    arguments = [*added, *(str(one) for one in config.invocation_params.args)]
-    arguments = [one for one in arguments if one not in ("-h", "--help")]  # which end the parsing
-    found: argparse.Namespace = config._parser.parse_known_args(arguments, namespace=argparse.Namespace())
+    """Parse the arguments once more, without ``addopts``, and without what options do when they are parsed."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    known: Any = config._parser
+    for action in (known.optparser if hasattr(known, "optparser") else known._getparser())._actions:
+        if not action.option_strings:
+            parser.add_argument(action.dest, nargs="*")
+        elif action.dest == "override_ini":
+            parser.add_argument(*action.option_strings, dest=action.dest, action="append")
+        elif action.nargs == 0:
+            constant = True if action.const is None else action.const
+            parser.add_argument(*action.option_strings, dest=action.dest, action="store_const", const=constant)
+        else:
+            parser.add_argument(*action.option_strings, dest=action.dest, nargs=action.nargs, const=action.const)
+    arguments = [*shlex.split(added_options(config)), *(str(one) for one in config.invocation_params.args)]
+    found = vars(parser.parse_known_args(arguments)[0])
+    for override in found.pop("override_ini", ()):
+        name, _, value = override.partition("=")
+        if name.startswith(_PREFIX):
+            found.setdefault(name, value)
     return {
         dest: value
-        for dest, value in vars(found).items()
-        if (dest.startswith(_PREFIX) or dest in _OTHERS) and value not in (None, "", False)
+        for dest, value in found.items()
+        if (dest.startswith(_PREFIX) or dest in _OTHERS) and value not in (None, "", False, [])
     }

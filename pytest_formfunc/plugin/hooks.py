@@ -10,6 +10,7 @@ import pytest
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import fixtures, hookspecs, options
 from pytest_formfunc.plugin.ending import Ending
+from pytest_formfunc.plugin.given import asks_for_strict_comparison, given, note_environment
 from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist import roles
@@ -18,6 +19,7 @@ from pytest_formfunc.revisions.capture_mode import capture_folder
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare options and ini keys."""
+    note_environment(parser)
     options.add_options(parser)
 
 
@@ -31,7 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER_HELP)
     session = config.stash[SESSION] = Session(config)
     roles.take_cores(config)
-    config.pluginmanager.register(Ending(session), "formfunc-ending")
+    session.ending = Ending(session)
+    session.ending.register()
     with_benchmark = config.pluginmanager.has_plugin("benchmark")
     config.pluginmanager.register(fixtures, "formfunc-fixtures")
     config.pluginmanager.register(
@@ -62,8 +65,26 @@ def pytest_configure(config: pytest.Config) -> None:
             session.skipped_baselines = choose_newest(config)
 
 
+# What ends a session before a test runs, and its option.
+_ENDS_AT_ONCE = {
+    "collectonly": "--collect-only", "version": "--version", "help": "--help", "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test", "markers": "--markers", "cacheshow": "--cache-show",
+    "formfunc_list": "--formfunc-list",
+}  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Answer ``--formfunc-list``."""
+    """Answer ``--formfunc-list``; refuse to do nothing where the command line asks for a strict comparison.
+
+    Raises:
+        pytest.UsageError: an ini file's ``addopts`` would end the session before a test runs.
+    """
+    if asks_for_strict_comparison(config):
+        for dest, option in _ENDS_AT_ONCE.items():
+            if config.getoption(dest, None) and not given(config, dest):
+                sentence = f"addopts has {option}, and the command line asks for a strict comparison, which needs a run"
+                raise pytest.UsageError(f"formfunc: {sentence}")
     if not config.getoption("formfunc_list"):
         return None
     from pytest_formfunc.allocator import allocator_name
@@ -146,6 +167,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     An xdist worker tells its controller instead, before xdist tells it which tests there are.
     """
     state = session.config.stash[SESSION]
+    if state.ending is not None:
+        state.ending.register()
     if state.worker is None:
         _begin(session, state)
         return
@@ -184,12 +207,13 @@ def _begin(session: pytest.Session, state: Session) -> None:
 def _note_plans(state: Session, plans: Sequence[TestPlan]) -> None:
     """Write down for the run that compares with this revision what its tests ask for."""
     from pytest_formfunc.plugin.policies import describe_settings
-    from pytest_formfunc.revisions.capture import Planned, note_planned
+    from pytest_formfunc.policy import Planned
+    from pytest_formfunc.revisions.capture import note_planned
 
-    folder, settings = capture_folder(), state.settings
+    folder = capture_folder()
     assert folder is not None
-    tests = [Planned(plan.test, plan.group, plan.backend, plan.policy(settings)) for plan in plans]
-    note_planned(folder, tests, describe_settings(settings))
+    tests = [Planned(plan.test, plan.group, plan.backend, plan.policy(state.settings)) for plan in plans]
+    note_planned(folder, tests, describe_settings(state))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -284,8 +308,9 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
         from pytest_formfunc.policy import describe_policies
 
         said = describe_fitness(state.results.records.values(), complete=state.complete)
-        rows = state.journal.rows if state.journal is not None else {}
-        output_json["formfunc"] = {**said, "policies": describe_policies(rows)}
+        if state.journal is not None and (header := state.journal.header) is not None:
+            said |= {"policies": describe_policies(header), "settings": header.settings}
+        output_json["formfunc"] = said
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

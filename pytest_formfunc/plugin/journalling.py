@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from pytest_formfunc.journal.lines import Header, Journal, Shard
 from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.journal.project import project_name
 from pytest_formfunc.journal.writing import JournalWriter
+from pytest_formfunc.plugin.policies import describe_settings, own_policy
 from pytest_formfunc.plugin.xdist.roles import assignment_of
 from pytest_formfunc.run.journal import RunJournal, basis_of
 
@@ -75,6 +76,8 @@ def open_journal(
         title=comparison.title,
         planned=tuple(plan.key for plan in plans),
         tests=tuple(plan.test for plan in plans),
+        rules=tuple(asdict(own_policy(session, plan)) for plan in plans),
+        settings=describe_settings(session),
         missing=tuple(comparison.missing_titles),
         deselected=comparison.deselected,
     )

@@ -67,6 +67,7 @@ class Formfunc:
         from pytest_formfunc.backends import NATIVE
         from pytest_formfunc.cases import Case
         from pytest_formfunc.gate.rules import why_failed
+        from pytest_formfunc.journal.lines import Judged
         from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
         from pytest_formfunc.plugin.own_model import Arguments
         from pytest_formfunc.plugin.result import Result
@@ -103,6 +104,7 @@ class Formfunc:
         self._keep(plan, record)
         timed = not record.once and settings.gate == "time"
         failed = why_failed(record, verdict, record.limits, _rules_of(policy, settings), timed=timed)
+        run.journal.judge(Judged(self._item.nodeid, *key, failed or ""))
         if failed is not None:
             _fail(failed)
         return Result(record, results.records.get((case.id, NATIVE)))

@@ -80,6 +80,21 @@ def settings_from(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"formfunc: {error}") from None
 
 
+def ini_settings(config: pytest.Config) -> Settings:
+    """Return the settings as the ini file has them, without what the command line gives.
+
+    Raises:
+        pytest.UsageError: a value is invalid.
+    """
+    from pytest_formfunc.settings import read_settings
+
+    raw = {spec.key: str(config.getini(f"formfunc_{spec.key}")) if spec.ini else spec.default for spec in OPTIONS}
+    try:
+        return read_settings(raw, root=config.rootpath, in_ci=False, lenient=True)
+    except BadInput as error:
+        raise pytest.UsageError(f"formfunc: {error}") from None
+
+
 def read_markers(item: pytest.Item) -> Marker:
     """Merge an item's ``formfunc`` markers; the closest one has precedence.
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.plugin.given import given
+from pytest_formfunc.plugin.options import ini_settings
 from pytest_formfunc.plugin.plan import TestPlan
-from pytest_formfunc.policy import Accepted, Policy, stricter
+from pytest_formfunc.policy import Accepted, Planned, Policy, stricter
 
 if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
     from pytest_formfunc.records import Key
-    from pytest_formfunc.settings import Settings
 
 # Settings of a whole run that a change could loosen: name for --formfunc-accept, field, and which of two is stricter.
 _SETTINGS: tuple[tuple[str, str, Callable[[Any, Any], Any]], ...] = (
@@ -31,18 +31,51 @@ class OtherPolicies:
 
     Attributes:
         title: its name in sentences.
-        of_tests: by case, or group of tests, and backend.
+        planned: its tests.
         settings: of the whole run, by their fields in `Settings`.
+        same_options: whether it was asked for with this run's command line, so that what that gives is no difference.
     """
 
     title: str
-    of_tests: Mapping[Key, Policy]
+    planned: Sequence[Planned]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    same_options: bool = False
+
+    def of(self, plans: Sequence[TestPlan]) -> dict[str, Policy]:
+        """Return the rules that tests are compared with, by their ids.
+
+        They are those of the same test; of a test that is new, the strictest ones of the tests of the same case and
+        backend that are gone, for it may be one of them under another name.
+        """
+        by_test = {one.test: one.policy for one in self.planned}
+        here = {plan.test for plan in plans}
+        gone: dict[Key, Policy] = {}
+        for one in self.planned:
+            if one.test not in here:
+                before = gone.get(one.key)
+                gone[one.key] = one.policy if before is None else stricter(before, one.policy, lambda _: False)[0]
+        found = {plan.test: by_test.get(plan.test) or gone.get(plan.key) for plan in plans}
+        return {test: policy for test, policy in found.items() if policy is not None}
 
 
-def describe_settings(settings: Settings) -> dict[str, Any]:
-    """Return the settings that the other side of a comparison asks for."""
-    return {attribute: getattr(settings, attribute) for _, attribute, _ in _SETTINGS}
+def describe_settings(session: Session) -> dict[str, Any]:
+    """Return the settings that a side of a comparison asks for by its ini file and its code."""
+    return {
+        attribute: getattr(session.settings, attribute)
+        for name, attribute, _ in _SETTINGS
+        if given(session.config, f"formfunc_{name}") is None
+    }
+
+
+def own_policy(session: Session, plan: TestPlan) -> Policy:
+    """Return what fails a test by its marker and the ini file, whatever this run's command line asks for."""
+    policy = plan.policy(session.settings)
+    own = {"threshold": plan.marker.threshold, "fail_on": plan.marker.fail_on}
+    asked = [name for name in own if own[name] is None and given(session.config, f"formfunc_{name}") is not None]
+    if not asked:
+        return policy
+    from_file = ini_settings(session.config)
+    return replace(policy, **{name: getattr(from_file, name) for name in asked})
 
 
 def hold_stricter(session: Session, plans: Sequence[TestPlan], other: OtherPolicies) -> list[str]:
@@ -65,11 +98,12 @@ def hold_stricter(session: Session, plans: Sequence[TestPlan], other: OtherPolic
             clauses.setdefault(f"{name} {_text(here)}, there {_text(there)}", [])
             settings = replace(settings, **{attribute: held})
     session.use(settings)
+    others = other.of(plans)
     for plan in plans:
-        policy, there = plan.policy(settings), other.of_tests.get(plan.key)
+        policy, there = plan.policy(settings), others.get(plan.test)
         if there is None:
             continue
-        accepts = _accepts(session, plan, accepted)
+        accepts = _accepts(session, plan, accepted, other)
         session.policies[plan.test], loosened = stricter(policy, there, accepts)
         for one in loosened:
             clauses.setdefault(one.clause, []).append(plan.group)
@@ -79,13 +113,13 @@ def hold_stricter(session: Session, plans: Sequence[TestPlan], other: OtherPolic
     ]
 
 
-def _accepts(session: Session, plan: TestPlan, accepted: Accepted) -> Callable[[str], bool]:
+def _accepts(session: Session, plan: TestPlan, accepted: Accepted, other: OtherPolicies) -> Callable[[str], bool]:
     """Return a function that says whether a looser rule of a test is accepted."""
     own = {"threshold": plan.marker.threshold, "fail_on": plan.marker.fail_on}
 
     def accepts(name: str) -> bool:
-        by_command_line = name in own and own[name] is None and given(session.config, f"formfunc_{name}") is not None
-        return by_command_line or name in accepted or f"{name}[{plan.group}]" in accepted
+        by_option = not other.same_options and given(session.config, f"formfunc_{name}") is not None
+        return (by_option and own.get(name, True) is None) or name in accepted or f"{name}[{plan.group}]" in accepted
 
     return accepts
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from pytest_formfunc.plugin.sentence import report_failed
 if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
 
+_TRIES = 1000  # numbers that other sessions may take while this one counts
+
 
 def save_whole(session: Session, config: pytest.Config) -> None:
     """Let a session that measures save by this module."""
@@ -30,7 +32,8 @@ def save_whole(session: Session, config: pytest.Config) -> None:
     storage, whole = benchmark.storage, _Whole(session, config)
     if hasattr(storage, "path") and hasattr(storage, "get"):  # a folder
         storage.save = lambda output, name: whole.to_storage(benchmark, output, name)
-    benchmark.save_json = lambda output: whole.to_json(benchmark, output)
+    usual = benchmark.save_json
+    benchmark.save_json = lambda output: whole.to_json(benchmark, output, usual)
 
 
 class _Whole:
@@ -45,15 +48,17 @@ class _Whole:
         try:
             folder = Path(str(storage.get("")))  # which it makes
             with _alone_in(folder):
-                path = folder / f"{storage._next_num}_{name}.json"
-                os.replace(_write(path, output), path)
+                path = _link(storage, folder, name, output)
         except OSError as error:
             self._say(str(storage.path), error)
             return
         benchmark.logger.info(f"Saved benchmark data in: {path}")
 
-    def to_json(self, benchmark: Any, output: dict[str, Any]) -> None:
-        path = Path(str(benchmark.json))
+    def to_json(self, benchmark: Any, output: dict[str, Any], usual: Callable[[dict[str, Any]], None]) -> None:
+        path = Path(str(benchmark.json)).resolve()
+        if path.exists() and not path.is_file():  # a device, a pipe
+            usual(output)
+            return
         try:
             os.replace(_write(path, output), path)
         except OSError as error:
@@ -65,6 +70,29 @@ class _Whole:
         """Report a failed test: what was asked for is not there."""
         self._session.is_unsaved = True
         report_failed(self._config, "formfunc-not-saved", f"the run is not saved in {where}: {error.strerror}")
+
+
+def _link(storage: Any, folder: Path, name: str, output: dict[str, Any]) -> Path:
+    """Write a saved run under the next number that is free; return its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    scratch = _write(folder / f"0_{name}.json", output)
+    try:
+        for _ in range(_TRIES):
+            path = folder / f"{storage._next_num}_{name}.json"
+            try:
+                os.link(scratch, path)
+            except FileExistsError:
+                continue
+            except OSError:  # a file system without links
+                os.rename(scratch, path)
+            return path
+        raise FileExistsError(0, "other sessions take every number")
+    finally:
+        with contextlib.suppress(OSError):
+            scratch.unlink()
 
 
 def _write(path: Path, output: dict[str, Any]) -> Path:
@@ -82,7 +110,7 @@ def _write(path: Path, output: dict[str, Any]) -> Path:
             file.write(safe_dumps(output, ensure_ascii=True, indent=4).encode())
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             scratch.unlink()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_formfunc.option_specs import OPTIONS
-from pytest_formfunc.plugin.given import given
+from pytest_formfunc.plugin.given import added_options, given
 
 if TYPE_CHECKING:
     from pytest_formfunc.revisions.capture import Selection
@@ -35,7 +36,7 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
     from pytest_formfunc.revisions.capture import Selection, without_left_out
 
     folder = config.invocation_params.dir
-    named = list(config.args) if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    named = [str(one) for one in given(config, "file_or_dir") or ()]
     arguments = [str(argument) for argument in config.invocation_params.args]
     # Only what the command line itself asks for: each revision has the ``addopts`` of its own ini file.
     chosen = {"-k": given(config, "keyword"), "-m": given(config, "markexpr")}
@@ -50,14 +51,16 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
     if config.pluginmanager.has_plugin("xdist"):
         moved += ["-n", "0"]
     moved += [part for name in ("-k", "-m") if (value := chosen[name]) for part in (name, str(value))]
-    moved += ["-q", "-p", "no:cacheprovider", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
+    moved += ["-q", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
     if config.option.pyargs:
         present = named  # names of packages, or paths
     else:
         paths = dict.fromkeys(there(folder / one.partition("::")[0]) for one in named)
         present = [str(path) for path in paths if path.exists()]
     moved += ["--rootdir", str(there(config.rootpath))]
-    return Selection((*moved, *present), bool(present or not named), _single(config, named))
+    partial = any(given(config, dest) for dest in ("lf", "stepwise"))
+    added = shlex.join(without_left_out(shlex.split(added_options(config))))
+    return Selection((*moved, *present), bool(present or not named), _single(config, named), partial, added)
 
 
 def _single(config: pytest.Config, named: Sequence[str]) -> tuple[str, ...]:

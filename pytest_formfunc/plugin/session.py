@@ -13,6 +13,7 @@ import pytest
 from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import options
+from pytest_formfunc.plugin.given import given
 from pytest_formfunc.plugin.xdist.roles import Controller, Worker, assignment_of
 from pytest_formfunc.revisions.capture_mode import capture_folder
 from pytest_formfunc.text import log_line
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.scratch import OwnFolder
     from pytest_formfunc.measure.workers import WorkerServer
+    from pytest_formfunc.plugin.ending import Ending
     from pytest_formfunc.plugin.plan import TestPlan
     from pytest_formfunc.plugin.signals import Signals
     from pytest_formfunc.policy import Policy
@@ -47,6 +49,7 @@ class Session:
         planned_tests: ids of the tests that measure, here or in xdist workers.
         reported_tests: ids of the tests that have ended.
         is_unsaved: whether a file that was asked for could not be saved.
+        ending: notes how the session ends.
         failed_tests: ids of tests that have failed, and count as failed.
         policies: what fails a test, by its id, where another side's rules are stricter than its own or were asked for.
         plans_of_all: the plans of all parts, where this run measures one part of the cases.
@@ -70,6 +73,7 @@ class Session:
         self.reported_tests: set[str] = set()
         self.failed_tests: set[str] = set()
         self.is_unsaved = False
+        self.ending: Ending | None = None
         self.policies: dict[str, Policy] = {}
         self.plans_of_all: list[TestPlan] = []
         self.is_dividing = False
@@ -130,7 +134,7 @@ class Session:
     @property
     def named_journal(self) -> Path | None:
         """Return the file that ``--formfunc-journal`` names, or None."""
-        name = self.config.getoption("formfunc_journal")
+        name = given(self.config, "formfunc_journal") or self.config.getoption("formfunc_journal")
         return self.config.invocation_params.dir / name if name else None
 
     @property
@@ -220,8 +224,10 @@ class Session:
         Raises:
             pytest.UsageError: a comparison was asked for, and the run is in CI or strict.
         """
-        asked = [name for name in ("against", "against_env", "baseline") if self.config.getoption(f"formfunc_{name}")]
-        if not asked and not (self.config.getoption("benchmark_compare", None) and self.settings.strict):
+        names = [f"formfunc_{name}" for name in ("against", "against_env", "baseline")]
+        asked = [name for name in names if given(self.config, name) or self.config.getoption(name)]
+        compare = given(self.config, "benchmark_compare") or self.config.getoption("benchmark_compare", None)
+        if not asked and not (compare and self.settings.strict):
             return
         if self.settings.strict or self.settings.in_ci:
             left_out = f" ({self.deselected} were deselected)" if self.deselected else ""
@@ -231,6 +237,8 @@ class Session:
 
     def close(self) -> None:
         """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
+        if self._signals is not None:
+            self._signals.ignore_more()
         if self.run is not None:
             self.run.close()
             self.run.end(complete=self.complete)

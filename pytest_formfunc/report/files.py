@@ -16,8 +16,26 @@ def write_report(results: Results, path: Path) -> Path:
     module, _, function = REPORT_FORMATS[path.suffix].partition(":")
     text: str = getattr(import_module(f"{__package__}.{module}"), function)(results)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text to a file that is whole or as it was before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():  # a device, a pipe
+        path.write_text(text, encoding="utf-8")
+        return
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def check_report_path(path: Path) -> None:

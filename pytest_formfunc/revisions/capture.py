@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import pickle
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from pytest_formfunc import extensions
 from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.workspace import Workspace
-from pytest_formfunc.policy import Policy
+from pytest_formfunc.policy import Planned, Policy
 from pytest_formfunc.revisions.capture_mode import CAPTURE_VARIABLE
 from pytest_formfunc.revisions.environment import link_harness
 
@@ -54,11 +53,15 @@ class Selection:
         any: whether any tests may correspond, that is, no paths were named or at least one of them exists there.
         single: the starts of the ids of what was named, where single tests were: the others of their files were left
             out on purpose. Empty where none was.
+        partial: whether tests are left out by how they ended before, which the other revision does not know.
+        added: further arguments, as ``PYTEST_ADDOPTS`` has them.
     """
 
     arguments: tuple[str, ...]
     any: bool
     single: tuple[str, ...]
+    partial: bool = False
+    added: str = ""
 
 
 def without_left_out(given: Sequence[str]) -> list[str]:
@@ -107,23 +110,6 @@ def entries_of_run(folder: Path) -> extensions.Extensions:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One test of the other revision that measures.
-
-    Attributes:
-        test: its id.
-        group: the id of its case, or what the tests of a model of its own share.
-        backend: name of the backend whose record it gets.
-        policy: what fails it.
-    """
-
-    test: str
-    group: str
-    backend: str
-    policy: Policy
-
-
-@dataclass(frozen=True)
 class Captured:
     """What the other revision's tests measure.
 
@@ -143,13 +129,13 @@ class Captured:
 
 
 def capture_models(
-    workspace: Workspace, arguments: Sequence[str], folder: Path, limit_s: float, mark: str = ""
+    workspace: Workspace, selection: Selection, folder: Path, limit_s: float, mark: str = ""
 ) -> Captured:
     """Run another revision's tests up to where they would measure, and return their models.
 
     Args:
         workspace: the workspace of that revision.
-        arguments: arguments for pytest.
+        selection: which of them.
         folder: an existing folder to write models into.
         limit_s: most seconds that the tests may take.
         mark: names this run in the environment of all processes that it starts.
@@ -164,9 +150,9 @@ def capture_models(
         MARK_VARIABLE: mark,
         "PYTHONPATH": os.pathsep.join([str(harness), *(workspace.sys_path or ())]),
     }
-    if "PYTEST_ADDOPTS" in os.environ:
-        environment["PYTEST_ADDOPTS"] = shlex.join(without_left_out(shlex.split(os.environ["PYTEST_ADDOPTS"])))
-    command = [sys.executable, "-m", "pytest", *arguments]
+    if selection.added:
+        environment["PYTEST_ADDOPTS"] = selection.added
+    command = [sys.executable, "-m", "pytest", *selection.arguments]
     try:
         done = subprocess.run(
             command, cwd=workspace.cwd, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
@@ -183,7 +169,10 @@ def _read(folder: Path, problem: str) -> Captured:
     captured = Captured(problem=problem)
     path = folder / _LIST
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        entry = json.loads(line)
+        try:
+            entry = json.loads(line)
+        except ValueError:  # cut off by a full disk, or where it was killed
+            continue
         if "planned" in entry:
             planned = tuple(Planned(**{**one, "policy": _policy(one["policy"])}) for one in entry["planned"])
             captured = replace(captured, planned=planned, settings=entry["settings"])

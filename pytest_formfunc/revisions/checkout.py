@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.measure.isolation import is_installed
-from pytest_formfunc.measure.scratch import RUN_PREFIX
 from pytest_formfunc.measure.workspace import Environment, Workspace
 
 _CHECKOUT_LIMIT_S = 900  # large repositories, on slow disks
@@ -112,13 +111,15 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     commit = _commit(top, base)
     if name.endswith("...") or (in_ci and _is_branch(top, base)):
         commit = _merge_base(top, base)
-    _forget_dead(top)
+    _forget_dead(top, into.parent)
     try:
         # The user's hooks are off: a post-checkout hook might change the environment that both sides share.
-        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", str(into), commit,
-             limit_s=_CHECKOUT_LIMIT_S)  # fmt: skip
-    except BadInput as error:
+        _git(top, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", "--force", "--lock", "--reason",
+             _here(into.parent), str(into), commit, limit_s=_CHECKOUT_LIMIT_S)  # fmt: skip
+    except BaseException as error:
         _remove_worktree(top, into)
+        if not isinstance(error, BadInput):
+            raise
         raise BadInput(f"--formfunc-against {name}: git cannot check it out: {error}") from None
     revision = Revision(name, commit, top, into, dirty)
     try:
@@ -199,12 +200,24 @@ def _remove_worktree(top: Path, tree: Path) -> None:
     _git(top, "worktree", "remove", "--force", "--force", str(tree), check=False, limit_s=_CHECKOUT_LIMIT_S)
 
 
-def _forget_dead(top: Path) -> None:
-    """Remove git's records of checkouts of ours that are not there any more: their runs were killed."""
-    ours = str(Path(tempfile.gettempdir(), RUN_PREFIX))
+def _here(folder: Path) -> str:
+    """Return what git is to note with a checkout: which folder it is in, of which start of which machine.
+
+    A repository may be shared by machines whose folders of temporary files are not.
+    """
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    about = folder.parent.stat()
+    return f"pytest-formfunc {platform.node()} {boot} {about.st_dev}:{about.st_ino}"
+
+
+def _forget_dead(top: Path, folder: Path) -> None:
+    """Remove git's records of checkouts that runs beside a folder have left, and that are not there any more."""
+    reason, path = f"locked {_here(folder)}", ""
     for line in _git(top, "worktree", "list", "--porcelain", check=False).splitlines():
-        path = line.removeprefix("worktree ")
-        if line.startswith("worktree ") and path.startswith(ours) and not Path(path).exists():
+        path = line.removeprefix("worktree ") if line.startswith("worktree ") else path
+        if line == reason and path and not Path(path).exists():
             _remove_worktree(top, Path(path))
 
 

@@ -20,10 +20,13 @@ from pytest_formfunc.host import describe_host, version_changes
 from pytest_formfunc.measure.probe import probe_backends, probe_host
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import Environment, Workspace
+from pytest_formfunc.policy import Planned
 from pytest_formfunc.records import Key
 from pytest_formfunc.results import Absent
-from pytest_formfunc.revisions.capture import Captured, Planned, Selection, capture_models
+from pytest_formfunc.revisions.capture import Captured, Selection, capture_models
 from pytest_formfunc.revisions.checkout import Revision
+
+_CAPTURE_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,7 @@ class OtherRevision:
         version_changes: a clause for each package that differs, if it has another environment.
         survey: which forms its code has: for each key None, or why it cannot be imported.
         captured: the models that its tests measure.
-        single_tests: the starts of the ids of what was named, where single tests were: the others of their files were
-            left out on purpose.
+        selection: which of its tests correspond to this run's.
     """
 
     revision: Revision
@@ -65,7 +67,7 @@ class OtherRevision:
     version_changes: tuple[str, ...]
     survey: Mapping[str, str | None]
     captured: Captured
-    single_tests: tuple[str, ...]
+    selection: Selection
 
     @property
     def title(self) -> str:
@@ -75,12 +77,11 @@ class OtherRevision:
     @property
     def planned(self) -> tuple[Planned, ...]:
         """Return its tests that measure and that the command line does not leave out."""
-        ends = ("[", "::", "/")
-        starts = tuple(name + end for name in self.single_tests for end in ends)
-        chosen = self.captured.planned
-        return tuple(
-            one for one in chosen if not starts or one.test in self.single_tests or one.test.startswith(starts)
-        )
+        names, tests = self.selection.single, self.captured.planned
+        if not names or "." in names:
+            return tests
+        starts = tuple(name + end for name in names for end in ("[", "::", "/"))
+        return tuple(one for one in tests if one.test in names or one.test.startswith(starts))
 
     def missing(self, patterns: Sequence[str] | None, planned: Collection[Key]) -> tuple[tuple[str, ...], ...]:
         """Return what only the other revision has: names of patterns, and cases with their backends.
@@ -93,7 +94,8 @@ class OtherRevision:
         there = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
         gone = [] if patterns is None else sorted(name for name in there if name not in patterns)
         of_gone = tuple(f"{name}-d" for name in gone)
-        keys = [(one.group, one.backend) for one in self.planned if one.backend != NATIVE]
+        tests = () if self.selection.partial else self.planned
+        keys = [one.key for one in tests if one.backend != NATIVE]
         lost = sorted({key for key in keys if key not in planned and not (of_gone and key[0].startswith(of_gone))})
         return (*((name,) for name in gone), *lost)
 
@@ -162,8 +164,9 @@ def survey_other_revision(
     if selection.any:
         folder = scratch / "captured"
         folder.mkdir()
-        captured = capture_models(workspace, selection.arguments, folder, workers.timeout_s, workers.mark)
-    return OtherRevision(revision, workspace, changes, survey, captured, selection.single)
+        limit_s = max(workers.timeout_s, _CAPTURE_LIMIT_S)  # a change could shorten its own time limit
+        captured = capture_models(workspace, selection, folder, limit_s, workers.mark)
+    return OtherRevision(revision, workspace, changes, survey, captured, selection)
 
 
 def _title(revision: Revision, environment: Environment | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.backends import NATIVE
-from pytest_formfunc.journal.lines import Failure, Header, Journal, Row
+from pytest_formfunc.journal.lines import Failure, Header, Journal, Judged, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.records import Key, Record
@@ -40,6 +40,7 @@ class RunJournal:
         rows: what this run has noted or taken over.
         taken: case and backend of everything that was taken over.
         failures: why a case was not measured on a backend.
+        judged: what came of each test, by its id.
     """
 
     header: Header | None = None
@@ -54,6 +55,7 @@ class RunJournal:
     rows: dict[Key, Row] = field(default_factory=dict)
     taken: list[Key] = field(default_factory=list)
     failures: dict[Key, str] = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -90,7 +92,11 @@ class RunJournal:
                 return None
             if not self._is_judged(row.record, group):
                 return None
-            found[row.record.key] = row
+            key = group, backend
+            fail_on, threshold = self.fail_on.get(key, row.fail_on), self.limits.get(key, row.threshold)
+            found[row.record.key] = replace(row, fail_on=fail_on, threshold=threshold)
+            if found[row.record.key] != row and self.writer is not None:
+                self.writer.add(found[row.record.key])
         self.taken += found
         self.rows |= found
         return {key: row.record for key, row in found.items()}
@@ -152,8 +158,15 @@ class RunJournal:
     def fail(self, case: str, backend: str, reason: str) -> None:
         """Append why a case was not measured on a backend."""
         self.failures[case, backend] = reason
+        self.rows.pop((case, backend), None)
         if self.writer is not None:
             self.writer.fail(Failure(case, backend, reason))
+
+    def judge(self, judged: Judged) -> None:
+        """Append what came of a test."""
+        self.judged[judged.test] = judged
+        if self.writer is not None:
+            self.writer.judge(judged)
 
     def end(self, how: str, spent: Spent) -> None:
         """Append how the run ended, and close the file; it may be called repeatedly."""

@@ -205,8 +205,8 @@ class Run:
 
     def row_of(self, key: Key) -> Row | None:
         """Return what the journal has of a case and backend, or None."""
-        row = self.journal.rows.get(key)
-        return None if row is None else replace(row, record=self.results.records[key])
+        row, record = self.journal.rows.get(key), self.results.records.get(key)
+        return None if row is None or record is None else replace(row, record=record)
 
     def _pace_of(self, *, once: bool) -> Pace:
         """Return what says whether the machine is slow.

@@ -154,6 +154,22 @@ def test_the_content_of_a_file_is_its_bytes_and_those_of_its_weights(here):
         file_source(path, call, 0)
 
 
+@pytest.mark.parametrize("location", ["../net.onnx.data", "/etc/hostname", "a/../../b", "..\\b", ""])
+def test_weights_are_read_from_the_files_own_folder_only(here, location):
+    """A file from elsewhere must not name others of this machine."""
+    import onnx
+
+    path = encoder_onnx(here / "net.onnx", external=True)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    onnx.save_model(model, path)
+    with pytest.raises(BadInput, match=r"outside of its own folder, and only that is read"):
+        read_onnx(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"hello there, this is no model", b"\x08\x07", bytes(100), os.urandom(999)])
 def test_a_file_that_is_not_what_its_ending_says(here, content):
     """For ONNX, IR and program the message says so."""

@@ -98,7 +98,7 @@ def test_a_deleted_test_is_missing_when_strict(repository):
         *FORM[1:], "--formfunc-against", "v1", "--formfunc-escalation", "1s", *BROAD, "--formfunc-strict", "-rf", "-vv"
     )
     assert outcome.code == 1, outcome.text
-    assert "test_net.py::test_net is missing" in " ".join(outcome.text.split())
+    assert "test_net.py::test_net on openvino is missing" in " ".join(outcome.text.split())
 
 
 def test_a_revision_without_a_test_that_measures_has_nothing_to_compare_with(repository):

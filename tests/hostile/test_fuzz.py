@@ -37,21 +37,32 @@ ROWS = {
     one.key: Row(one, "i", "t.py::test", one.case, 1.0, 2.0, ("loss",))
     for one in (NATIVE, record(0.001, verdict=CHANGED), record(0.002, backend="onnxruntime"))
 }
+HEADER = Header(
+    "run",
+    "2026",
+    "p",
+    "here",
+    title="v1",
+    planned=tuple(ROWS),
+    tests=("a", "b", "c"),
+    missing=("d on openvino",),
+    rules=({"threshold": 0.1, "fail_on": ["loss"], "min_speedup": None, "max_latency_s": 0.01},) * 3,
+    settings={"gate": "time"},
+)
 SAVED = {
     "machine_info": {"node": "a"}, "commit_info": {}, "datetime": "2026", "version": "5",
-    "formfunc": {"complete": True, "rows": 2, "contended": 0, "policies": describe_policies(ROWS)},
+    "formfunc": {"complete": True, "rows": 2, "contended": 0, "policies": describe_policies(HEADER),
+                 "settings": {"gate": "time"}},
     "benchmarks": [
         {"name": f"test[{row.record.title}]", "fullname": f"t.py::test[{row.record.title}]", "group": row.record.case,
          "stats": {"mean": 1.0}, "extra_info": {"formfunc": row.record.to_json()}}
         for row in ROWS.values()
     ],
 }  # fmt: skip
-HEADER = Header(
-    "run", "2026", "p", "here", title="v1", planned=tuple(ROWS), tests=("a", "b", "c"), missing=("d on openvino",)
-)
 LINES = [
     HEADER.to_json(),
     *({**row.to_json(), "at": 1.0} for row in ROWS.values()),
+    {"judged": {"test": "a", "case": "residual-d8-w64", "backend": "openvino", "reason": ""}, "at": 1.0},
     {"failure": {"case": "d", "backend": "openvino", "reason": "it broke"}, "at": 2.0},
     {"ended": COMPLETE, "spent": {"starting_s": 1.0}},
 ]
@@ -71,7 +82,8 @@ def folder(tmp_path_factory):
     (path / "first.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in [FIRST, *LINES[1:]]))
     for one in ("good.json", "good.jsonl"):
         assert command("show", path / one).code == 0
-    assert command("verify", path / "good.jsonl").code == 1  # by the failure
+    assert command("verify", path / "good.jsonl").code == 0
+    assert command("verify", path / "good.jsonl", "--strict").code == 1  # by what is missing
     return path
 
 

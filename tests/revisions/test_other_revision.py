@@ -145,7 +145,10 @@ def test_what_only_one_revision_has_is_new_or_missing(by_graph):
     failures = by_graph.strict_failures
     assert "is new, which --formfunc-strict does not pass" in failures["test_added[openvino]"]
     assert "is new" in failures[f"test_form[{of('late')}-openvino]"]
-    assert "test_gone.py::test_gone is missing: v1" in failures["formfunc-missing[test_gone.py::test_gone]"]
+    assert (
+        "test_gone.py::test_gone on openvino is missing: v1"
+        in failures["formfunc-missing[test_gone.py::test_gone-openvino]"]
+    )
 
 
 def test_a_file_with_both_kinds_of_test_has_a_counterpart_for_each(by_graph):
@@ -199,7 +202,7 @@ def test_nothing_else_is_red_and_nothing_is_left_behind(by_graph):
     strict = {f"test_{test}[{of(name)}-openvino]" for test in ("form", "floor") for name in ("broken", "late")}
     assert set(by_graph.strict_failures) == {
         *strict, "test_added[openvino]", "test_broken[openvino]", f"test_floor[{of('renamed')}-openvino]", "formfunc-all-judged",
-        "formfunc-missing[test_gone.py::test_gone]",
+        "formfunc-missing[test_gone.py::test_gone-openvino]",
     }  # fmt: skip
     assert left_behind(by_graph) == by_graph.changed
 

@@ -51,7 +51,7 @@ def changed(draw: Any, document: Any, most: int = 3) -> str:
             holder = holder[step]
         what = draw(st.sampled_from(["value", "value", "value", "gone", "renamed"]))
         if what == "value" or isinstance(holder, list):
-            holder[path[-1]] = draw(VALUES)
+            holder[path[-1]] = copy.deepcopy(draw(VALUES))
         else:
             value = holder.pop(path[-1])
             if what == "renamed":

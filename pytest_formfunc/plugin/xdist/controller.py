@@ -270,6 +270,8 @@ class ControllerSide:
                 results.records[key] = row.record
                 if journal is not None:
                     journal.add(row)
+        if found.judged is not None and journal is not None:
+            journal.judge(found.judged)
         if found.own is None:
             return
         results.tests[found.own] = found.test

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pytest_formfunc.journal.lines import Header, Row, read_header
+from pytest_formfunc.journal.lines import Header, Judged, Row, read_header
 from pytest_formfunc.records import Key
 from pytest_formfunc.results import Comparison, Spent
 
@@ -83,6 +83,7 @@ class Measured:
         bench: for pytest-benchmark's table; None where that is not active.
         spent: what the worker has spent so far.
         never_called: whether the test asked for the fixture and did not call it.
+        judged: what came of the test, as the journal has it; None where it was not judged.
         notes: sentences about the worker's run so far.
     """
 
@@ -93,6 +94,7 @@ class Measured:
     bench: Benchmarked | None = None
     spent: Spent = field(default_factory=Spent)
     never_called: bool = False
+    judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
 
     def to_text(self) -> str:
@@ -106,6 +108,7 @@ class Measured:
                 "bench": None if self.bench is None else asdict(self.bench),
                 "spent": asdict(self.spent),
                 "never_called": self.never_called,
+                "judged": None if self.judged is None else asdict(self.judged),
                 "notes": self.notes,
             }
         )
@@ -125,6 +128,7 @@ class Measured:
             None if data["bench"] is None else Benchmarked(**data["bench"]),
             Spent(**spent),
             data["never_called"],
+            None if data["judged"] is None else Judged(**data["judged"]),
             data["notes"],
         )
 

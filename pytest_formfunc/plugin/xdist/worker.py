@@ -85,6 +85,7 @@ class WorkerSide:
         found.rows = [row for one in [*of_case, key] if (row := run.row_of(one)) is not None]
         found.failures = {one: reason for one, reason in results.failures.items() if one[0] == key[0]}
         found.own = key if key in results.records else None
+        found.judged = run.journal.judged.get(item.nodeid)
         found.test = results.tests.get(key, "")
         if "benchmark" in getattr(item, "funcargs", {}):
             fixture = item.funcargs["benchmark"]  # type: ignore[attr-defined]
