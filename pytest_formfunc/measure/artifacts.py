@@ -16,7 +16,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -28,25 +27,23 @@ from pytest_formfunc.backends.trial import for_a_trial
 from pytest_formfunc.calibration import digest_samples, read_calibration
 from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
+from pytest_formfunc.measure.cache_folder import is_full, unwritable, writable
 from pytest_formfunc.measure.export_errors import explain_export
 from pytest_formfunc.measure.integrity import (
     FULL,
-    READ_ONLY,
     alone_in,
-    copy_whole,
     is_whole,
     read_facts,
     seal,
     with_digest,
 )
 from pytest_formfunc.measure.module_content import ModuleContent, content_of
-from pytest_formfunc.measure.scratch import MAKING_PREFIX, OwnFolder, sweep
+from pytest_formfunc.measure.scratch import MAKING_PREFIX, OwnFolder
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
 _META = "case.json"
-_NEARLY_NOTHING = 2**20  # bytes that are free
 _FACTS = ".json"  # added to an artifact's name
 _LAYOUT = "7"  # raise when the folder's layout changes
 
@@ -144,7 +141,7 @@ def prepare_in_worker(
         if calibration:
             read = functools.partial(read_calibration, Path(calibration), network.inputs)
             network = replace(network, calibration=read)
-        folder, why_spare = _writable(folder, Path(spare) / key if spare else None, wanted)
+        folder, why_spare = writable(folder, Path(spare) / key if spare else None, wanted)
         with alone_in(folder):
             missing = {name: engine for name, engine in wanted.items() if not is_whole(folder, name)}
             remade = [name for name in missing if (folder / name).exists()]
@@ -166,30 +163,6 @@ def prepare_in_worker(
 def _is_all_there(folder: Path, names: Iterable[str]) -> bool:
     """Return whether a case's artifacts, and what is known of its network, are there as they were written."""
     return read_facts(folder / _META) is not None and all(is_whole(folder, name) for name in names)
-
-
-def _writable(folder: Path, spare: Path | None, names: Iterable[str]) -> tuple[Path, str]:
-    """Return the folder to make artifacts in, and why it is the spare one, if it is; that has what is there already.
-
-    Raises:
-        MeasurementError: neither can be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder.parent, MAKING_PREFIX)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        if spare is None or error.errno not in READ_ONLY:
-            raise MeasurementError(_unwritable(folder, error)) from None
-        spare.mkdir(parents=True, exist_ok=True)
-        copy_whole(folder, spare, names)
-        return spare, f"{folder.parent} cannot be written to ({error.strerror})"
-    return folder, ""
-
-
-def _unwritable(folder: Path, error: OSError) -> str:
-    what = "the disk is full" if error.errno in FULL else error.strerror
-    return f"its artifacts cannot be written to {folder.parent}: {what}; --formfunc-cache-dir names another folder"
 
 
 def _artifact_of(engine: str, threads: int) -> str:
@@ -316,7 +289,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
     try:
         own = OwnFolder(MAKING_PREFIX, folder.parent)
     except OSError as error:
-        raise MeasurementError(_unwritable(folder, error)) from None
+        raise MeasurementError(unwritable(folder, error)) from None
     scratch = own.path
     try:
         for name, engine in missing.items():
@@ -329,7 +302,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
-                if _is_full(error, folder):
+                if is_full(error, folder):
                     raise OSError(errno.ENOSPC, "the disk is full") from None
                 refused[name] = f"its converter fails: {explain_export(error)}"
                 shutil.rmtree(part)
@@ -356,19 +329,10 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
     except OSError as error:
         if error.errno not in FULL:  # the network's code may raise others
             raise
-        raise MeasurementError(_unwritable(folder, error)) from None
+        raise MeasurementError(unwritable(folder, error)) from None
     finally:
         own.close()
     return refused
-
-
-def _is_full(error: Exception, folder: Path) -> bool:
-    """Return whether a converter failed because nothing more can be written; many say so in words of their own."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        return True
-    with contextlib.suppress(OSError):
-        return shutil.disk_usage(folder).free < _NEARLY_NOTHING
-    return False
 
 
 def _cost_of(network: Network) -> dict[str, int]:

@@ -6,9 +6,12 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.project import Project, make_bench
+
+from pytest_formfunc.plugin.saving import _Whole
 
 pytestmark = pytest.mark.engine
 ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
@@ -156,3 +159,18 @@ def test_a_cache_that_nobody_may_write_to_works(own, filled):
     assert ("2 from the cache" in text) == filled
     assert "no journal is written" in text
     assert "Permission denied" in text
+
+
+def test_a_file_of_results_may_be_a_link_or_no_file_at_all(tmp_path):
+    """What a link points to is written; a pipe or a device is left to pytest-benchmark, and stays what it is."""
+    target, usual = tmp_path / "target.json", []
+    (tmp_path / "link.json").symlink_to(target)
+    os.mkfifo(tmp_path / "pipe")
+    whole = _Whole(SimpleNamespace(), SimpleNamespace())
+    for name in ("link.json", "pipe"):
+        benchmark = SimpleNamespace(json=str(tmp_path / name), logger=SimpleNamespace(info=lambda *_, **__: None))
+        whole.to_json(benchmark, {"a": 1}, usual.append)
+    assert json.loads(target.read_text()) == {"a": 1}
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "pipe").is_fifo()
+    assert usual == [{"a": 1}]

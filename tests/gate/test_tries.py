@@ -65,6 +65,10 @@ RUNS = {
                            "    report = yield\n    report.outcome = 'passed' if report.when == 'call' else report.outcome\n"
                            "    return report\n"),
     "exit_status": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
+    "exit_at_the_end": "def pytest_sessionfinish():\n    pytest.exit('done')\n",
+    "dropped_and_accepted": ("import os\nos.environ['PYTEST_ADDOPTS'] = '--formfunc-accept=*'\n"
+                             "def pytest_collection_modifyitems(items):\n"
+                             "    items[:] = [item for item in items if 'test_net' not in item.nodeid]\n"),
     "exit_code": ("def pytest_runtest_logreport(report):\n"
                   "    if report.when == 'call' and 'test_net' in report.nodeid:\n        pytest.exit('done', returncode=0)\n"),
     "strict_taken_back": "def pytest_configure(config):\n    config.option.formfunc_strict = None\n",
@@ -79,6 +83,7 @@ INI = {
     "other_files": "python_files = test_other*.py\n",
     "accepted_by_itself": "addopts = --formfunc-accept=* -k other\n",
     "plugin_off": "addopts = -p no:formfunc\n",
+    "collect_only": "addopts = --collect-only\n",
     "reruns": "addopts = --reruns 2\n",
 }
 NAME = "test_net.py::test_net"
@@ -173,7 +178,7 @@ def test_what_the_ini_file_says_hides_no_loss(changed, name):
         file.write(INI[name])
     paths = (".", "--ignore=tricks") if name == "other_files" else ("test_net.py", "test_other.py")
     outcome = changed.measure(*SAVED, *paths)
-    if name == "plugin_off":
+    if name in ("plugin_off", "collect_only"):
         assert outcome.code == 4, outcome.text
     else:
         check_red(changed, outcome)

@@ -5,14 +5,13 @@ FORMFUNC_FUZZ says how many inputs each reader is given (default 40). `make fuzz
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.command import command
-from support.hostile import changed, damaged
+from support.hostile import changed, damaged, fuzz
 from support.records import record
 
 from pytest_formfunc.errors import BadInput
@@ -27,10 +26,6 @@ from pytest_formfunc.policy import describe_policies
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.text import log_line
 
-INPUTS = int(os.environ.get("FORMFUNC_FUZZ", "40"))
-fuzz = settings(
-    max_examples=INPUTS, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
 CHANGED = Verdict("unchanged", 0.1, None, "it is unchanged")
 NATIVE = record(0.010, backend="native", native=True)
 ROWS = {

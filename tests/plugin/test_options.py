@@ -174,3 +174,19 @@ def test_a_backend_that_is_not_installed_names_its_extra(bench):
     outcome = bench.pytest("--formfunc-patterns", "plain")
     assert refused(outcome, "backend 'openvino' cannot be used here: openvino is not installed")
     assert "pytest-formfunc[openvino]" in outcome.text
+
+
+def test_options_of_the_project_that_its_ini_file_gives_are_not_asked_for_again(project):
+    """What the command line itself has is read without ``addopts``; an option may be required, or do something."""
+    project.write("pytest.ini", "[pytest]\naddopts = --stage=test\nformfunc_seed = 3\n")
+    project.write(
+        "conftest.py",
+        "import argparse\n"
+        "def pytest_addoption(parser):\n"
+        "    parser.addoption('--stage', required=True)\n"
+        "    parser.addoption('--out', type=argparse.FileType('x'))\n",
+    )
+    project.write("test_it.py", "def test_it():\n    pass\n")
+    outcome = project.pytest("--formfunc-threads=1", "--out=made.txt")
+    assert outcome.code == 0, outcome.text
+    assert (project.folder / "made.txt").exists()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-DEEP: Any = []
-for _ in range(5000):
-    DEEP = [DEEP]
+INPUTS = int(os.environ.get("FORMFUNC_FUZZ", "40"))
+fuzz = settings(
+    max_examples=INPUTS, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
 RAW = "raw text of JSON:"  # of a value that is no value of Python's
 
 # What a value may be in place of what it is. Text that begins with `RAW` is put into the file without quotes.
