@@ -109,15 +109,15 @@ def check_program(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2]: name for name in archive.namelist()}
+            if any(archive.getinfo(one).file_size > _MOST_BYTES for one in names.values() if one.endswith(".json")):
+                raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
+            if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
+                raise BadInput(f"{path} is not an exported program: {advice}")
             roots = {name.partition("/")[0] for name in archive.namelist()}
             if len(roots) != 1 or len(names) != len(archive.namelist()) or not all(map(_is_known, names)):
                 raise BadInput(
                     f"{path} has files that no exported program has, and torch would run code for some: {advice}"
                 )
-            if any(archive.getinfo(one).file_size > _MOST_BYTES for one in names.values() if one.endswith(".json")):
-                raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
-            if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
-                raise BadInput(f"{path} is not an exported program: {advice}")
             for name, full in names.items():
                 if name.startswith(("data/weights/", "data/constants/")):
                     _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)

@@ -39,6 +39,7 @@ class ServerProcess:
         self._control: socket.socket | None = None
         self._exit_codes: dict[int, int] = {}
         self._forked: set[int] = set()
+        self._ended_with: dict[int, int] = {}  # exit codes of earlier servers, by the workers that they had forked
         self._ready = False
 
     def start(self) -> None:
@@ -103,10 +104,14 @@ class ServerProcess:
             raise
         self._forked.add(pid)
         self._exit_codes.pop(pid, None)  # of an earlier process of that number
+        self._ended_with.pop(pid, None)
         return pid
 
-    def ended(self) -> int | None:
-        """Return the server's exit code, negative if a signal ended it; None while it runs, or if it never did."""
+    def ended_with(self, pid: int) -> int | None:
+        """Return the exit code of the server that a worker was forked from, negative for a signal; None if it runs."""
+        return self._ended_with.get(pid, self._ended())
+
+    def _ended(self) -> int | None:
         return None if self._process is None else self._process.poll()
 
     def exit_code(self, pid: int) -> int | None:
@@ -133,9 +138,6 @@ class ServerProcess:
     def close(self) -> None:
         """End the server and, with it, every worker; it may be called repeatedly."""
         self.hang_up()
-        for pid in self._forked:
-            self._exit_codes.setdefault(pid, -signal.SIGKILL)
-        self._forked.clear()
         process, self._process = self._process, None
         self._ready = False
         if process is not None:
@@ -144,11 +146,15 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            self._ended_with = dict.fromkeys(self._forked, process.returncode)
+        for pid in self._forked:
+            self._exit_codes.setdefault(pid, -signal.SIGKILL)
+        self._forked.clear()
 
     def _request(self, message: bytes, fd: int | None = None) -> int:
         control = self._control
         try:
-            if control is None or self.ended() is not None:
+            if control is None or self._ended() is not None:
                 raise ConnectionError
             socket.send_fds(control, [message], [] if fd is None else [fd])
             answer = control.recv(8)

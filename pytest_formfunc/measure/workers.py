@@ -162,7 +162,7 @@ class Worker:
             if (code := self._server.exit_code(self.pid)) is not None:
                 break
             time.sleep(0.01)
-        if (of_server := self._server.ended()) is not None:
+        if (of_server := self._server.ended_with(self.pid)) is not None:
             return WorkerDied(f"{self.what} ended with its measuring server, which {_how(of_server)}")
         if code is None or code == CLOSED:
             self.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,11 @@ class RunJournal:
             self.rows[record.key] = row
             if self.writer is not None:
                 self.writer.add(row)
+
+    def has_once(self, group: str, backends: Collection[str]) -> bool:
+        """Return whether each test of a group is planned once, for these backends; then no other one comes."""
+        planned = [backend for of_it, backend in (self.header.planned if self.header else ()) if of_it == group]
+        return len(planned) == len({*planned}) > 0 and {*planned} <= {*backends}
 
     def update(self, record: Record) -> None:
         """Append a record that was taken over and that this run has changed, such as by a limit of its test."""

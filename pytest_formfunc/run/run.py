@@ -34,7 +34,7 @@ from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Results, Spent
-from pytest_formfunc.run.stages import Measured, Ready, TakenOver, other_side
+from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
 from pytest_formfunc.run.work import Work, groups_of
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
@@ -95,7 +95,7 @@ class Run:
             settings.escalation_s,
             in_order=work.is_alone,
         )
-        self._measured: dict[str, Measured | TakenOver | MeasurementError] = {}
+        self._measured: dict[str, Measured | Settled | TakenOver | MeasurementError] = {}
         self.journal = work.journal
         self._begun = 0  # cases that were prepared to be measured
         self._settled: set[Key] = set()
@@ -171,7 +171,7 @@ class Run:
         measured = self._measured[case.id]
         known = self.results.records[key].verdict if key in self.results.records else None
         again = key in self._settled and known is not None and known.threshold == threshold
-        if isinstance(measured, TakenOver) or again:  # a test that is run again gets no second chance
+        if isinstance(measured, TakenOver | Settled) or again:  # a test that is run again gets no second chance
             return known
         try:
             verdict = self._judge_record(case, key, threshold)
@@ -185,10 +185,14 @@ class Run:
         """Put a record in the place of that of the same case and backend, in the journal too."""
         self.results.records[record.key] = record
         measured = self._measured[record.case]
-        if isinstance(measured, Measured):
+        if isinstance(measured, Measured | Settled):
             self._note(measured, record.case, [record.backend])
         elif isinstance(measured, TakenOver):
             self.journal.update(record)
+        if isinstance(measured, Measured) and self.journal.has_once(
+            measured.group, [name for case, name in self._settled if case == record.case]
+        ):
+            self._measured[record.case] = measured.forget()
 
     def close(self) -> None:
         """End what measured the machine's pace, and note it for the next run; it may be called repeatedly."""
@@ -291,12 +295,11 @@ class Run:
     def _backends_of(self, group: str) -> tuple[str, ...]:
         return self._work.backends.get(group, (NATIVE,))
 
-    def _note(self, measured: Measured, case: str, backends: Sequence[str]) -> None:
+    def _note(self, measured: Measured | Settled, case: str, backends: Sequence[str]) -> None:
         """Append to the journal what is known of a case, by its id, on some backends."""
         keys, results = [(case, name) for name in backends], self.results
         records = [results.records[key] for key in keys if key in results.records]
-        seconds = measured.here.prepared.seconds, measured.measurer.result.spent_s
-        self.journal.note(records, measured.group, measured.identity, seconds, results.tests)
+        self.journal.note(records, measured.group, measured.identity, measured.seconds, results.tests)
         for key in keys:
             if key in results.failures:
                 self.journal.fail(*key, results.failures[key])

@@ -24,6 +24,24 @@ class Measured:
     group: str
     identity: str
 
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Return the seconds that the case took to prepare, and to measure."""
+        return self.here.prepared.seconds, self.measurer.result.spent_s
+
+    def forget(self) -> Settled:
+        """Return what the journal may still ask for, without the rounds of every launch."""
+        return Settled(self.seconds, self.group, self.identity)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A measured case whose tests have all been judged: a long run does not keep its raw rounds."""
+
+    seconds: tuple[float, float]
+    group: str
+    identity: str
+
 
 @dataclass(frozen=True)
 class TakenOver:
