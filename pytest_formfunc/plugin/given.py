@@ -19,6 +19,7 @@ _OTHERS = (
     "markers", "cacheshow", "lf", "stepwise", "benchmark_compare",
 )  # fmt: skip
 _PREFIX = "formfunc_"
+_OURS = "formfunc"  # in every argument that asks for what this plugin does, or overrides its ini keys
 # ``PYTEST_ADDOPTS`` as it was before the project's first conftest.py was imported, by pytest's parser of options.
 _ADDED: weakref.WeakKeyDictionary[pytest.Parser, str] = weakref.WeakKeyDictionary()
 
@@ -47,12 +48,18 @@ def given(config: pytest.Config, dest: str) -> Any:
 
 def asks_for_strict_comparison(config: pytest.Config) -> bool:
     """Return whether the command line itself asks for a comparison that has to be made."""
+    if not is_worker(config) and not any(_OURS in one for one in _arguments(config)):  # as in most runs
+        return False
     asked = any(given(config, f"formfunc_{name}") for name in ("against", "against_env", "baseline"))
     return bool(given(config, "formfunc_strict")) and (asked or bool(given(config, "benchmark_compare")))
 
 
 def _from_controller(config: pytest.Config) -> dict[str, Any]:
     return dict(getattr(config, "workerinput", {}).get(KEY, {}).get("given", {}))
+
+
+def _arguments(config: pytest.Config) -> list[str]:
+    return [*shlex.split(added_options(config)), *(str(one) for one in config.invocation_params.args)]
 
 
 def _parse(config: pytest.Config) -> dict[str, Any]:
@@ -69,8 +76,7 @@ def _parse(config: pytest.Config) -> dict[str, Any]:
             parser.add_argument(*action.option_strings, dest=action.dest, action="store_const", const=constant)
         else:
             parser.add_argument(*action.option_strings, dest=action.dest, nargs=action.nargs, const=action.const)
-    arguments = [*shlex.split(added_options(config)), *(str(one) for one in config.invocation_params.args)]
-    found = vars(parser.parse_known_args(arguments)[0])
+    found = vars(parser.parse_known_args(_arguments(config))[0])
     for override in found.pop("override_ini", ()):
         name, _, value = override.partition("=")
         if name.startswith(_PREFIX):

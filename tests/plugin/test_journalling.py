@@ -86,7 +86,6 @@ def test_an_interrupted_run_is_continued_and_measures_only_the_rest(own_cache):
 
 
 @pytest.mark.engine
-@pytest.mark.alone
 def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     """SIGKILL once some cases are measured; a half line at the end is left out, and no row is there twice."""
     options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "500ms")
