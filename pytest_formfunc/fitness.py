@@ -36,7 +36,7 @@ def why_unfit(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))["formfunc"]
         complete, rows, contended = bool(said["complete"]), int(said["rows"]), int(said["contended"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     if not complete:
         return "ended before all of its tests did"

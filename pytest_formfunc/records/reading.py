@@ -32,6 +32,7 @@ from pytest_formfunc.records.parts import (
 from pytest_formfunc.records.record import METHOD_DRAWN, NAMES, NATIVE_ENGINE, SAMPLES, Record
 from pytest_formfunc.stats import Estimate
 
+_WIDEST = 50.0  # of a standard error on the log scale
 _GREATEST = 1e15  # of a ratio; its inverse is the smallest
 
 
@@ -52,7 +53,7 @@ def read_record(data: Mapping[str, Any]) -> Record:
     servers = tuple(read_whole({"servers": one}, "servers") for one in read_list(data, "servers", ()))
     if servers and len(servers) != len(samples.median):
         raise ValueError("there are more or fewer servers than launches")
-    return Record(
+    record = Record(
         case=read_text(data, "case"),
         backend=read_text(data, "backend"),
         precision=read_text(data, "precision"),
@@ -93,6 +94,9 @@ def read_record(data: Mapping[str, Any]) -> Record:
         against=_read_counterpart(data["against"]) if "against" in data else None,
         verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
     )
+    if record.ranked_speedup is not None and record.ranked_samples is None:
+        raise ValueError("it has a speedup without the rounds of native")
+    return record
 
 
 def _read_form(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +126,14 @@ def _read_estimate(data: Any, most: float = _GREATEST) -> Estimate:
     low = read_number_or_none(data, "low") or 0.0
     high = read_number_or_none(data, "high")
     estimate = read_dataclass(Estimate, data, low=low, high=math.inf if high is None else high)
-    if not (1 / most < estimate.value < most and 0 <= low <= estimate.value <= estimate.high):
+    unknown = low == 0 and math.isinf(estimate.high)
+    known = 1 / most < low <= estimate.value <= estimate.high < most
+    if not (
+        1 / most < estimate.value < most
+        and (known or unknown)
+        and 0 <= estimate.common < _WIDEST
+        and 0 < estimate.level < 1
+    ):
         raise ValueError(f"{estimate.value} ({low} to {estimate.high}) is no estimate with its interval")
     return estimate
 
