@@ -88,7 +88,17 @@ class Project:
     def left(self):
         """Return what is left: folders, worktrees, and processes."""
         trees = subprocess.run(["git", "worktree", "list"], cwd=self.folder, capture_output=True, text=True, check=True)
-        return [*self.temporary.iterdir(), *trees.stdout.splitlines()[1:], *marked(self.temporary)]
+        return [*self.temporary.glob("formfunc-run-*"), *trees.stdout.splitlines()[1:], *marked(self.temporary)]
+
+
+def is_lost(row, before, after):
+    """Return whether a row is gone, or is another one though its whole case had been measured and judged."""
+    key, case = row.record.key, row.record.case
+    whole = all(
+        (case, backend) in before and (backend == "native" or before[case, backend].record.verdict is not None)
+        for backend in ("native", "openvino")
+    )
+    return key not in after or (whole and after[key].record.to_json() != row.record.to_json())
 
 
 def hit(process, whom, number):
@@ -103,7 +113,7 @@ def hit(process, whom, number):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_nothing_is_lost_and_nothing_is_left(tmp_path, capsys, fault):
-    """Every row that was on disk is there afterwards, as it was; the continued run has all rows, none twice."""
+    """Every row that was on disk is there afterwards, as it was if its case was judged; the run has all, none twice."""
     whom, number = FAULTS[fault]
     found = Counter()
     for turn in range(REPEATS):
@@ -121,9 +131,7 @@ def test_nothing_is_lost_and_nothing_is_left(tmp_path, capsys, fault):
         assert again.returncode == 0, text
         after = project.rows()
         found["rows on disk"] += len(before)
-        found["lost or changed"] += sum(
-            key not in after or after[key].record.to_json() != row.record.to_json() for key, row in before.items()
-        )
+        found["lost or changed"] += sum(is_lost(row, before, after) for row in before.values())
         found["rows after"] += len(after)
         found["left in the end"] += len(project.left())
     with capsys.disabled():
