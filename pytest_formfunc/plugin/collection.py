@@ -277,7 +277,7 @@ def _about_capture(session: Session, other: OtherRevision) -> list[str]:
         f"the tests of {other.title} cannot be collected ({other.captured.problem}), so nothing says what is gone here"
     )
     if session.settings.strict and "tests" not in Accepted(session.settings.accept):
-        raise BadInput(f"{text}: mend them there, or accept it by --formfunc-accept tests")
+        raise BadInput(f"{text}: repair them there, or accept this by --formfunc-accept tests")
     return [text]
 
 
