@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from pytest_formfunc.backends import MIN_SQNR_DB, NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
+from pytest_formfunc.measure.history import MOST_LOOKS, slower_than_fresh
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.quiet import Cause
@@ -28,7 +30,7 @@ from pytest_formfunc.measure.series import Measurement, Series
 from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_disagreement, read_outputs
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
-from pytest_formfunc.stats.growth import growth
+from pytest_formfunc.stats.growth import may_grow
 from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
@@ -81,6 +83,7 @@ class CaseMeasurer:
         self._rounds = 0
         self._widths: list[float] = []
         self._names: tuple[str, ...] = ()  # of native's outputs
+        self._looks_at_growth: Counter[Participant] = Counter()
         self._patient = True  # whether waiting for a quiet moment makes sense
 
     @property
@@ -227,25 +230,40 @@ class CaseMeasurer:
             for participant in alive:
                 if participant in self._participants:
                     counted = rounds.of(participant)
+                    if participant.is_native and not participant.keeps:
+                        self._refuse_growth(participant, number, ready[participant], counted, workers[participant])
                     self._keep(participant, number, ready[participant], counted, workers[participant])
-            self._refuse_growth()
 
-    def _refuse_growth(self) -> None:
-        """Fail native if its latency grows within every launch: it has none of its own, and so there is no speedup."""
-        for participant in [one for one in self._participants if one.is_native]:
-            series = self.result.series.get(participant)
-            if series is None:
-                continue
-            calls = [[one for turn in launch for one in turn.calls_s] for launch in series.launches]
-            found = growth(calls, series.early_call_s)
-            if found is not None and participant in self._participants:
-                self._fail(
-                    participant.native,
-                    MeasurementError(
-                        f"native gets slower from call to call, by {found:.1f} times and more within each launch: it "
-                        "keeps something of every call, so its latency depends on how often it was called"
-                    ),
-                )
+    def _refuse_growth(
+        self, participant: Participant, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike
+    ) -> None:
+        """Fail native if its latency grows with its calls: it has none of its own, and so there is no speedup.
+
+        A launch that ends slower than it began may have had a slow moment, so a new worker is called in turn with it.
+        """
+        calls = [seconds for turn in rounds for seconds in turn.calls_s]
+        if self._looks_at_growth[participant] >= MOST_LOOKS or not may_grow(calls, ready.early_call_s):
+            return
+        self._looks_at_growth[participant] += 1
+        with ExitStack() as stack:
+            fresh: dict[Participant, WorkerLike] = {}
+            self._load(participant, number, stack, fresh, {})
+            if participant not in self._participants:
+                return
+            try:
+                found = slower_than_fresh(worker, fresh[participant], ready.early_call_s)
+            except MeasurementError as error:
+                self._fail(participant, error)
+                return
+        if found is not None:
+            self._fail(
+                participant,
+                MeasurementError(
+                    f"native gets slower from call to call: a process that has called it some {len(calls)} times "
+                    f"takes {found:.1f} times as long as one that has just begun, called in turn; it keeps something "
+                    "of every call, so its latency depends on how often it was called"
+                ),
+            )
 
     def _judge_paces(self) -> None:
         """Judge all launches' paces by what is known now: the machine may show its best only after some of them."""

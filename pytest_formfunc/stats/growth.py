@@ -1,37 +1,41 @@
-"""Whether latencies grow from call to call: a pure function of seconds."""
+"""Whether latencies grow from call to call: pure functions of seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from statistics import median
 
 PARTS = 6  # of a launch's calls, in their order
-MOST_INVERSIONS = 2  # of the 15 pairs of parts, which busy moments may turn round (Kendall's rank correlation is 0.73)
-FEWEST_LAUNCHES = 2
-GROWTH = 1.5  # last part / early calls; machines that slow down do not do it in each launch
+SUSPECT = 1.3  # last part / early calls: machines that slow down do that too, so this only asks for a second look
+GROWN = 1.5  # a process that has made many calls / one that begins, called in turn
+STRAY_PAIRS = 1  # of the pairs of turns, which a busy moment may turn round
 
 
-def growth(launches: Sequence[Sequence[float]], early: Sequence[float]) -> float | None:
-    """Return by which factor the calls of every launch grow, or None if they do not.
-
-    The last calls must be longer than the early ones in each launch, and rise throughout in one at least.
+def may_grow(calls: Sequence[float], early: float) -> bool:
+    """Return whether the last calls of a launch are longer than its early ones, for whatever reason.
 
     Args:
-        launches: the seconds of the counted calls of each launch, in their order.
-        early: the seconds of a call at the begin of each launch; 0 if unknown.
+        calls: the seconds of its counted calls, in their order.
+        early: the seconds of a call at its begin; 0 if unknown.
 
-    >>> growth([[1.2, 1.3, 1.4, 1.7, 1.9, 2.0], [1.8, 1.8, 1.8, 1.7, 1.9, 2.2]], [1.0, 1.0])
-    2.0
-    >>> growth([[1.2, 1.3, 1.4, 1.7, 1.9, 2.0], [1.0, 1.1, 0.9, 1.0, 1.0, 1.0]], [1.0, 1.0]) is None
-    True
+    >>> may_grow([1.1, 1.2, 1.3, 1.4, 1.5, 1.6], 1.0), may_grow([1.6, 1.0, 1.0, 1.0, 1.1, 1.1], 1.0)
+    (True, False)
     """
-    if len(launches) < FEWEST_LAUNCHES or min(map(len, launches)) < PARTS or min(early) <= 0:
+    if early <= 0 or len(calls) < PARTS:
+        return False
+    return median(calls[-max(1, len(calls) // PARTS) :]) >= SUSPECT * early
+
+
+def grown(ratios: Sequence[float]) -> float | None:
+    """Return by which factor a process that has made many calls is slower than one that begins, or None if it is not.
+
+    Args:
+        ratios: of each pair of turns, the seconds of a call of the one over those of the other. A machine that is busy
+            or slow is so for both of a pair.
+
+    >>> grown([2.0, 2.2, 2.1, 1.9, 2.4, 0.8, 2.3]), grown([2.0, 1.0, 1.0, 2.2, 1.1, 1.9, 2.1]), grown([1.1] * 7)
+    (2.1, None, None)
+    """
+    if sum(ratio < SUSPECT for ratio in ratios) > STRAY_PAIRS or median(ratios) < GROWN:
         return None
-    factors, rises = [], False
-    for calls, begin in zip(launches, early, strict=True):
-        size = len(calls) / PARTS
-        parts = [median(calls[round(part * size) : round((part + 1) * size)]) for part in range(PARTS)]
-        rises = rises or sum(later <= one for one, later in combinations(parts, 2)) <= MOST_INVERSIONS
-        factors.append(parts[-1] / begin)
-    return min(factors) if rises and min(factors) >= GROWTH else None
+    return median(ratios)

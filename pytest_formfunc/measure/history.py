@@ -1,0 +1,36 @@
+"""A worker that has made many calls beside one that begins: whether a network keeps something of every call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+
+from pytest_formfunc.measure.rounds import WorkerLike
+from pytest_formfunc.measure.schedule import plan_turn
+from pytest_formfunc.stats.growth import grown
+
+PAIRS = 9
+MOST_CALLS = 6  # of a turn: the one that begins should still have made few in the end
+MOST_LOOKS = 2  # at one network that turned out not to grow
+
+
+def slower_than_fresh(old: WorkerLike, fresh: WorkerLike, call_s: float) -> float | None:
+    """Return by which factor calls of an old worker take longer than a new one's, or None if they do not.
+
+    Args:
+        old: the worker that has made its launch's calls.
+        fresh: another of the same participant, which has loaded.
+        call_s: seconds of a call, to plan turns with.
+
+    Raises:
+        MeasurementError: one of them failed.
+    """
+    turn = plan_turn(call_s)
+    turn = replace(turn, discard=min(turn.discard, 2), calls=min(turn.calls, MOST_CALLS))
+    ratios = []
+    for pair in range(PAIRS):
+        seconds = {}
+        for worker in (old, fresh) if pair % 2 else (fresh, old):
+            seconds[worker is old] = median(worker.ask(turn).calls_s)
+        ratios.append(seconds[True] / seconds[False])
+    return grown(ratios)
