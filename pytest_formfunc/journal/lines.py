@@ -188,7 +188,8 @@ class Journal:
         continued: how often it was continued.
         dropped: whether the last line was only half written, and was left out.
         spent: what the run says that it spent, as it wrote it at its end.
-        times: when the last row or failure of each case and backend was written, as ``time.time`` has it.
+        times: when the last row or failure of each case and backend was written, as ``time.time``
+            has it, unless a clock was set back.
     """
 
     header: Header
@@ -200,6 +201,11 @@ class Journal:
     dropped: bool = False
     spent: dict[str, Any] = field(default_factory=dict)
     times: dict[Key, float] = field(default_factory=dict)
+
+    @property
+    def last_time(self) -> float:
+        """Return when the last row or failure was written; 0 if there is none."""
+        return max(self.times.values(), default=0.0)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add the object of a line.

@@ -23,11 +23,13 @@ class JournalWriter:
         problem: why nothing more is written, or an empty string: a full disk does not end a run.
     """
 
-    def __init__(self, path: Path, header: Header | None) -> None:
+    def __init__(self, path: Path, header: Header | None, after: float = 0.0) -> None:
         """Begin the file, or open one to go on with it.
 
         Args:
             path: the file.
+            after: the time of the last line that is known of the run: later lines have later ones, though a clock was
+                set back meanwhile.
             header: its first line; None to open a file that is there, from which a half-written last line is removed.
                 `go_on` then says which run continues it.
 
@@ -37,6 +39,7 @@ class JournalWriter:
         self.path = path
         self.problem = ""
         self._last: dict[tuple[str, str], str] = {}
+        self._at = after
         self._file = -1
         try:
             if header is None:
@@ -136,7 +139,8 @@ class JournalWriter:
         text = json.dumps(entry)
         if self._last.get(key) != text:
             self._last[key] = text
-            self._append({**entry, "at": round(time.time(), 3)})
+            self._at = round(max(time.time(), self._at + 0.001), 3)
+            self._append({**entry, "at": self._at})
 
     def _append(self, entry: dict[str, Any]) -> None:
         """Append a line, whole or not at all; after a failure nothing more is written."""

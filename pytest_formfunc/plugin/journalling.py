@@ -127,7 +127,7 @@ def open_to_continue(session: Session, header: Header | None = None) -> Continue
         journal = read_with_parts(path)
         if (reason := why_not_continued(journal.header, header)) is not None:
             raise BadInput(f"journal {path} {reason}: it cannot be continued here")
-    writer = JournalWriter(path, None)
+    writer = JournalWriter(path, None, journal.last_time)
     collect_parts(path, journal, writer)
     return Continued(path, journal, writer)
 
@@ -188,14 +188,15 @@ def _open_part(session: Session, journal: RunJournal, header: Header, assignment
     """
     whole = assignment.resume or assignment.journal
     path = Path(whole) if whole else _folder(session) / f"{assignment.run}.jsonl"
-    own = part_of(path, assignment.worker)
+    own, last = part_of(path, assignment.worker), 0.0
     if assignment.resume and path.exists():  # not where the controller is on another machine
-        journal.earlier = read_with_parts(path).rows
+        earlier = read_with_parts(path)
+        journal.earlier, last = earlier.rows, earlier.last_time
     if assignment.resume and own.exists():  # on another machine nobody has collected it
-        journal.writer = JournalWriter(own, None)
+        journal.writer = JournalWriter(own, None, last)
         journal.writer.go_on(header)
     else:
-        journal.writer = JournalWriter(own, header)
+        journal.writer = JournalWriter(own, header, last)
     journal.beside = lambda: rows_beside(path, own, header.run)
 
 

@@ -217,6 +217,18 @@ def test_an_earlier_row_of_a_worker_does_not_replace_a_later_one(path):
     assert read_with_parts(path).rows[FIRST.key].record == FIRST
 
 
+def test_a_row_is_later_though_the_clock_was_set_back(path, monkeypatch):
+    """Of a worker of the run that goes on, and within one file."""
+    written(path, Row(FIRST, "i"))
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    newer = replace(FIRST, batch=7)
+    writer = JournalWriter(part_of(path, "gw0"), replace(HEADER, worker="gw0"), read_journal(path).last_time)
+    writer.add(Row(newer, "i"))
+    writer.close()
+    assert read_with_parts(path).rows[FIRST.key].record == newer
+    assert read_with_parts(path).last_time > read_journal(path).last_time
+
+
 def test_what_workers_have_written_is_collected_before_their_files_go(path):
     written(path, Row(FIRST, "i"))
     written(part_of(path, "gw0"), Row(SECOND, "i"))

@@ -22,17 +22,19 @@ class Quick:
     """A plugin that changes what a run of little effort does.
 
     No round counts as disturbed because its threads waited, because cores were stolen or because the machine was slow,
-    and all servers of a pool are one process, because each takes a second and a half of a core to start.
+    and all servers of a pool are one process, because each takes two seconds of a core to start: a fork of this one
+    if it has imported the engines (`forked_server`).
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         from pytest_formfunc.measure import pace, quiet, workers
         from pytest_formfunc.run import run
+        from support import forked_server
 
         quiet.MOST_WAITING = quiet.MOST_STOLEN = math.inf
         run.measured_pace = lambda *_: pace.Pace()
-        workers.ServerProcess = functools.cache(workers.ServerProcess)
+        workers.ServerProcess = functools.cache(forked_server.ForkedServer)
 
 
 pytest_collection = Quick().pytest_collection  # of this module as a plugin

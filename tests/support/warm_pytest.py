@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support import forked_server
+
 
 class WarmPytest:
     """The parent's side."""
@@ -27,7 +29,12 @@ class WarmPytest:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "support.warm_pytest", *modules],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *python_path()])},
+            # Without threads of numpy's, which a fork would lack.
+            env={
+                **os.environ,
+                "OPENBLAS_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *python_path()]),
+            },
         )  # fmt: skip
 
     def run(
@@ -72,10 +79,13 @@ def _warm_up(modules: list[str]) -> None:
     with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty), contextlib.redirect_stdout(sys.stderr):
         Path("pytest.ini").write_text("[pytest]\n")
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
-            pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider"])
+            # pytest-rerunfailures starts a thread beside pytest-xdist, which a fork would lack.
+            pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:rerunfailures"])
     for name in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if "torch" in sys.modules:
+        forked_server.import_engines()
 
 
 def _be_the_users(request: dict) -> int:
@@ -94,6 +104,8 @@ def _be_the_users(request: dict) -> int:
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
     let_workers_find_it()
+    if request["quick"]:
+        forked_server.fork_template()
     return int(pytest.main(request["args"], plugins=[Quick()] if request["quick"] else []))
 
 
