@@ -13,7 +13,7 @@ from typing import TextIO
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
-from pytest_formfunc.gate.closing import faults_of
+from pytest_formfunc.gate.closing import Fault, faults_of
 from pytest_formfunc.gate.completeness import why_runs_differ
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
@@ -202,7 +202,7 @@ def _merge(given: argparse.Namespace) -> int:
         _print(line)
     if given.output is not None:
         _print(f"written to {_write_merged(merged, rows, given.output)}")
-    reasons = why_red(merged, rows, strict=given.strict)
+    reasons = why_red(merged, rows, strict=given.strict or merged.header.strict)
     for reason in reasons:
         _print(f"pytest-formfunc: {reason}", file=sys.stderr)
     return EXIT_REGRESSED if reasons else 0
@@ -214,7 +214,9 @@ def _verify(given: argparse.Namespace) -> int:
     if header.shard is not None:
         raise FormfuncError(f"journal {given.file} is part {header.shard} of a run: judge all parts by merge")
     strict = given.strict or header.strict
-    faults = faults_of(header, journal, ended=journal.ended, strict=strict)
+    faults = faults_of(header, journal.confirmed(), ended=journal.ended, strict=strict)
+    if given.strict and not header.title:
+        faults.append(Fault("nothing", "nothing was compared, which --strict does not pass"))
     for line in render_verified(journal, faults):
         _print(line)
     for fault in faults:

@@ -1,4 +1,4 @@
-"""Whether a saved run may become the baseline by itself: a partial or contended one may not, unless it is named."""
+"""Whether a saved run may become the baseline by itself: a partial, red or contended one may only if it is named."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from pytest_formfunc.records import Record
 MOST_CONTENDED = 0.5
 
 
-def describe_fitness(records: Iterable[Record], *, complete: bool) -> dict[str, Any]:
+def describe_fitness(records: Iterable[Record], *, complete: bool, red: bool = False) -> dict[str, Any]:
     """Return what a saved run says of itself, beside its rows.
 
     Args:
         records: its records.
         complete: whether every test of it has ended.
+        red: whether it was compared with something, and failed by that.
     """
     accelerated = [record for record in records if not record.native and not record.once]
     return {
         "complete": complete,
         "rows": len(accelerated),
         "contended": sum(record.noise.contended for record in accelerated),
+        "red": red,
     }
 
 
@@ -36,10 +38,13 @@ def why_unfit(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))["formfunc"]
         complete, rows, contended = bool(said["complete"]), int(said["rows"]), int(said["contended"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        red = bool(said.get("red"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     if not complete:
         return "ended before all of its tests did"
+    if red:
+        return "was red by its own comparison (to accept what it lost, save a run that is compared with nothing)"
     if rows and contended >= MOST_CONTENDED * rows:
         return f"claims no speedup for {contended} of {rows} rows (contended)"
     return None

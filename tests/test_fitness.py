@@ -42,4 +42,4 @@ def test_what_a_run_says_of_itself():
     fast = record(0.001)
     contended = replace(fast, noise=replace(fast.noise, contended=True, cause=CAUSE))
     records = [fast, contended, record(0.01, native=True), replace(contended, stopped="once")]
-    assert describe_fitness(records, complete=False) == {"complete": False, "rows": 2, "contended": 1}
+    assert describe_fitness(records, complete=False) == {"complete": False, "rows": 2, "contended": 1, "red": False}

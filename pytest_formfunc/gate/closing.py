@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Protocol
 
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_test, why_all_inconclusive
 from pytest_formfunc.gate.rules import Rules, why_failed
 from pytest_formfunc.journal.lines import COMPLETE, Header, Judged, Row
+from pytest_formfunc.policy import Accepted
 from pytest_formfunc.records import Key
 
 
@@ -24,13 +26,21 @@ class Fault:
         name: what it is about, short.
         sentence: what is wrong.
         tests: ids of tests, or names of those that a strict run adds; one of them has to fail.
-        unmeasured: whether it is that a case could not be measured.
+        cases: names of case and backend, beside its own, by which it may be accepted.
+        may_be_accepted: whether the command line can accept it by name: not a loss.
     """
 
     name: str
     sentence: str
     tests: tuple[str, ...] = ()
-    unmeasured: bool = False
+    cases: tuple[str, ...] = ()
+    may_be_accepted: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names by which it may be accepted, with dashes as tests have them too."""
+        names = (self.name, *self.cases, *self.tests)
+        return (*names, *(name.replace(" on ", "-") for name in names))
 
 
 class Run(Protocol):
@@ -66,37 +76,55 @@ def faults_of(header: Header, run: Run, *, ended: str, strict: bool) -> list[Fau
     groups = {group for group, _ in header.planned}
     rows = {key: row for key, row in run.rows.items() if not groups or row.group in groups}
     faults = [
-        Fault(f"{one.case} on {one.backend}", one.reason, (one.test,))
+        Fault(f"{one.case} on {one.backend}", one.reason, (one.test,), may_be_accepted=False)
         for one in run.judged.values()
         if one.reason and (one.test in header.tests or not header.tests)
     ]
-    known = {test for test in run.judged if test in header.tests}
-    faults += [one for one in row_faults(header, rows, tests, strict=strict) if not known & {*one.tests}]
+    known, said = {test for test in run.judged if test in header.tests}, {one.sentence for one in faults}
+    faults += [
+        one
+        for one in row_faults(header, rows, tests, strict=strict)
+        if not (one.tests and {*one.tests} <= known) and one.sentence not in said
+    ]
     failures = {key: reason for key, reason in run.failures.items() if key not in rows and (key in tests or not tests)}
-    if not header.best:  # where the best engine was asked for, the others may fail
+    # A project may know of a case that cannot be measured; where the best engine was asked for, the others may fail.
+    if not header.best and header.title:
         for key, reason in failures.items():
             title = " on ".join(key)
-            faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ()), unmeasured=True))
+            faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ())))
     if not strict:
-        return faults
+        return _without(header.accept, faults)
     if header.title:
-        faults += _not_compared(header, rows, failures, tests)
+        faults += _not_compared(header, rows, failures, run.judged)
     if ended != COMPLETE:
-        faults.append(Fault("unfinished", "the run did not end: tests were left, or it was interrupted"))
-    return faults
+        sentence = "the run did not end: tests were left, or it was interrupted"
+        faults.append(Fault("unfinished", sentence, may_be_accepted=False))
+    return _without(header.accept, faults)
+
+
+def _without(names: Sequence[str], faults: Sequence[Fault]) -> list[Fault]:
+    """Return the faults but those of what the command line accepts by name."""
+    accepted = Accepted(names)
+    return [one for one in faults if not (one.may_be_accepted and any(name in accepted for name in one.names))]
 
 
 def _not_compared(
-    header: Header, rows: Mapping[Key, Row], failures: Mapping[Key, str], tests: Mapping[Key, tuple[str, ...]]
+    header: Header, rows: Mapping[Key, Row], failures: Mapping[Key, str], judged: Mapping[str, Judged]
 ) -> list[Fault]:
     """Return what was to be compared and was not."""
     faults = []
     measured = {(row.group, key[1]) for key, row in rows.items()} | {*rows, *failures}
-    for key in dict.fromkeys(header.planned):
+    tests: dict[Key, tuple[str, ...]] = {}
+    for key, test in zip_longest(header.planned, header.tests, fillvalue=""):
+        assert not isinstance(key, str)
+        tests[key] = (*tests.get(key, ()), *([test] if test else []))
+        title = " on ".join(key)
         if key not in measured:
-            title = " on ".join(key)
             sentence = f"{title} has no row: its test was skipped, left out, or did not end"
-            faults.append(Fault(title, sentence, (ALL_JUDGED, *tests.get(key, ()))))
+            faults.append(Fault(title, sentence, (ALL_JUDGED, *([test] if test else []))))
+        elif test and test not in judged and key not in failures:
+            sentence = f"{test} has judged nothing: it was skipped, left out, or did not end"
+            faults.append(Fault(test, sentence, (test,), cases=(title,)))
     for title in header.missing:
         case, on, backend = title.rpartition(" on ")
         sentence = f"{title} is missing: it is there in {header.title}, and no test measures it"
@@ -124,7 +152,8 @@ def row_faults(
         reason = why_failed(record, record.verdict, record.limits, rules, timed=not record.once)
         if reason:
             own = tests.get((row.group, key[1])) or tests.get(key) or ()
-            faults.append(Fault(record.title, reason, tuple(own)))
+            not_compared = record.verdict is not None and record.verdict.status in ("new", "not comparable")
+            faults.append(Fault(record.title, reason, tuple(own), may_be_accepted=not_compared))
     return faults
 
 
@@ -138,5 +167,5 @@ def _unjudged(header: Header, rows: Mapping[Key, Row], tests: Mapping[Key, tuple
             faults.append(Fault(title, f"{title} has no verdict against {header.title}", (ALL_JUDGED, *own)))
     statuses = {row.record.verdict.status for row in accelerated.values() if row.record.verdict}
     if fault := why_all_inconclusive(statuses):
-        faults.append(Fault("verdicts", fault, (ALL_JUDGED,)))
+        faults.append(Fault("verdicts", fault, (ALL_JUDGED,), may_be_accepted=False))
     return faults

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
+from pytest_formfunc.policy import Accepted
 from pytest_formfunc.records import Key
 from pytest_formfunc.results import Comparison, Results
 
@@ -17,9 +18,17 @@ def missing_test(name: str) -> str:
     return f"formfunc-missing[{name}]"
 
 
-def why_incomplete(results: Results) -> str:
-    """Return a sentence if less was judged than was asked for, and an empty string otherwise."""
-    comparison, without = results.comparison, results.unjudged
+def why_incomplete(results: Results, accepts: Sequence[str] = ()) -> str:
+    """Return a sentence if less was judged than was asked for, and an empty string otherwise.
+
+    Args:
+        results: of the run.
+        accepts: names of cases that need not be judged.
+    """
+    comparison, accepted = results.comparison, Accepted(accepts)
+    without = [
+        title for title in results.unjudged if title not in accepted and title.replace(" on ", "-") not in accepted
+    ]
     faults = []
     if not comparison.asked:
         faults.append("no test of an accelerated backend was among those that ran")

@@ -77,6 +77,7 @@ def _add_later(journal: Journal, other: Journal) -> None:
         if moment < journal.times.get(key, 0.0):
             continue
         journal.times[key] = moment
+        journal.doubtful.discard(key)
         if key in other.rows:
             journal.rows[key] = other.rows[key]
             journal.failures.pop(key, None)

@@ -8,7 +8,7 @@ A line says how a run ended, and one that it was continued.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
@@ -69,6 +69,7 @@ class Header:
         rules: what fails each of these by its marker and the ini file, without the command line, by the same order.
         settings: of the whole run, by the ini file.
         strict: whether the run fails where something was not compared.
+        accept: names of what the command line accepts to be gone, new, or not measured.
         worker: the pytest-xdist worker that wrote it; empty if none did.
     """
 
@@ -88,6 +89,7 @@ class Header:
     rules: tuple[dict[str, Any], ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     strict: bool = False
+    accept: tuple[str, ...] = ()
     worker: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -188,6 +190,7 @@ class Journal:
         continued: how often it was continued.
         dropped: whether the last line was only half written, and was left out.
         spent: what the run says that it spent, as it wrote it at its end.
+        doubtful: what the runs that it continues had measured, and this one has not taken over yet.
         times: when the last row or failure of each case and backend was written, as ``time.time``
             has it, unless a clock was set back.
     """
@@ -200,7 +203,16 @@ class Journal:
     continued: int = 0
     dropped: bool = False
     spent: dict[str, Any] = field(default_factory=dict)
+    doubtful: set[Key] = field(default_factory=set)
     times: dict[Key, float] = field(default_factory=dict)
+
+    def confirmed(self) -> Journal:
+        """Return the journal without what only the runs that it continues have measured."""
+        return replace(
+            self,
+            rows={key: row for key, row in self.rows.items() if key not in self.doubtful},
+            failures={key: reason for key, reason in self.failures.items() if key not in self.doubtful},
+        )
 
     @property
     def last_time(self) -> float:
@@ -220,20 +232,25 @@ class Journal:
             row = Row.from_json(entry)
             self.rows[row.record.key] = row
             self.failures.pop(row.record.key, None)
+            self.doubtful.discard(row.record.key)
             self.times[row.record.key] = read_number(entry, "at")
         elif "failure" in entry:
             failed = Failure(*(read_text(entry["failure"], name) for name in ("case", "backend", "reason")))
             self.failures[failed.case, failed.backend] = failed.reason
             self.rows.pop((failed.case, failed.backend), None)
+            self.doubtful.discard((failed.case, failed.backend))
             self.times[failed.case, failed.backend] = read_number(entry, "at")
         elif "judged" in entry:
             one = Judged(*(read_text(entry["judged"], name) for name in ("test", "case", "backend", "reason")))
             self.judged[one.test] = one
+        elif "taken" in entry:
+            self.doubtful -= {*_keys(entry["taken"])}
         elif "ended" in entry:
             self.ended = read_text(entry, "ended")
             self.spent = read_plain(read_object(entry, "spent")) if entry.get("spent") else {}
         elif "continued" in entry:
             self.ended, self.continued = "", self.continued + 1
+            self.doubtful, self.judged = {*self.rows, *self.failures}, {}
             self.header = _read_header(entry["header"])
         else:
             raise ValueError("it is of no kind that this version knows")
@@ -276,6 +293,7 @@ def _read_header(entry: Mapping[str, Any]) -> Header:
         rules=tuple(read_object({"rules": one}, "rules") for one in read_list(entry, "rules", ())),
         settings=read_plain(read_object(entry, "settings")) if "settings" in entry else {},
         strict=read_flag(entry, "strict") if "strict" in entry else False,
+        accept=_texts(entry, "accept") if "accept" in entry else (),
         worker=read_text(entry, "worker"),
     )
 

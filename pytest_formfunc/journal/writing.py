@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,10 @@ class JournalWriter:
     def judge(self, judged: Judged) -> None:
         """Append what came of a test, unless its last line says the same."""
         self._append_new((judged.test, ""), judged.to_json())
+
+    def take(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Append which rows of the run that is continued this one takes over."""
+        self._append({"taken": [list(key) for key in keys]})
 
     def end(self, how: str, **more: Any) -> None:
         """Append how the run ended."""

@@ -28,9 +28,6 @@ def close_run(session: Session) -> bool:
     """
     faults = _faults(session)
     found = [one for one in faults if not _has_failed(one, session.failed_tests)]
-    if session.journal is not None and session.journal.header is not None and not session.journal.header.title:
-        found = [one for one in found if not one.unmeasured]  # a project may know of a case that cannot be measured
-        faults = found
     if session.results is None:
         return False
     if len(found) > _MOST_NAMED:

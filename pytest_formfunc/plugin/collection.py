@@ -79,6 +79,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         if not config.getoption("benchmark_skip", False):
             _check_backends(session, plans)
         other = None
+        alike = _about_same_code(session, *checked_out) if checked_out is not None else []
         if checked_out is not None:
             other = _survey(session, everything, *checked_out)
             comparison = _compare_side_by_side(other, session, plans, everything)
@@ -97,7 +98,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         group=_group_size(session),
         is_alone=assignment_of(config) is None and settings.shard is None,
     )
-    return session.start(work, [*notes, *loosened])
+    return session.start(work, [*notes, *alike, *loosened])
 
 
 def describe_collected(session: Session, plans: Sequence[TestPlan], run: Run) -> Collected:
@@ -128,7 +129,8 @@ def strict_items(parent: pytest.Session, run: Run) -> list[pytest.Item]:
         for name, sentence in missing_sentences(comparison)
     ]
     if comparison.title:
-        items.append(Sentence.from_parent(parent, name=ALL_JUDGED, find=lambda: why_incomplete(run.results)))
+        accept = parent.config.stash[SESSION].settings.accept
+        items.append(Sentence.from_parent(parent, name=ALL_JUDGED, find=lambda: why_incomplete(run.results, accept)))
     return items
 
 
@@ -157,10 +159,9 @@ def _find_baseline(
         BadInput: it cannot be read; or there is none, and the run is in CI or strict.
     """
     if not config.pluginmanager.has_plugin("benchmark"):
-        if settings.baseline:
-            raise BadInput(
-                "--formfunc-baseline compares with what pytest-benchmark saved, and that plugin is switched off"
-            )
+        option = "--formfunc-baseline" if settings.baseline else "--benchmark-compare"
+        if settings.baseline or given(config, "benchmark_compare"):
+            raise BadInput(f"{option} compares with what pytest-benchmark saved, and that plugin is switched off")
         return Comparison(), None
     name = settings.baseline
     compare = f"[0-9][0-9][0-9][0-9]_{name}" if name else config.getoption("benchmark_compare")
@@ -271,13 +272,26 @@ def _about_capture(session: Session, other: OtherRevision) -> list[str]:
     Raises:
         BadInput: so it is, and the run is strict: nothing says what this side has given up.
     """
-    if not other.captured.problem:
+    problem = other.captured.problem or ("" if other.selection.any else "what the command line names is not there")
+    if not problem:
         return []
-    text = (
-        f"the tests of {other.title} cannot be collected ({other.captured.problem}), so nothing says what is gone here"
-    )
+    text = f"the tests of {other.title} cannot be collected ({problem}), so nothing says what is gone here"
     if session.settings.strict and "tests" not in Accepted(session.settings.accept):
         raise BadInput(f"{text}: repair them there, or accept this by --formfunc-accept tests")
+    return [text]
+
+
+def _about_same_code(session: Session, revision: Revision, environment: Environment | None) -> list[str]:
+    """Return a sentence if the other revision is this one: nothing of the code can be found to have changed.
+
+    Raises:
+        BadInput: so it is, and the run is strict.
+    """
+    if not revision.is_same_code or environment is not None or session.settings.slow_down:
+        return []
+    text = f"{revision.title} is the current commit, and nothing is uncommitted: the code is compared with itself"
+    if session.settings.strict and "same-code" not in Accepted(session.settings.accept):
+        raise BadInput(f"{text}: name the commit before the change, or accept this by --formfunc-accept same-code")
     return [text]
 
 
@@ -303,7 +317,7 @@ def _compare_side_by_side(
     return Comparison(
         title=other.title,
         note=f"side by side: {here} against {other.title}, in the same rounds{packages}",
-        missing=other.missing(pattern_names() if whole_matrix else None, planned),
+        missing=other.missing(pattern_names() if whole_matrix else None, planned, [plan.test for plan in everything]),
         asked=tuple(dict.fromkeys(_accelerated(plans))),
         comparisons=len(_accelerated(everything)),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_formfunc.plugin.session import Session
 
 _NAME = "formfunc-ending"
-_PASSES = (int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED))
+PASSES = (int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED))
 _FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
@@ -42,21 +42,22 @@ class Ending:
         stopped = bool(session.shouldstop or session.shouldfail)
         state.complete = status in fine and not stopped and state.planned_tests <= state.reported_tests
         red = state.worker is None and self._is_red(status, stopped=stopped)
+        state.was_checked, state.is_red = True, state.lost_something(red=red)
         try:
             return (yield)
         except (pytest.exit.Exception, SystemExit) as error:
             code = error.code if isinstance(error, SystemExit) else error.returncode
-            if (red or state.is_unsaved) and code in (None, *_PASSES):
+            if (red or state.is_unsaved) and code in (None, *PASSES):
                 raise pytest.exit.Exception(str(error), _FAILED) from None
             raise
         finally:
-            if (red or state.is_unsaved) and int(session.exitstatus) in _PASSES:
-                session.exitstatus = _FAILED if status in _PASSES else status
+            if (red or state.is_unsaved) and int(session.exitstatus) in PASSES:
+                session.exitstatus = _FAILED if status in PASSES else status
 
     def _is_red(self, status: int, *, stopped: bool) -> bool:
         state = self._session
         if state.results is None:
-            if status not in _PASSES or given(state.config, "collectonly"):
+            if status not in PASSES or given(state.config, "collectonly"):
                 return False
             if not asks_for_strict_comparison(state.config):
                 return False
@@ -64,17 +65,20 @@ class Ending:
 
             report_nothing_begun(state)
             return True
-        if stopped and status not in _PASSES:  # red already, with tests that were left on purpose
+        if stopped and status not in PASSES:  # red already, with tests that were left on purpose
             return state.settings.strict
         from pytest_formfunc.plugin.closing import close_run
 
-        found = close_run(state) if status in (*_PASSES, _FAILED) else False
-        return found or (state.settings.strict and status not in _PASSES)
+        found = close_run(state) if status in (*PASSES, _FAILED) else False
+        return found or (state.settings.strict and status not in PASSES)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note that a test has ended, and whether it counts as failed."""
-        if report.when == "teardown" or report.failed:
-            self._session.reported_tests.add(report.nodeid)
+        """Note whether a test counts as failed."""
         if report.failed and not hasattr(report, "wasxfail"):
             self._session.failed_tests.add(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Note that a test has ended, by its own id: code of the project may give its reports another one."""
+        self._session.reported_tests.add(nodeid)

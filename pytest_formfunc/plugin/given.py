@@ -64,13 +64,17 @@ def _arguments(config: pytest.Config) -> list[str]:
 
 def _parse(config: pytest.Config) -> dict[str, Any]:
     """Parse the arguments once more, without ``addopts``, and without what options do when they are parsed."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS, fromfile_prefix_chars="@"
+    )
     known: Any = config._parser
     for action in (known.optparser if hasattr(known, "optparser") else known._getparser())._actions:
         if not action.option_strings:
             parser.add_argument(action.dest, nargs="*")
         elif action.dest == "override_ini":
             parser.add_argument(*action.option_strings, dest=action.dest, action="append")
+        elif action.dest == "formfunc_accept":
+            parser.add_argument(*action.option_strings, dest=action.dest, action=type(action))
         elif action.nargs == 0:
             constant = True if action.const is None else action.const
             parser.add_argument(*action.option_strings, dest=action.dest, action="store_const", const=constant)

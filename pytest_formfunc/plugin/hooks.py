@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import fixtures, hookspecs, options
-from pytest_formfunc.plugin.ending import Ending
+from pytest_formfunc.plugin.ending import PASSES, Ending
 from pytest_formfunc.plugin.given import asks_for_strict_comparison, given, note_environment
 from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
@@ -26,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the hooks that this plugin calls."""
     pluginmanager.add_hookspecs(hookspecs)
+    pluginmanager.register(LastWord(), "formfunc-last-word")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +73,22 @@ _ENDS_AT_ONCE = {
     "show_fixtures_per_test": "--fixtures-per-test", "markers": "--markers", "cacheshow": "--cache-show",
     "formfunc_list": "--formfunc-list",
 }  # fmt: skip
+
+
+class LastWord:
+    """The plugin that sees the exit code of a whole session, also of one that ended before it began."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Turn a code that passes into one that fails, where a strict comparison was asked for and not made."""
+        code = yield
+        session = config.stash.get(SESSION, None)
+        if code not in PASSES or given(config, "collectonly") or (session is not None and session.was_checked):
+            return code
+        if not asks_for_strict_comparison(config) or any(given(config, dest) for dest in _ENDS_AT_ONCE):
+            return code
+        print("formfunc: a strict comparison was asked for, and the session ended before it began", file=sys.stderr)
+        return int(pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -307,7 +325,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
         from pytest_formfunc.fitness import describe_fitness
         from pytest_formfunc.policy import describe_policies
 
-        said = describe_fitness(state.results.records.values(), complete=state.complete)
+        said = describe_fitness(state.results.records.values(), complete=state.complete, red=state.is_red)
         if state.journal is not None and (header := state.journal.header) is not None:
             said |= {"policies": describe_policies(header), "settings": header.settings}
         output_json["formfunc"] = said

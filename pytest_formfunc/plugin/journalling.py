@@ -237,6 +237,7 @@ def _header(session: Session) -> Header:
         fail_on=settings.fail_on,
         best=settings.best,
         strict=settings.strict,
+        accept=settings.accept,
         shard=None if settings.shard is None else Shard(*settings.shard, plan=""),
         worker="" if assignment is None else assignment.worker,
     )

@@ -103,7 +103,8 @@ class Formfunc:
         run.keep(record)
         self._keep(plan, record)
         timed = not record.once and settings.gate == "time"
-        failed = why_failed(record, verdict, record.limits, _rules_of(policy, settings), timed=timed)
+        rules = _rules_of(policy, settings, plan.names(key))
+        failed = why_failed(record, verdict, record.limits, rules, timed=timed)
         run.journal.judge(Judged(self._item.nodeid, *key, failed or ""))
         if failed is not None:
             _fail(failed)
@@ -156,12 +157,16 @@ def name_to_paste(item: pytest.Item) -> str:
     return f"{path}{colons}{rest}"
 
 
-def _rules_of(policy: Policy, settings: Settings) -> Rules:
+def _rules_of(policy: Policy, settings: Settings, names: Iterable[str]) -> Rules:
+    """Return what a test has to satisfy, given the names by which the command line may accept that it is new."""
     from pytest_formfunc.gate.rules import Rules
+    from pytest_formfunc.policy import Accepted
 
     if settings.shard is not None:  # all parts together are judged once, by pytest-formfunc merge
         return Rules(fail_on=())
-    return Rules(fail_on=policy.fail_on, strict=settings.strict)
+    accepted = Accepted(settings.accept)
+    strict = settings.strict and not any(name in accepted for name in names)
+    return Rules(fail_on=policy.fail_on, strict=strict)
 
 
 def _with_limits(record: Record, policy: Policy) -> Record:

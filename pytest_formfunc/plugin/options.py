@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
     from pytest_formfunc.settings import Settings
 
+# What the tested change cannot give to itself: its own pardon, a planted loss of native, or only a part of the run.
+_NOT_BY_ADDOPTS = ("accept", "plant", "shard")
 _FLAGS = ("strict", "pretrained", "resume")
 MARKER_HELP = (
     "formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
     "fail_on=['loss']): settings of a test that measures with the formfunc fixture"
 )
+
+
+class _AddNames(argparse.Action):
+    """Add names to those of the same option before."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Join them by a comma."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
 
 
 class _Default(str):
@@ -41,9 +53,12 @@ def add_options(parser: pytest.Parser) -> None:
             )  # fmt: skip
         else:
             group.addoption(
-                f"--formfunc-{spec.name}", metavar=spec.metavar, dest=f"formfunc_{spec.key}",
+                f"--formfunc-{spec.name}",
+                metavar=spec.metavar,
+                dest=f"formfunc_{spec.key}",
+                action=_AddNames if spec.key == "accept" else None,
                 help=(spec.help + default).replace("%", "%%"),
-            )  # fmt: skip
+            )
         if spec.ini:
             parser.addini(f"formfunc_{spec.key}", help=spec.help + default, default=_Default(spec.default))
     group.addoption(
@@ -66,7 +81,7 @@ def settings_from(config: pytest.Config) -> Settings:
     raw = {}
     for spec in OPTIONS:
         value = given(config, f"formfunc_{spec.key}")
-        if value is None and spec.key != "accept":  # which the tested change cannot give to itself
+        if value is None and spec.key not in _NOT_BY_ADDOPTS:
             value = config.getoption(f"formfunc_{spec.key}")
         if value is None:
             value = config.getini(f"formfunc_{spec.key}") if spec.ini else spec.default

@@ -48,6 +48,11 @@ class TestPlan:
         """Return the group and the backend."""
         return self.group, self.backend
 
+    def names(self, key: Key) -> tuple[str, ...]:
+        """Return the names that ``--formfunc-accept`` knows the test and its case by, given case and backend."""
+        pairs = (self.key, key)
+        return (self.test, *("-".join(pair) for pair in pairs), *(" on ".join(pair) for pair in pairs))
+
     def fail_on(self, settings: Settings) -> tuple[str, ...]:
         """Return the kinds of verdict that fail the test: its marker has precedence."""
         return settings.fail_on if self.marker.fail_on is None else self.marker.fail_on

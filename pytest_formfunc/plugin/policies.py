@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_formfunc.errors import BadInput
 from pytest_formfunc.plugin.given import given
 from pytest_formfunc.plugin.options import ini_settings
 from pytest_formfunc.plugin.plan import TestPlan
@@ -44,8 +45,8 @@ class OtherPolicies:
     def of(self, plans: Sequence[TestPlan]) -> dict[str, Policy]:
         """Return the rules that tests are compared with, by their ids.
 
-        They are those of the same test; of a test that is new, the strictest ones of the tests of the same case and
-        backend that are gone, for it may be one of them under another name.
+        They are those of the same test, and the strictest ones of the tests of the same case and backend that are gone:
+        a test may be one of them under another name, and is all that is left to hold what they did.
         """
         by_test = {one.test: one.policy for one in self.planned}
         here = {plan.test for plan in plans}
@@ -54,15 +55,20 @@ class OtherPolicies:
             if one.test not in here:
                 before = gone.get(one.key)
                 gone[one.key] = one.policy if before is None else stricter(before, one.policy, lambda _: False)[0]
-        found = {plan.test: by_test.get(plan.test) or gone.get(plan.key) for plan in plans}
-        return {test: policy for test, policy in found.items() if policy is not None}
+        found = {}
+        for plan in plans:
+            both = [one for one in (by_test.get(plan.test), gone.get(plan.key)) if one is not None]
+            if both:
+                found[plan.test] = stricter(both[0], both[-1], lambda _: False)[0]
+        return found
 
 
 def describe_settings(session: Session) -> dict[str, Any]:
     """Return the settings that a side of a comparison asks for by its ini file and its code."""
+    names = [*((name, attribute) for name, attribute, _ in _SETTINGS), ("native", "native")]
     return {
         attribute: getattr(session.settings, attribute)
-        for name, attribute, _ in _SETTINGS
+        for name, attribute in names
         if given(session.config, f"formfunc_{name}") is None
     }
 
@@ -98,6 +104,8 @@ def hold_stricter(session: Session, plans: Sequence[TestPlan], other: OtherPolic
             clauses.setdefault(f"{name} {_text(here)}, there {_text(there)}", [])
             settings = replace(settings, **{attribute: held})
     session.use(settings)
+    if problem := _about_native(session, other, accepted):
+        clauses.setdefault(problem, [])
     others = other.of(plans)
     for plan in plans:
         policy, there = plan.policy(settings), others.get(plan.test)
@@ -111,6 +119,23 @@ def hold_stricter(session: Session, plans: Sequence[TestPlan], other: OtherPolic
         f"looser than {other.title}: {clause}{_of(groups)}; the stricter one holds, unless --formfunc-accept names it"
         for clause, groups in clauses.items()
     ]
+
+
+def _about_native(session: Session, other: OtherPolicies, accepted: Accepted) -> str:
+    """Return a clause if this side's ini file has another engine measured as native, over which a loss may not show.
+
+    Raises:
+        BadInput: so it is, and the run is strict.
+    """
+    here, there = session.settings.native, other.settings.get("native")
+    if there in (None, here) or given(session.config, "formfunc_native") is not None or "native" in accepted:
+        return ""
+    if session.settings.strict:
+        raise BadInput(
+            f"native is {here!r} by the ini file, and {there!r} at {other.title}: give --formfunc-native, or accept "
+            "this by --formfunc-accept native"
+        )
+    return f"native {here}, there {there}"
 
 
 def _accepts(session: Session, plan: TestPlan, accepted: Accepted, other: OtherPolicies) -> Callable[[str], bool]:

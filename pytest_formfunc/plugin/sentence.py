@@ -33,6 +33,13 @@ class Sentence(pytest.Item):
         super().__init__(**kwargs)
         self.find = find
 
+    @property
+    def function(self) -> Callable[[], None]:
+        """Return what runs: code of a project expects one of every item, often for its docstring."""
+        return self.runtest
+
+    obj = function
+
     def runtest(self) -> None:
         """Fail with the sentence, if there is one."""
         sentence = self.find()

@@ -49,6 +49,8 @@ class Session:
         planned_tests: ids of the tests that measure, here or in xdist workers.
         reported_tests: ids of the tests that have ended.
         is_unsaved: whether a file that was asked for could not be saved.
+        is_red: whether the run failed by what it was compared with.
+        was_checked: whether its closing check was made.
         ending: notes how the session ends.
         failed_tests: ids of tests that have failed, and count as failed.
         policies: what fails a test, by its id, where another side's rules are stricter than its own or were asked for.
@@ -72,7 +74,7 @@ class Session:
         self.planned_tests: set[str] = set()
         self.reported_tests: set[str] = set()
         self.failed_tests: set[str] = set()
-        self.is_unsaved = False
+        self.is_unsaved = self.is_red = self.was_checked = False
         self.ending: Ending | None = None
         self.policies: dict[str, Policy] = {}
         self.plans_of_all: list[TestPlan] = []
@@ -252,6 +254,13 @@ class Session:
             self._scratch.close()
         if self._signals is not None:
             self._signals.close()
+
+    def lost_something(self, *, red: bool) -> bool:
+        """Return whether the run was compared with something and failed by that, given whether its check is red."""
+        journal = self.journal
+        if journal is None or journal.header is None or not journal.header.title:
+            return False
+        return red or any(one.reason for one in journal.judged.values())
 
     def take_names_back(self) -> None:
         """Restore the tables of names as they were before this session; it may be called repeatedly."""

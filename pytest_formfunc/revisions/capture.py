@@ -127,6 +127,11 @@ class Captured:
     planned: tuple[Planned, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def broken_files(self) -> list[str]:
+        """Return the files, relative to the root folder, that could not be collected."""
+        return [name for name in self.failures if name.endswith(".py")]
+
 
 def capture_models(
     workspace: Workspace, selection: Selection, folder: Path, limit_s: float, mark: str = ""

@@ -35,6 +35,7 @@ class Revision:
         top: the top folder of the user's tree.
         tree: the folder that it is checked out into.
         dirty: whether the user's tree has uncommitted changes.
+        is_same_code: whether it is the current commit, of which nothing was changed.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Revision:
     top: Path
     tree: Path
     dirty: bool
+    is_same_code: bool = False
 
     @property
     def title(self) -> str:
@@ -121,7 +123,8 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
         if not isinstance(error, BadInput):
             raise
         raise BadInput(f"--formfunc-against {name}: git cannot check it out: {error}") from None
-    revision = Revision(name, commit, top, into, dirty)
+    same = not dirty and commit == _commit(top, "HEAD")
+    revision = Revision(name, commit, top, into, dirty, same)
     try:
         _check_out_submodules(revision)
     except BaseException:

@@ -83,12 +83,15 @@ class OtherRevision:
         starts = tuple(name + end for name in names for end in ("[", "::", "/"))
         return tuple(one for one in tests if one.test in names or one.test.startswith(starts))
 
-    def missing(self, patterns: Sequence[str] | None, planned: Collection[Key]) -> tuple[tuple[str, ...], ...]:
-        """Return what only the other revision has: names of patterns, and cases with their backends.
+    def missing(
+        self, patterns: Sequence[str] | None, planned: Collection[Key], tests_here: Collection[str]
+    ) -> tuple[tuple[str, ...], ...]:
+        """Return what only the other revision has: patterns, cases with their backends, files that do not import there.
 
         Args:
             patterns: names of all patterns of this revision, or None if the user chose some of them.
             planned: case, or group of tests, and backend of each of this run's tests.
+            tests_here: ids of this run's tests.
         """
         prefix = "pattern:"
         there = [key.removeprefix(prefix) for key in self.survey if key.startswith(prefix) and key != prefix]
@@ -97,7 +100,9 @@ class OtherRevision:
         tests = () if self.selection.partial else self.planned
         keys = [one.key for one in tests if one.backend != NATIVE]
         lost = sorted({key for key in keys if key not in planned and not (of_gone and key[0].startswith(of_gone))})
-        return (*((name,) for name in gone), *lost)
+        files = {one.partition("::")[0] for one in tests_here}
+        broken = [] if self.selection.partial else [name for name in self.captured.broken_files if name not in files]
+        return (*((name,) for name in gone), *lost, *((name,) for name in sorted(broken)))
 
     def source_of(self, case: Case) -> Source | Absent:
         """Return the source of the other revision's form of a case, or why there is none."""

@@ -97,6 +97,8 @@ class RunJournal:
             found[row.record.key] = replace(row, fail_on=fail_on, threshold=threshold)
             if found[row.record.key] != row and self.writer is not None:
                 self.writer.add(found[row.record.key])
+        if self.writer is not None:
+            self.writer.take(found)
         self.taken += found
         self.rows |= found
         return {key: row.record for key, row in found.items()}
@@ -152,6 +154,8 @@ class RunJournal:
         self.rows[key] = row
         if key in self.earlier and self.earlier[key].to_json() == row.to_json():
             self.taken += [] if key in self.taken else [key]
+            if self.writer is not None:
+                self.writer.take([key])
         elif self.writer is not None:
             self.writer.add(row)
 

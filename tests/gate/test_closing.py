@@ -83,15 +83,28 @@ def row(status, group="a"):
 
 def test_the_closing_check_finds_what_fails_a_run():
     test = (TEST,)
-    assert faults(row("unchanged")) == []
-    assert faults(row("regressed")) == [("a on openvino", "it is regressed", test)]
+    passed = [Judged(TEST, *KEY, "")]
+    assert faults(row("unchanged"), judged=passed) == []
+    assert faults(row("unchanged")) == [(TEST, f"{TEST.partition(':')[0]}", test)]
+    assert faults(row("unchanged"), strict=False) == []
     assert faults(row("regressed"), strict=False) == [("a on openvino", "it is regressed", test)]
+    lost = [Judged(TEST, *KEY, "it is regressed")]
+    assert faults(row("regressed"), judged=lost) == [("a on openvino", "it is regressed", test)]
     assert faults({}) == [("a on openvino", "a on openvino has no row", ("formfunc-all-judged", *test))]
     assert faults({}, strict=False) == []
     assert faults({}, failures={KEY: "it broke"}.items()) == [("a on openvino", "a on openvino was not measured", test)]
-    assert [name for name, _, _ in faults(row("unchanged"), ended=INTERRUPTED)] == ["unfinished"]
-    assert [name for name, _, _ in faults(row(None))] == ["a on openvino"]
-    assert [name for name, _, _ in faults(row("inconclusive"))] == ["verdicts"]
+    assert [name for name, _, _ in faults(row("unchanged"), judged=passed, ended=INTERRUPTED)] == ["unfinished"]
+    assert [name for name, _, _ in faults(row(None), judged=passed)] == ["a on openvino"]
+    assert [name for name, _, _ in faults(row("inconclusive"), judged=passed)] == ["verdicts"]
+
+
+def test_what_the_command_line_accepts_is_no_fault_unless_it_is_a_loss():
+    """By the test's id, or by case and backend."""
+    for name in (TEST, "a-openvino", "a on openvino", "*"):
+        header = replace(HEADER, accept=(name,))
+        assert faults({}, header) == faults(row("new"), header) == faults(row("unchanged"), header) == []
+        assert faults({}, header, failures={KEY: "it broke"}.items()) == []
+        assert [one for one, _, _ in faults(row("regressed"), header)] == ["a on openvino"]
 
 
 def test_each_test_of_a_case_counts():
@@ -99,21 +112,24 @@ def test_each_test_of_a_case_counts():
     both = replace(HEADER, planned=(KEY, KEY), tests=(TEST, "t.py::test_b"))
     judged = [Judged(TEST, *KEY, "it lost speedup"), Judged("t.py::test_b", *KEY, "")]
     assert faults(row("unchanged"), both, judged=judged) == [("a on openvino", "it lost speedup", (TEST,))]
-    assert faults(row("regressed"), both, judged=judged[1:]) == []
+    assert [name for name, _, _ in faults(row("unchanged"), both, judged=judged[1:])] == [TEST]
+    assert faults(row("unchanged"), replace(both, title=""), judged=judged[1:]) == []
 
 
 def test_rows_of_a_run_that_is_continued_with_other_tests_do_not_count():
-    assert faults(row("unchanged") | {("gone", "openvino"): row("regressed", "gone")[KEY]}) == []
-    assert faults(row("unchanged"), failures={("gone", "openvino"): "it broke"}.items()) == []
+    passed = [Judged(TEST, *KEY, "")]
+    assert faults(row("unchanged") | {("gone", "openvino"): row("regressed", "gone")[KEY]}, judged=passed) == []
+    assert faults(row("unchanged"), failures={("gone", "openvino"): "it broke"}.items(), judged=passed) == []
 
 
 def planned(test, case, threshold):
     return Planned(test, case, "openvino", Policy(threshold))
 
 
-def test_a_new_test_is_held_to_the_rules_of_those_that_are_gone():
-    """It may be one of them under another name; where the other test is still there, it is not."""
+def test_tests_are_held_to_the_rules_of_those_of_their_case_that_are_gone():
+    """A new one may be one of them under another name, and an old one is all that is left of them."""
     there = OtherPolicies("v1", [planned("a", "x", 0.05), planned("b", "x", 0.02), planned("c", "y", 0.03)])
     plans = [TestPlan("x", "openvino", Marker(), test=name) for name in ("a", "new")]
-    assert there.of(plans) == {"a": Policy(0.05), "new": Policy(0.02)}
+    assert there.of(plans) == {"a": Policy(0.02), "new": Policy(0.02)}
+    assert there.of(plans[:1]) == {"a": Policy(0.02)}
     assert there.of([*plans, TestPlan("x", "openvino", Marker(), test="b")]) == {"a": Policy(0.05), "b": Policy(0.02)}

@@ -10,15 +10,11 @@ import shutil
 
 import pytest
 from support.command import command
-from support.project import Project, git, lose_a_kernel, make_repository, own_test
+from support.project import Project, lose_a_kernel
+from support.repositories import CALL, HEAD, NAME, SAVED, STRICT, TRICKS, only_calls, words, worse
 
 pytestmark = pytest.mark.engine
-STRICT = ("--formfunc-gate=graph", "--formfunc-strict", "--formfunc-journal=run.jsonl")
 GRAPH = ("--formfunc-against", "v1", *STRICT)
-SAVED = ("--benchmark-compare", *STRICT)  # it takes a third of the time
-BODY = "return self.body(x)"
-UNFUSED = "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())"
-CALL = "    formfunc(Net(), torch.randn(1, 3, 32, 32))\n"
 
 # What a test does in place of `CALL`, and its decorator.
 TESTS = {
@@ -45,7 +41,6 @@ TESTS = {
         "",
     ),
 }
-HEAD = "import contextlib\nimport pytest\n"
 # What a run does: files of the change, options that are added, and what has to be named.
 HOOKED = "@pytest.hookimpl({options})\ndef {signature}:\n{body}"
 RUNS = {
@@ -82,48 +77,6 @@ INI = {
     "collect_only": "addopts = --collect-only\n",
     "reruns": "addopts = --reruns 2\n",
 }
-NAME = "test_net.py::test_net"
-
-
-def only_calls(network, *more):
-    """Return a file with a test of a network that only calls formfunc."""
-    text = own_test(network, *more)
-    return text[: text.index("    result = formfunc(")] + CALL
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory, artifact_cache):
-    """A repository with two networks and their tests, as it was at v1, and a saved run of these two."""
-    one = make_repository(Project(tmp_path_factory.mktemp("good"), artifact_cache))
-    one.write("src/mynets/other.py", (one.folder / "src/mynets/net.py").read_text().replace("16", "12"))
-    one.write("test_net.py", only_calls("net"))
-    one.write("test_other.py", only_calls("other"))
-    for name in TESTS:
-        one.write(f"tricks/test_{name}.py", HEAD + only_calls("net", name))
-    git(one.folder, "add", "-A")
-    git(one.folder, "commit", "-qm", "tests")
-    git(one.folder, "tag", "-f", "v1")
-    outcome = one.measure("test_net.py", "test_other.py", "--benchmark-autosave")
-    assert outcome.code == 0, outcome.text
-    return one
-
-
-def worse(project):
-    path = project.folder / "src/mynets/net.py"
-    path.write_text(path.read_text().replace(BODY, UNFUSED))
-
-
-@pytest.fixture
-def changed(good, project, tmp_path):
-    """That repository with a worse network."""
-    shutil.rmtree(tmp_path)
-    shutil.copytree(good.folder, tmp_path)
-    worse(project)
-    return project
-
-
-def words(outcome):
-    return " ".join(outcome.text.split())
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +86,7 @@ def tricks(good, tmp_path_factory):
     shutil.copytree(good.folder, folder)
     one = Project(folder, good.cache)
     worse(one)
+    assert {*TESTS} == {*TRICKS}  # each is there at v1, without its trick
     for name, (body, decorator) in TESTS.items():
         text = only_calls("net", name, decorator)
         assert CALL in text

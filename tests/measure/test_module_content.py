@@ -7,7 +7,7 @@ import pytest
 
 from pytest_formfunc.measure.module_content import ModuleContent
 
-LATER = time.time() + 1000
+LATER = time.time() + 1e6
 
 
 def test_what_differs_from_the_last_run_is_named(tmp_path):

@@ -300,7 +300,7 @@ class ControllerSide:
         if not self._session.settings.strict or self._session.settings.shard is not None:
             return
         yield from missing_sentences(comparison)
-        if comparison.title and (sentence := why_incomplete(self.results)):
+        if comparison.title and (sentence := why_incomplete(self.results, self._session.settings.accept)):
             yield ALL_JUDGED, sentence
 
     def _end_silent(self, name: str, seconds: float) -> None:
