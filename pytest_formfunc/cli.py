@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import sys
@@ -24,6 +25,8 @@ from pytest_formfunc.journal.folder import FOLDER, is_open, list_journals, read_
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.option_specs import REPORT_FORMATS, either
+from pytest_formfunc.output import Output
+from pytest_formfunc.paths import is_folder
 from pytest_formfunc.records import Key
 from pytest_formfunc.report.files import write_report, write_whole
 from pytest_formfunc.report.fleet import render_fleet, render_merged
@@ -45,16 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     given = parser.parse_args(arguments)
+    output = Output()
     try:
-        code: int = given.run(given)
+        with contextlib.redirect_stdout(output):
+            code: int = given.run(given)
     except FormfuncError as error:
         _print(f"pytest-formfunc: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except BrokenPipeError:  # the reader has closed the pipe, such as head
-        return 0
+    except MemoryError:
+        _print("pytest-formfunc: there is not enough memory to read this", file=sys.stderr)
+        return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    return code
+    output.flush()
+    if output.problem:
+        _print(f"pytest-formfunc: the output cannot be written: {output.problem}", file=sys.stderr)
+    return code or (EXIT_USAGE if output.problem else 0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -180,7 +189,7 @@ def _report(given: argparse.Namespace) -> int:
 
 
 def _runs(given: argparse.Namespace) -> int:
-    if not given.folder.is_dir():
+    if not is_folder(given.folder):
         raise FormfuncError(f"there is no folder {given.folder}: name that of the journals, which runs write")
     for line in render_runs(list_journals(given.folder)):
         _print(line)

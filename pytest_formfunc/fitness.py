@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pytest_formfunc.json_reading import parse_json, read_file
 from pytest_formfunc.records import Record
 
 # A run of which fewer rows are contended is compared, row by row.
@@ -36,7 +36,7 @@ def why_unfit(path: Path) -> str | None:
     A file that cannot be read, or says nothing of itself, may be one: what reads it later says what is wrong.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))["formfunc"]
+        said = parse_json(read_file(path))["formfunc"]
         complete, rows, contended = bool(said["complete"]), int(said["rows"]), int(said["contended"])
         red = bool(said.get("red"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):

@@ -14,8 +14,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pytest_formfunc.paths import open_file
+
 T = TypeVar("T")
-MOST_BYTES = 2**31  # of a file that is read whole; a run of 10,000 rows has some 300 MB
+MOST_BYTES = 2**29  # of a file that is read whole; a run of 10,000 rows has some 300 MB
 _MOST_WHOLE = 2**63
 _DEEPEST = 30  # lists and objects within each other
 _REQUIRED = object()
@@ -26,12 +28,12 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is too large to be one of ours.
+        ValueError: it is no regular file, or too large to be one of ours.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES // 2**30} GiB")
+        raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
     return content
 
 

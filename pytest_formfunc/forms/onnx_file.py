@@ -11,6 +11,7 @@ from typing import Any
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.known_inputs import KnownInput
 from pytest_formfunc.forms.zoos import check_installed
+from pytest_formfunc.paths import is_file
 
 # Keyed by the numbers of onnx.TensorProto.DataType.
 _TYPES = {1: "f32", 2: "u8", 3: "i8", 6: "i32", 7: "i64", 9: "bool", 10: "f16", 11: "f64", 16: "bf16"}
@@ -49,7 +50,7 @@ def read_onnx(path: Path) -> OnnxFile:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
     found = _read(path, state.st_mtime_ns, state.st_size)
     for other in found.external:
-        if not other.is_file():
+        if not is_file(other):
             raise BadInput(f"{path} keeps weights in {other.name}, which is not in its folder")
     return found
 

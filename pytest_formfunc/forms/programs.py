@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import lzma
 import zipfile
 import zlib
@@ -92,10 +93,13 @@ class ProgramSource:
 
         check_program(Path(self.path))
         _check_samples(Path(self.path))
+        logging.disable(logging.CRITICAL)  # torch prints its own traceback of what the sentence below says
         try:
             program = torch.export.load(self.path)
         except Exception as error:
             raise BadInput(f"{self.path} does not load as an exported program: {one_line(error)}") from error
+        finally:
+            logging.disable(logging.NOTSET)
         return program.module()
 
 
@@ -111,6 +115,8 @@ def check_program(path: Path) -> None:
             names = {name.partition("/")[2]: name for name in archive.namelist()}
             if any(archive.getinfo(one).file_size > _MOST_BYTES for one in names.values() if one.endswith(".json")):
                 raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
+            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                raise BadInput(f"{path} is compressed, which torch.export.save never does: {advice}")
             if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
                 raise BadInput(f"{path} is not an exported program: {advice}")
             roots = {name.partition("/")[0] for name in archive.namelist()}
@@ -119,6 +125,8 @@ def check_program(path: Path) -> None:
                     f"{path} has files that no exported program has, and torch would run code for some: {advice}"
                 )
             for name, full in names.items():
+                if name.startswith("models/"):
+                    parse_json(archive.read(full))
                 if name.startswith(("data/weights/", "data/constants/")):
                     _refuse_pickles(name, archive.read(full) if name.endswith(".json") else b"", path)
     except OSError as error:

@@ -14,6 +14,7 @@ from pytest_formfunc.forms.made import MadeSource
 from pytest_formfunc.forms.modules import digest_of
 from pytest_formfunc.forms.zoos import check_installed
 from pytest_formfunc.json_reading import parse_json
+from pytest_formfunc.paths import is_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +48,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         BadInput: there is none, or it does not name a kind of model.
     """
     path = folder / "config.json"
-    if not path.is_file():
+    if not is_file(path):
         raise BadInput(f"hf:{folder} has no config.json: give a folder that save_pretrained wrote")
     try:
         config = parse_json(path.read_text(encoding="utf-8"))

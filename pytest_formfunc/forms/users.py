@@ -13,6 +13,7 @@ from pytest_formfunc.forms.programs import ProgramSource, check_program
 from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.forms.transformers_folder import PRELOAD, transformers_source
 from pytest_formfunc.forms.zoos import ZOOS, ZooSource, check_installed
+from pytest_formfunc.paths import exists, is_file, is_folder
 
 FOLDER = "hf"
 _FILES = (*SUFFIXES, ".pt2")
@@ -87,18 +88,18 @@ def parse_model(text: str) -> UserModel:
         check_installed(ZOOS[kind].distributions, kind, text)
         return UserModel(text, kind, rest)
     if colon and kind == FOLDER:
-        if not Path(rest).is_dir() or not rest:
+        if not rest or not is_folder(Path(rest)):
             raise BadInput(f"model {text!r}: there is no folder {rest!r}; nothing is downloaded")
         check_installed(("transformers",), "transformers", text)
         return UserModel(text, FOLDER, str(Path(rest).absolute()))
     suffix = Path(text).suffix
-    if "(" not in text and suffix in _PICKLES and (":" not in text or Path(text).exists()):
+    if "(" not in text and suffix in _PICKLES and (":" not in text or exists(Path(text))):
         raise BadInput(
             f"model {text!r}: reading a {suffix} file unpickles it, which runs code, and it may hold weights alone: "
             "give a function of yours that loads it (package.module:function), or save it as .pt2 by torch.export.save"
         )
     if "(" not in text and suffix in _FILES:
-        if not Path(text).is_file():
+        if not is_file(Path(text)):
             raise BadInput(f"model {text!r}: there is no such file")
         return UserModel(text, "file", str(Path(text).absolute()))
     if ":" not in text:

@@ -15,6 +15,8 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.lines import COMPLETE, Failure, Header, Journal, read_header
 from pytest_formfunc.journal.reading import read_journal
 from pytest_formfunc.journal.writing import JournalWriter
+from pytest_formfunc.json_reading import MOST_BYTES
+from pytest_formfunc.paths import open_file
 
 FOLDER = "runs"  # in the folder of the cache
 KEPT = 50  # journals of complete runs; older ones are removed
@@ -89,7 +91,7 @@ def _add_later(journal: Journal, other: Journal) -> None:
 def is_open(path: Path) -> bool:
     """Return whether a run writes a journal at the moment."""
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:
@@ -179,13 +181,15 @@ def _ends(path: Path) -> tuple[Header, str]:
         BadInput: it is no journal.
     """
     try:
-        with path.open("rb") as file:
-            header = read_header(file.readline().decode("utf-8", "replace"))
+        with open_file(path) as file:
+            header = read_header(file.readline(MOST_BYTES).decode("utf-8", "replace"))
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _LAST_LINE_BYTES))
             lines = file.read().splitlines()
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInput(f"cannot be read: {error}") from None
     try:
         return header, str(json.loads(lines[-1])["ended"])
     except (ValueError, KeyError, TypeError, RecursionError):

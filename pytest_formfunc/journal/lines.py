@@ -7,6 +7,7 @@ A line says how a run ended, and one that it was continued.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -268,7 +269,9 @@ def read_header(line: str) -> Header:
     except (ValueError, KeyError, TypeError):
         raise BadInput("is not a journal: its first line does not say so") from None
     if number != JOURNAL:
-        raise BadInput(f"is a journal of schema {number!r}, and this version reads {JOURNAL}: measure again")
+        raise BadInput(
+            f"is a journal of schema {reprlib.repr(number)}, and this version reads {JOURNAL}: measure again"
+        )
     try:
         return _read_header(entry)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.journal.lines import Journal, read_header
 from pytest_formfunc.json_reading import parse_json, read_file
+from pytest_formfunc.paths import open_file
 
 
 def read_journal(path: Path) -> Journal:
@@ -62,14 +63,16 @@ def end_of_whole_lines(path: Path) -> int:
     """Return how many bytes of a journal's file its whole lines take.
 
     Raises:
-        OSError: it cannot be read.
+        OSError, ValueError: it cannot be read.
     """
-    end = 0
-    for length, line in _lines(path.read_bytes()):
+    end, journal = 0, None
+    for length, line in _lines(read_file(path)):
         try:
-            if line.strip():
-                parse_json(line)
-        except ValueError:
+            if journal is None:
+                journal = Journal(read_header(line.decode("utf-8", "replace")))
+            elif line.strip():
+                journal.add(parse_json(line))
+        except (BadInput, ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError):
             break
         end += length
     return end
@@ -87,7 +90,7 @@ def is_journal(path: Path) -> bool:
     if path.suffix == ".jsonl":
         return True
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(11).startswith(b'{"journal":')
-    except OSError:
+    except (OSError, ValueError):
         return False

@@ -70,7 +70,7 @@ class JournalWriter:
         try:
             self._file = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             self._lock()
-            os.write(self._file, json.dumps(header.to_json()).encode() + b"\n")
+            _write_whole(self._file, json.dumps(header.to_json()).encode() + b"\n")
             os.fsync(self._file)
             try:
                 os.link(scratch, self.path)
@@ -154,14 +154,22 @@ class JournalWriter:
         line = json.dumps(entry, allow_nan=False).encode() + b"\n"
         before = os.lseek(self._file, 0, os.SEEK_END)
         try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
+            _write_whole(self._file, line)
             os.fsync(self._file)
         except OSError as error:
             self.problem = f"journal {self.path} cannot be written: {error.strerror}"
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, before)
+
+
+def _write_whole(file: int, content: bytes) -> None:
+    """Write all of it: a disk that is nearly full takes only a part at first.
+
+    Raises:
+        OSError: not all of it can be written.
+    """
+    while content:
+        content = content[os.write(file, content) :]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -283,6 +283,13 @@ def _describe(network: Network) -> dict[str, Any]:
         return {"digest": "", "operators": {}}
 
 
+def _weight_bytes(network: Network) -> int:
+    """Return the bytes of a network's weights, or of its file."""
+    if network.module is not None:
+        return sum(tensor.nbytes for tensor in network.module.state_dict().values() if hasattr(tensor, "nbytes"))
+    return network.file.stat().st_size if network.file is not None else 0
+
+
 def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[str, str]:
     """Make artifacts, given the engine of each by file name; return the reason for each that could not be made."""
     refused: dict[str, str] = {}
@@ -302,7 +309,7 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
                 shutil.rmtree(part)
                 continue
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
-                if is_full(error, folder):
+                if is_full(error, folder, _weight_bytes(network)):
                     raise OSError(errno.ENOSPC, "the disk is full") from None
                 refused[name] = f"its converter fails: {explain_export(error)}"
                 shutil.rmtree(part)

@@ -40,10 +40,16 @@ def unwritable(folder: Path, error: OSError) -> str:
     return f"its artifacts cannot be written to {folder.parent}: {what}; --formfunc-cache-dir names another folder"
 
 
-def is_full(error: Exception, folder: Path) -> bool:
-    """Return whether a converter failed because nothing more can be written; many say so in words of their own."""
+def is_full(error: Exception, folder: Path, weight_bytes: int) -> bool:
+    """Return whether a converter failed because nothing more can be written; many say so in words of their own.
+
+    Args:
+        error: what it raised.
+        folder: where it writes.
+        weight_bytes: bytes of the network's weights: some remove what they could not write whole.
+    """
     if isinstance(error, OSError) and error.errno in FULL:
         return True
     with contextlib.suppress(OSError):
-        return shutil.disk_usage(folder).free < _NEARLY_NOTHING
+        return shutil.disk_usage(folder).free < _NEARLY_NOTHING + 2 * weight_bytes
     return False

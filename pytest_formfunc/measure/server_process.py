@@ -14,6 +14,7 @@ from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.workspace import Environment
 
 _STARTUP_LIMIT_S = 120.0  # importing torch and openvino from a cold disk
+_ANSWER_LIMIT_S = 20.0  # to fork, on a busy machine
 _STILL_RUNNING = 1000
 
 
@@ -56,9 +57,12 @@ class ServerProcess:
         with contextlib.suppress(TimeoutError):
             if control.recv(1) == b"R":
                 self._ready = True
+                control.settimeout(_ANSWER_LIMIT_S)  # one that somebody has stopped is replaced
                 return
         self.close()
-        raise WorkerDied("the measuring server did not start: see the messages that it printed above")
+        raise WorkerDied(
+            "the measuring server did not start: it was stopped, or see the messages that it printed above"
+        )
 
     def begin(self) -> None:
         """Start the server in the background, unless it has been started."""

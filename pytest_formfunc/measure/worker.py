@@ -266,7 +266,7 @@ def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[flo
     taken: list[int] = []
     while len(taken) < fewest or time.perf_counter() < end:
         taken.append(timer())
-    _check_clock(taken)
+        _check_clock(taken[-1:])
     later = sorted(taken[len(taken) // 2 :])
     early = sorted(taken[:EARLY_CALLS])
     return early[len(early) // 2] / 1e9, later[len(later) // 2] / 1e9

@@ -38,6 +38,7 @@ class Ending:
         Then check that all that fails the run has failed a test; where it has not, the run is red all the same.
         """
         state, status = self._session, int(exitstatus)
+        state.ignore_signals()
         fine = {0, 1} | ({int(pytest.ExitCode.NO_TESTS_COLLECTED)} if state.plans_of_all else set())  # an empty part
         stopped = bool(session.shouldstop or session.shouldfail)
         state.complete = status in fine and not stopped and state.planned_tests <= state.reported_tests

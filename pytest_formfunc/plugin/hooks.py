@@ -331,9 +331,11 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
         output_json["formfunc"] = said
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End every worker if no session finished; remove the names that this session's hooks added."""
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.close()
         session.take_names_back()
+        session.forget_signals()

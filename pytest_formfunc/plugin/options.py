@@ -12,6 +12,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import OPTIONS
 from pytest_formfunc.plugin.given import given
 from pytest_formfunc.revisions.capture_mode import capture_folder
+from pytest_formfunc.text import log_line
 
 if TYPE_CHECKING:
     from pytest_formfunc.marker import Marker
@@ -92,7 +93,7 @@ def settings_from(config: pytest.Config) -> Settings:
     try:
         return read_settings(raw, root=config.rootpath, in_ci=in_ci, lenient=capture_folder() is not None)
     except BadInput as error:
-        raise pytest.UsageError(f"formfunc: {error}") from None
+        raise pytest.UsageError(log_line(f"formfunc: {error}")) from None
 
 
 def ini_settings(config: pytest.Config) -> Settings:
@@ -107,7 +108,7 @@ def ini_settings(config: pytest.Config) -> Settings:
     try:
         return read_settings(raw, root=config.rootpath, in_ci=False, lenient=True)
     except BadInput as error:
-        raise pytest.UsageError(f"formfunc: {error}") from None
+        raise pytest.UsageError(log_line(f"formfunc: {error}")) from None
 
 
 def read_markers(item: pytest.Item) -> Marker:
@@ -123,7 +124,7 @@ def read_markers(item: pytest.Item) -> Marker:
         try:
             merged = merged.over(read_marker(mark.args, mark.kwargs))
         except BadInput as error:
-            raise pytest.UsageError(f"formfunc: the marker of {item.nodeid}: {error}") from None
+            raise pytest.UsageError(log_line(f"formfunc: the marker of {item.nodeid}: {error}")) from None
     return merged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.extensions import Extensions
     from pytest_formfunc.measure.scratch import OwnFolder
+    from pytest_formfunc.measure.signals import Signals
     from pytest_formfunc.measure.workers import WorkerServer
     from pytest_formfunc.plugin.ending import Ending
     from pytest_formfunc.plugin.plan import TestPlan
-    from pytest_formfunc.plugin.signals import Signals
     from pytest_formfunc.policy import Policy
     from pytest_formfunc.results import Results
     from pytest_formfunc.revisions.checkout import Revision
@@ -150,8 +151,16 @@ class Session:
         if self._scratch is None:
             from pytest_formfunc.measure.scratch import OwnFolder, sweep_runs
 
+            self.heed_signals()
             sweep_runs()
-            self._scratch = OwnFolder()
+            try:
+                self._scratch = OwnFolder()
+            except OSError as error:
+                place = tempfile.gettempdir()
+                raise pytest.UsageError(
+                    f"formfunc: the folder of temporary files, {place}, cannot be written to: {error.strerror}; TMPDIR "
+                    "names another one"
+                ) from None
         return self._scratch.path
 
     def probe(self, backends: Sequence[str]) -> dict[str, str | None]:
@@ -172,15 +181,15 @@ class Session:
         return self.run
 
     def heed_signals(self) -> None:
-        """Let SIGTERM and SIGHUP end the session as Ctrl-C does, from now until `close`."""
+        """Let SIGTERM and SIGHUP end the session as Ctrl-C does, from now until it ends."""
         if self._signals is None:
-            from pytest_formfunc.plugin.signals import Signals
+            from pytest_formfunc.measure.signals import Signals
 
             self._signals = Signals()
 
     def note_problem(self, sentence: str) -> None:
         """Note invalid input that was found while tests were collected; the first one counts."""
-        self.problem = self.problem or sentence
+        self.problem = self.problem or log_line(sentence)
 
     def note_deselected(self) -> None:
         """Count a test that measures and that the user left out."""
@@ -239,8 +248,7 @@ class Session:
 
     def close(self) -> None:
         """End every process, and remove scratch files and the other revision's checkout; may be called repeatedly."""
-        if self._signals is not None:
-            self._signals.ignore_more()
+        self.ignore_signals()
         if self.run is not None:
             self.run.close()
             self.run.end(complete=self.complete)
@@ -252,8 +260,20 @@ class Session:
             self._revision.close()
         if self._scratch is not None:
             self._scratch.close()
+
+    def forget_signals(self) -> None:
+        """Let signals do what they did before, once the workers have ended; it may be called repeatedly."""
+        if self.controller is not None and self._signals is not None:
+            from pytest_formfunc.measure.scratch import sweep_runs
+
+            sweep_runs()  # what workers that were interrupted could not remove
         if self._signals is not None:
             self._signals.close()
+
+    def ignore_signals(self) -> None:
+        """Let no signal interrupt what saves and reports: the session is about to end."""
+        if self._signals is not None:
+            self._signals.ignore_more()
 
     def lost_something(self, *, red: bool) -> bool:
         """Return whether the run was compared with something and failed by that, given whether its check is red."""

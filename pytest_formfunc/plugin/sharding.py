@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.json_reading import parse_json, read_file
+from pytest_formfunc.paths import exists
 from pytest_formfunc.plugin.plan import PLAN
 from pytest_formfunc.stats.balance import balance, fill_gaps
 
@@ -52,9 +53,9 @@ def read_durations(path: Path) -> dict[str, float]:
         BadInput: it cannot be read, or has something else than seconds.
     """
     try:
-        if not path.exists():
+        if not exists(path):
             return {}
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_file(path))
         if not isinstance(content, dict):
             raise TypeError("it is no object")
         found = {str(name): float(seconds) for name, seconds in content.items()}

@@ -7,6 +7,7 @@ same if names are added, and is raised if one is renamed or removed.
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -160,7 +161,9 @@ class Record:
             raise BadInput("holds a formfunc entry that is not an object")
         schema = data.get("schema")
         if schema != SCHEMA:
-            raise BadInput(f"has formfunc schema {schema!r}, this version reads {SCHEMA}: measure and save it again")
+            raise BadInput(
+                f"has formfunc schema {reprlib.repr(schema)}, this version reads {SCHEMA}: measure and save it again"
+            )
         from pytest_formfunc.records.reading import read_record  # which reads into this class
 
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from importlib import import_module
 from pathlib import Path
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import REPORT_FORMATS
+from pytest_formfunc.paths import exists, is_folder
 from pytest_formfunc.results import Results
 
 
@@ -26,7 +28,10 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except RuntimeError as error:  # links in a circle
+        raise OSError(errno.ELOOP, str(error)) from None
     if path.exists() and not path.is_file():  # a device, a pipe
         path.write_text(text, encoding="utf-8")
         return
@@ -44,8 +49,8 @@ def check_report_path(path: Path) -> None:
     Raises:
         BadInput: it is a folder, or it lies where nothing can be written.
     """
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir():
+    above = next(folder for folder in path.absolute().parents if exists(folder))
+    if is_folder(path):
         raise BadInput(f"--formfunc-report {path} is a folder: name a file in it")
-    if not above.is_dir() or not os.access(path if path.exists() else above, os.W_OK):
+    if not above.is_dir() or not os.access(path if exists(path) else above, os.W_OK):
         raise BadInput(f"--formfunc-report {path} cannot be written: {above} is no folder that you may write to")

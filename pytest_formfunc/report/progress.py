@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_formfunc.measure.series import Measurement
+from pytest_formfunc.text import printable
 from pytest_formfunc.units import format_ratio
 
 _SAVE, _RESTORE_AND_CLEAR = "\0337", "\0338\033[K"
@@ -41,7 +42,7 @@ class ProgressLine:
         """Replace what is shown; an empty text clears it."""
         if self._columns is None or not (text or self._shown):
             return
-        shown = f" {text}"[: max(0, self._columns())]
+        shown = f" {printable(text)}"[: max(0, self._columns())]
         out = (_RESTORE_AND_CLEAR if self._shown else "") + (f"{_SAVE}{shown}" if text else "")
         self._shown = bool(text)
         with contextlib.suppress(OSError), open("/dev/tty", "w", encoding="utf-8") as terminal:

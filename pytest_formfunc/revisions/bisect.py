@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
+from pytest_formfunc.measure.scratch import MARK_VARIABLE, RUN_PREFIX, OwnFolder, sweep_runs
+from pytest_formfunc.measure.signals import Signals
 from pytest_formfunc.revisions.checkout import Revision, check_out, commits_between
 
 LOST, KEPT, UNKNOWN = "lost it", "kept it", "cannot be judged"
@@ -39,14 +39,18 @@ def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Cal
         BadInput: a revision does not exist, ``good`` is not an ancestor of ``bad``, or ``bad`` did not lose the speedup
             or cannot be judged.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="formfunc-bisect-"))
+    sweep_runs()
+    own, signals = OwnFolder(f"{RUN_PREFIX}bisect-"), Signals()
+    scratch = own.path
     try:
         first = check_out(good, root, scratch / "good", in_ci=False)
         first.close()
         commits = commits_between(root, first.commit, bad)
         return _search(commits, lambda commit: _judge(commit, first, pytest_args, root, scratch, say), say)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        signals.ignore_more()
+        own.close()
+        signals.close()
 
 
 def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str], None]) -> int:
@@ -87,7 +91,11 @@ def _judge(
         command = [sys.executable, "-m", "pytest", *pytest_args, f"--formfunc-against={good.commit}"]
         command += [f"--formfunc-report={report}", "-p", "no:cacheprovider"]
         command.append(f"--formfunc-cache-dir={root / '.formfunc_cache'}")  # so that steps share artifacts
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(revision.workspace(sys.path, root).sys_path or ())}
+        environment = {
+            **os.environ,
+            MARK_VARIABLE: str(scratch),
+            "PYTHONPATH": os.pathsep.join(revision.workspace(sys.path, root).sys_path or ()),
+        }
         code, text = _run(command, revision.there(root), environment)
         verdicts = _read_verdicts(report)
         statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # a new case has nothing to lose

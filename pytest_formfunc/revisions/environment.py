@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest_formfunc
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.measure.workspace import Environment
+from pytest_formfunc.paths import is_file
 
 _LIMIT_S = 60
 
@@ -26,7 +27,7 @@ def open_environment(folder: Path, harness: Path) -> Environment:
     """
     option = f"--formfunc-against-env {folder}"
     python = folder / "bin" / "python"
-    if not python.is_file():
+    if not is_file(python):
         raise BadInput(
             f"{option}: there is no virtual environment: make one with python -m venv {folder} and install "
             "pytest-formfunc with its extras in it"

@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from support.processes import measuring, wait_until
+from support.project import git, users_environment
 
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
@@ -135,6 +138,47 @@ def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, temporary, 
     assert measuring(repository.folder) == []
 
 
+def test_a_signal_that_is_repeated_interrupts_no_report(project, temporary):
+    """As timeout(1) sends it, to its child and then to the whole group, and build servers until one has ended."""
+    project.write("test_net.py", NETS.format(before="", fault="pass", after=""))
+    process = project.start(
+        "--formfunc-journal=run.jsonl", "--formfunc-budget=60s", "--formfunc-precision=0.1%", "--junitxml=junit.xml",
+        env={"TMPDIR": str(temporary)},
+    )  # fmt: skip
+    assert wait_until(lambda: is_measuring(project, process)), process.stdout.read()
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    text, _ = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in text) == (2, False), text
+    assert "KeyboardInterrupt" in text
+    assert (project.folder / "junit.xml").exists()
+    assert [*temporary.glob("formfunc-*")] == []
+
+
+def test_bisecting_ends_with_all_that_it_has_started(repository, temporary):
+    """Its own pytest takes the way of Ctrl-C, and its folder and worktrees go."""
+    (repository.folder / "src/mynets/net.py").write_text((repository.folder / "src/mynets/net.py").read_text() + "#\n")
+    git(repository.folder, "commit", "-qam", "two")
+    options = ("--formfunc-budget=60s", "--formfunc-precision=0.1%", "--formfunc-servers=3")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest_formfunc.cli", "bisect", "v1", "HEAD", "--", "test_net.py", *options],
+        cwd=repository.folder, env={**users_environment(), "TMPDIR": str(temporary)}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    found = wait_until(lambda: process.poll() is not None or [*temporary.glob("formfunc-run-bisect-*/*/test_net.py")])
+    assert process.poll() is None, process.stdout.read()
+    assert found
+    (tree,) = temporary.glob("formfunc-run-bisect-*/*/test_net.py")
+    assert wait_until(lambda: measuring(tree.parent))
+    process.send_signal(signal.SIGTERM)
+    text, _ = process.communicate(timeout=90)
+    assert process.returncode == 2, text
+    assert len(trees(repository)) == 1
+    assert [*temporary.glob("formfunc-*")] == []
+    assert measuring(tree.parent) == []
+
+
 def is_measuring(project, process):
     assert process.poll() is None, process.stdout.read()
     return bool(measuring(project.folder)) and (project.folder / "run.jsonl").exists()
@@ -194,7 +238,7 @@ def test_a_server_that_is_killed_between_two_cases_is_replaced(own):
         "                os.kill(int(child), signal.SIGKILL)\n",
     )
     own.write("test_net.py", NETS.format(before="", fault="pass", after=""))
-    outcome = own.measure(env=own.environment)
+    outcome = own.measure(env=own.environment, fresh=True)
     assert outcome.code == 0, outcome.text
     assert "3 passed" in outcome.text
     assert left_over(own) == []
