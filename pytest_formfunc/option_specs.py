@@ -78,10 +78,11 @@ OPTIONS = (
     OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "
                "baseline is stale); no-gain (only better is good enough); inconclusive"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
-    OptionSpec("accept", "", "NAMES", "accept what this side has given up: cases that are gone (CASE-BACKEND), rules "
-               "that are looser than on the other side (threshold, fail_on, min_speedup, max_latency, strict, gate, "
-               "budget, escalation, precision; or threshold[CASE]); joined by commas, * stands for any text. Only the "
-               "command line itself can", ini=False),
+    OptionSpec("accept", "", "NAMES", "accept what this side has given up: cases that are gone, new, skipped or not "
+               "measured (CASE-BACKEND, or a test's id); rules that are looser than on the other side (threshold, "
+               "fail_on, min_speedup, max_latency, strict, gate, budget, escalation, precision, native; or "
+               "threshold[CASE]); tests that cannot be collected there (tests); the current commit as the other one "
+               "(same-code); joined by commas, * stands for any text. Only the command line itself can", ini=False),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
     OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}", ini=False),
     OptionSpec("journal", "", "FILE", "write the run's journal to this file, by default to one in the folder runs of "

@@ -93,16 +93,16 @@ def faults_of(header: Header, run: Run, *, ended: str, strict: bool) -> list[Fau
             title = " on ".join(key)
             faults.append(Fault(title, f"{title} was not measured: {reason}", tests.get(key, ())))
     if not strict:
-        return _without(header.accept, faults)
+        return without_accepted(header.accept, faults)
     if header.title:
         faults += _not_compared(header, rows, failures, run.judged)
     if ended != COMPLETE:
         sentence = "the run did not end: tests were left, or it was interrupted"
         faults.append(Fault("unfinished", sentence, may_be_accepted=False))
-    return _without(header.accept, faults)
+    return without_accepted(header.accept, faults)
 
 
-def _without(names: Sequence[str], faults: Sequence[Fault]) -> list[Fault]:
+def without_accepted(names: Sequence[str], faults: Sequence[Fault]) -> list[Fault]:
     """Return the faults but those of what the command line accepts by name."""
     accepted = Accepted(names)
     return [one for one in faults if not (one.may_be_accepted and any(name in accepted for name in one.names))]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline
-from pytest_formfunc.gate.closing import row_faults
+from pytest_formfunc.gate.closing import row_faults, without_accepted
 from pytest_formfunc.gate.completeness import why_all_inconclusive
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
@@ -122,7 +122,8 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
         rows: their rows, judged.
         strict: whether what is missing, is there twice or was not judged fails it too.
     """
-    sentences = [fault.sentence for fault in row_faults(merged.header, rows, {}, strict=strict)]
+    faults = without_accepted(merged.header.accept, row_faults(merged.header, rows, {}, strict=strict))
+    sentences = [fault.sentence for fault in faults]
     if not merged.header.best:  # where the best engine was asked for, the others may fail
         sentences += [f"{' on '.join(key)} was not measured: {reason}" for key, reason in merged.failures.items()]
     if not strict:
