@@ -26,7 +26,7 @@ def own_cache(tmp_path, artifact_cache):
     cache = tmp_path / "cache"
     cache.mkdir()
     one = make_bench(Project(tmp_path, cache))
-    for made in artifact_cache.glob("p*-d[12]-w8*"):
+    for made in artifact_cache.glob("p*-d[123]-w8*"):
         (cache / made.name).symlink_to(made)
     return one
 
@@ -89,10 +89,10 @@ def test_an_interrupted_run_is_continued_and_measures_only_the_rest(own_cache):
 def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     """SIGKILL once some cases are measured; a half line at the end is left out, and no row is there twice."""
     options = ("--formfunc-threads", "1", "--formfunc-input", "1x3x32x32", "--formfunc-budget", "500ms")
-    many = ("--formfunc-patterns", "plain,pointwise", "--formfunc-depths", "1,2,3", "--formfunc-widths", "8")
+    many = ("--formfunc-patterns", "plain", "--formfunc-depths", "1,2,3", "--formfunc-widths", "8")
     process = own_cache.start(*options, *many)
     end = time.monotonic() + 120
-    while not journals(own_cache) or len(read_with_parts(journals(own_cache)[0]).rows) < 4:
+    while not journals(own_cache) or len(read_with_parts(journals(own_cache)[0]).rows) < 2:
         assert time.monotonic() < end
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.1)
@@ -111,11 +111,11 @@ def test_a_run_that_is_killed_loses_no_row_that_it_had(own_cache):
     assert outcome.code == 0, outcome.text
     assert "; its last line was half written and is left out" in " ".join(outcome.text.split())
     after = read_journal(path)
-    assert (len(after.rows), after.ended) == (12, "complete")
+    assert (len(after.rows), after.ended) == (6, "complete")
     for key, row in before.rows.items():
         assert after.rows[key].record.to_json() == row.record.to_json()
-    assert f"journal: {len(before.rows)} of 12 rows are taken over from it" in outcome.text
-    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 12
+    assert f"journal: {len(before.rows)} of 6 rows are taken over from it" in outcome.text
+    assert len(json.loads((own_cache.folder / "out.json").read_text())["benchmarks"]) == 6
 
 
 @pytest.mark.engine

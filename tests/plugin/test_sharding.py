@@ -36,7 +36,7 @@ def part(bench, index, of, *more):
 def test_parts_are_the_whole_and_merge_is_the_gate(bench):
     """Cases whole, each in one part; a missing part is named, and red where that is asked for."""
     bench.write("test_ordinary.py", "def test_ordinary():\n    pass\n")
-    outcomes = [part(bench, 1, 2, "-n", "2"), part(bench, 2, 2)]  # workers may measure a part too
+    outcomes = [part(bench, 1, 2, "-n", "1"), part(bench, 2, 2)]  # workers may measure a part too
     assert [one.code for one in outcomes] == [0, 0], outcomes[0].text
     assert ["5 passed" in one.text for one in outcomes] == [True, True]  # two cases, and the ordinary test
     assert "5 passed, 4 deselected" in outcomes[1].text
