@@ -34,6 +34,9 @@ class Policy:
     max_latency_s: float | None = None
 
 
+DEFAULT = Policy(0.1)  # what the options' defaults are
+
+
 @dataclass(frozen=True)
 class Loosened:
     """One rule that this side has loosened.

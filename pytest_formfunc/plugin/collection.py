@@ -34,7 +34,7 @@ from pytest_formfunc.plugin.sentence import Sentence
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist.messages import Collected
 from pytest_formfunc.plugin.xdist.roles import assignment_of
-from pytest_formfunc.policy import Accepted
+from pytest_formfunc.policy import DEFAULT, Accepted
 from pytest_formfunc.report.files import check_report_path
 from pytest_formfunc.results import Comparison
 from pytest_formfunc.revisions.checkout import Revision, check_out
@@ -258,7 +258,14 @@ def _hold_stricter(
 ) -> list[str]:
     """Give the session the stricter rules of both sides; return sentences about those that this side has loosened."""
     if other is not None:
-        policies = OtherPolicies(other.title, other.planned, other.captured.settings, same_options=True)
+        collected = other.selection.any
+        policies = OtherPolicies(
+            other.title,
+            other.planned,
+            other.captured.settings,
+            same_options=collected,
+            default=None if collected else DEFAULT,
+        )
         return hold_stricter(session, plans, policies) + _about_capture(session, other)
     if baseline is not None:
         policies = OtherPolicies("the baseline", baseline.planned, baseline.settings)
@@ -272,10 +279,15 @@ def _about_capture(session: Session, other: OtherRevision) -> list[str]:
     Raises:
         BadInput: so it is, and the run is strict: nothing says what this side has given up.
     """
-    problem = other.captured.problem or ("" if other.selection.any else "what the command line names is not there")
-    if not problem:
+    if not other.selection.any:
+        return [
+            f"what the command line names is not there at {other.title}: no rule here may be looser than the defaults"
+        ]
+    if not other.captured.problem:
         return []
-    text = f"the tests of {other.title} cannot be collected ({problem}), so nothing says what is gone here"
+    text = (
+        f"the tests of {other.title} cannot be collected ({other.captured.problem}), so nothing says what is gone here"
+    )
     if session.settings.strict and "tests" not in Accepted(session.settings.accept):
         raise BadInput(f"{text}: repair them there, or accept this by --formfunc-accept tests")
     return [text]
@@ -285,12 +297,14 @@ def _about_same_code(session: Session, revision: Revision, environment: Environm
     """Return a sentence if the other revision is this one: nothing of the code can be found to have changed.
 
     Raises:
-        BadInput: so it is, and the run is strict.
+        BadInput: so it is by the name of a branch on a build server, and the run is strict: it would always be green.
     """
     if not revision.is_same_code or environment is not None or session.settings.slow_down:
         return []
     text = f"{revision.title} is the current commit, and nothing is uncommitted: the code is compared with itself"
-    if session.settings.strict and "same-code" not in Accepted(session.settings.accept):
+    settings = session.settings
+    on_purpose = settings.against == "HEAD" or "same-code" in Accepted(settings.accept)
+    if settings.strict and settings.in_ci and not on_purpose:
         raise BadInput(f"{text}: name the commit before the change, or accept this by --formfunc-accept same-code")
     return [text]
 

@@ -35,12 +35,14 @@ class OtherPolicies:
         planned: its tests.
         settings: of the whole run, by their fields in `Settings`.
         same_options: whether it was asked for with this run's command line, so that what that gives is no difference.
+        default: the rules of tests that it has none for; None for none.
     """
 
     title: str
     planned: Sequence[Planned]
     settings: Mapping[str, Any] = field(default_factory=dict)
     same_options: bool = False
+    default: Policy | None = None
 
     def of(self, plans: Sequence[TestPlan]) -> dict[str, Policy]:
         """Return the rules that tests are compared with, by their ids.
@@ -58,6 +60,7 @@ class OtherPolicies:
         found = {}
         for plan in plans:
             both = [one for one in (by_test.get(plan.test), gone.get(plan.key)) if one is not None]
+            both = both or ([] if self.default is None else [self.default])
             if both:
                 found[plan.test] = stricter(both[0], both[-1], lambda _: False)[0]
         return found

@@ -84,7 +84,7 @@ def test_only_the_case_in_progress_fails(own, fault):
     own.write(
         "test_net.py", NETS.format(before="", fault=code, after="").replace("['', ", "[", 1).replace('"before", ', "")
     )
-    outcome = own.measure("--formfunc-timeout=6s", "--junitxml=junit.xml", env=own.environment)
+    outcome = own.measure("--formfunc-timeout=6s", "--junitxml=junit.xml", env=own.environment, fresh=True)
     assert outcome.code == 1, outcome.text
     failures = own.failures()
     assert list(failures) == ["test_net[openvino-fault]"], outcome.text
@@ -104,7 +104,7 @@ def test_what_a_model_starts_ends_with_the_run(own):
     )
     killed = f"{starts}\nos.kill(os.getppid(), signal.SIGKILL)"
     own.write("test_net.py", NETS.format(before=starts, fault=killed, after=""))
-    outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=30s", env=own.environment)
+    outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=30s", env=own.environment, fresh=True)
     assert [*own.failures()] == ["test_net[openvino-fault]"], outcome.text
     pids = [int(one) for one in (own.folder / "pids").read_text().split()]
     assert len(pids) >= 4
@@ -168,9 +168,11 @@ def test_bisecting_ends_with_all_that_it_has_started(repository, temporary):
     )  # fmt: skip
     found = wait_until(lambda: process.poll() is not None or [*temporary.glob("formfunc-run-bisect-*/*/test_net.py")])
     assert process.poll() is None, process.stdout.read()
-    assert found
+    assert found, [*temporary.rglob("*")][:20]
     (tree,) = temporary.glob("formfunc-run-bisect-*/*/test_net.py")
-    assert wait_until(lambda: measuring(tree.parent))
+    found = wait_until(lambda: process.poll() is not None or measuring(tree.parent))
+    assert process.poll() is None, process.stdout.read()
+    assert found
     process.send_signal(signal.SIGTERM)
     text, _ = process.communicate(timeout=90)
     assert process.returncode == 2, text
@@ -255,7 +257,7 @@ def test_time_that_stands_still_in_a_test_ends_no_budget(own):
         "        monkeypatch.setattr(time, f'{name}_ns', lambda: 0)\n"
         "    formfunc(torch.nn.Conv2d(3, 4, 3), torch.ones(1, 3, 8, 8))\n",
     )
-    outcome = own.measure("--formfunc-journal=run.jsonl", timeout=60, env=own.environment)
+    outcome = own.measure("--formfunc-journal=run.jsonl", timeout=60, env=own.environment, fresh=True)
     assert outcome.code == 0, outcome.text
     assert len(read_with_parts(own.folder / "run.jsonl").rows) == 2
 
@@ -263,6 +265,6 @@ def test_time_that_stands_still_in_a_test_ends_no_budget(own):
 def test_a_model_whose_clock_stands_still_is_not_timed(own):
     """A latency of nothing is no latency."""
     own.write("test_net.py", NETS.format(before="", fault="time.perf_counter_ns = lambda: 0", after=""))
-    outcome = own.measure("--junitxml=junit.xml", env=own.environment)
+    outcome = own.measure("--junitxml=junit.xml", env=own.environment, fresh=True)
     assert "the clock stood still" in own.failures()["test_net[openvino-fault]"], outcome.text
     assert "2 passed" in outcome.text

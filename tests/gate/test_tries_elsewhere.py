@@ -38,21 +38,28 @@ def test_settings_of_the_change_do_not_choose_what_is_measured(changed, ini, sen
 
 
 def test_the_current_commit_is_no_other_revision(changed):
-    """Where nothing is uncommitted: green would say nothing."""
+    """Where nothing is uncommitted: on a build server, as of a push to main, green would say nothing."""
     git(changed.folder, "commit", "-qam", "worse")
-    outcome = changed.measure(*GRAPH, "--formfunc-against=main", "test_net.py")
+    outcome = changed.measure(*GRAPH, "--formfunc-against=main", "test_net.py", env={"CI": "true"})
     sentence = "is the current commit, and nothing is uncommitted: the code is compared with itself"
     assert (outcome.code, sentence in words(outcome)) == (4, True), outcome.text
-    accepted = changed.measure(*GRAPH, "--formfunc-against=main", "--formfunc-accept=same-code", "test_net.py")
-    assert (accepted.code, sentence in words(accepted)) == (0, True), accepted.text
+    for more, env in (((), {}), (("--formfunc-accept=same-code",), {"CI": "true"})):
+        (changed.folder / "run.jsonl").unlink(missing_ok=True)
+        said = changed.measure(*GRAPH, "--formfunc-against=main", *more, "test_net.py", env=env)
+        assert (said.code, sentence in words(said)) == (0, True), said.text
 
 
 def test_tests_that_moved_are_looked_for_where_they_were(changed):
-    """The folder that the command line names is not there at the other revision."""
+    """The folder that the command line names is not there at the other revision, and rules of tests there are gone."""
     (changed.folder / "perf").mkdir()
     (changed.folder / "test_net.py").rename(changed.folder / "perf/test_net.py")
     outcome = changed.measure(*GRAPH, "perf")
-    assert (outcome.code, "what the command line names is not there" in words(outcome)) == (4, True), outcome.text
+    assert (outcome.code, "is new, which --formfunc-strict does not pass" in words(outcome)) == (1, True), outcome.text
+    changed.write("perf/test_net.py", "import pytest\n\n@pytest.mark.formfunc(fail_on=['gain'])\n" + MATRIX.strip())
+    (changed.folder / "run.jsonl").unlink()
+    outcome = changed.measure(*GRAPH, "--formfunc-model=mynets.net:build", "perf")
+    assert (outcome.code, "1 regressed" in outcome.text) == (1, True), outcome.text
+    assert "what the command line names is not there at v1" in words(outcome)
 
 
 def test_a_file_that_does_not_import_at_the_other_revision_is_missing_when_it_is_deleted(good, project, tmp_path):

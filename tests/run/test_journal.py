@@ -102,9 +102,10 @@ def test_a_row_that_was_taken_over_can_be_changed():
 def test_what_a_worker_has_taken_over_is_not_written_again():
     """The file has it from the earlier run; what is new or changed is written."""
     earlier, written = rows(NATIVE, FAST), []
-    journal = RunJournal(earlier=earlier, writer=SimpleNamespace(add=written.append))
+    taken = []
+    journal = RunJournal(earlier=earlier, writer=SimpleNamespace(add=written.append, take=taken.extend))
     changed = replace(earlier[FAST.key], test="t.py::test")
     for row in (earlier[NATIVE.key], changed):
         journal.add(row)
-    assert (journal.taken, written) == ([NATIVE.key], [changed])
+    assert (journal.taken, taken, written) == ([NATIVE.key], [NATIVE.key], [changed])
     assert journal.rows == {NATIVE.key: earlier[NATIVE.key], FAST.key: changed}
