@@ -28,6 +28,7 @@ class Spent:
         waited_s: seconds, part of ``measuring_s``, for which measuring waited because the machine was slow.
         remade: artifacts of the cache that were not as they had been written, so that they were made again.
         spare: why artifacts were made in a folder of this run in place of the cache; empty if they were not.
+        observing_s: seconds for which instruments observed, when everything was timed.
         locked_s: seconds for which this waited for other runs on the machine.
         paces: shares of the looks at the machine in which it was near its best pace, and much slower; None if unknown.
         worker_peak_bytes: peak resident memory of the largest worker that measured.
@@ -46,6 +47,7 @@ class Spent:
     second_looks: int = 0
     discarded_rounds: int = 0
     waited_s: float = 0.0
+    observing_s: float = 0.0
     locked_s: float = 0.0
     paces: tuple[float, float] | None = None
     worker_peak_bytes: int = 0
@@ -74,7 +76,7 @@ def add_spent(parts: Iterable[Spent]) -> Spent:
 
 _ADDED = (
     "starting_s", "preparing_s", "measuring_s", "loading_s", "converted", "reused", "second_looks", "discarded_rounds",
-    "waited_s", "locked_s",
+    "waited_s", "locked_s", "observing_s",
 )  # fmt: skip
 
 

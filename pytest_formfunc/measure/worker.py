@@ -47,6 +47,7 @@ def worker_main(connection: Line) -> None:
         "survey": _survey,
         "weigh": _weigh,
         "pace": _pace,
+        "observe": _observe,
     }[job.kind]
     try:
         os.chdir(workspace.cwd or os.curdir)
@@ -229,6 +230,13 @@ def _measure(connection: Line, job: Job) -> None:
             connection.send(replace(measured, disturbance=disturbance))
         check_threads(job.threads)
         connection.send(peak_rss_bytes())
+
+
+def _observe(connection: Line, job: Job) -> None:
+    """Answer with what one instrument sees of one participant."""
+    from pytest_formfunc.measure.observe_job import observe
+
+    observe(connection, job, _warm_up)
 
 
 def _pace(connection: Line, job: Job) -> None:

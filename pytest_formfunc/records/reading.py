@@ -91,6 +91,7 @@ def read_record(data: Mapping[str, Any]) -> Record:
         native_kept_samples=others.get("native_kept_samples"),
         parity=_read_parity(data["parity"]) if "parity" in data else None,
         graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
+        observations=_read_observations(data),
         against=_read_counterpart(data["against"]) if "against" in data else None,
         verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
     )
@@ -181,6 +182,14 @@ def _read_graph(data: Any) -> dict[str, Any]:
         for name in layers:
             read_text(layers, name)
     return graph
+
+
+def _read_observations(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what instruments have found: an object for each of them."""
+    found = read_plain(read_object(data, "observations")) if "observations" in data else {}
+    for name in found:
+        read_object(found, name)
+    return dict(found)
 
 
 def _read_host(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Record:
         kept_samples: the accelerated rounds with memory kept, where the engine runs twice for that.
         native_kept_samples: native's rounds with memory kept.
         servers: the server that each launch of the samples was forked from.
+        observations: what instruments have found, by their names; nothing of it was timed together with the samples.
     """
 
     case: str
@@ -88,6 +89,7 @@ class Record:
     limits: tuple[Limit, ...] = ()
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
+    observations: dict[str, Any] = field(default_factory=dict)
     against: Counterpart | None = None
     verdict: Verdict | None = field(default=None, compare=False)
 
@@ -222,6 +224,8 @@ class Record:
             out["parity"] = _finite(asdict(self.parity))
         if self.graph is not None:
             out["graph"] = self.graph
+        if self.observations:
+            out["observations"] = self.observations
         if self.against is not None:
             out["against"] = {**asdict(self.against), "speedup": _estimate_json(self.against.speedup)}
         if self.verdict is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -11,7 +12,6 @@ from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
-from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
@@ -22,9 +22,10 @@ from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.observer import observe_case
 from pytest_formfunc.measure.pace import Pace, measured_pace
 from pytest_formfunc.measure.pace_history import PaceHistory
-from pytest_formfunc.measure.participants import Side
+from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
@@ -143,6 +144,8 @@ class Run:
                     lambda index: self._note_early(ready[index]),
                 )
                 spent.measuring_s += workers.clock() - began
+                for one in ready if self._settings.why and not once else ():
+                    self._observe(one)
         except WorkerDied as error:  # a server does not start
             for one in ready:
                 self._fail(one.case, one.backends, error)
@@ -231,7 +234,10 @@ class Run:
             return None
         if records[key].once and self._settings.gate == "time":
             return None
-        judgement = self._judge.judge(self._evidence(case, backend), threshold)
+        measured = self._measured[case.id]
+        assert isinstance(measured, Measured)
+        look_again = functools.partial(self._look_again, case, measured)
+        judgement = self._judge.judge(measured.evidence(key, lambda: records.get(key), look_again), threshold)
         if judgement is None or key not in records:
             return None
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
@@ -332,6 +338,14 @@ class Run:
         spent.discarded_rounds += result.discarded
         spent.stops[result.stopped] = spent.stops.get(result.stopped, 0) + 1
 
+    def _observe(self, ready: Ready) -> None:
+        """Observe a case by instruments; its records have what they find from then on."""
+        began, measured = self._workers.clock(), ready.measured
+        alive = [name for name in ready.backends if Participant(name) in measured.measurer.result.series]
+        observed = observe_case(measured.here, alive, self._workers, ready.case.seed, self._say)
+        measured.observations.update(observed)
+        self.results.spent.observing_s += self._workers.clock() - began
+
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:
         """Make further launches of a case; return the seconds that they took."""
         spent, workers = self.results.spent, self._workers
@@ -371,23 +385,11 @@ class Run:
             record = assemble_record(
                 case, participant, measurement, measured.here.prepared, host, self._settings.threads
             )
+            record = replace(record, observations=measured.observations.get(participant.backend, {}))
             if before := results.records.get(record.key):  # further launches for another backend keep the verdict
                 record = replace(record, verdict=before.verdict, against=before.against)
             results.records[record.key] = record
             results.spent.worker_peak_bytes = max(results.spent.worker_peak_bytes, series.peak_rss_bytes)
-
-    def _evidence(self, case: Case, backend: str) -> Evidence:
-        measured = self._measured[case.id]
-        assert isinstance(measured, Measured)
-        there = measured.there
-        return Evidence(
-            key=(case.id, backend),
-            record=lambda: self.results.records.get((case.id, backend)),
-            measurement=measured.measurer.result,
-            here=measured.here.prepared,
-            there=there.prepared if isinstance(there, PreparedSide) else there,
-            look_again=lambda more: self._look_again(case, measured, more),
-        )
 
     def _progress_of(self, case: Case, number: int) -> CaseProgress | None:
         if self._show is None:

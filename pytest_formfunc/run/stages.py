@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from pytest_formfunc.cases import Case
-from pytest_formfunc.gate.judge import OtherSide
+from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
-from pytest_formfunc.measure.effort import Effort
+from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide
+from pytest_formfunc.measure.observer import Observations
+from pytest_formfunc.records import Key, Record
 from pytest_formfunc.results import Absent
 from pytest_formfunc.revisions.other_revision import OtherRevision
 
@@ -23,11 +25,25 @@ class Measured:
     there: PreparedSide | Absent | None
     group: str
     identity: str
+    observations: Observations = field(default_factory=dict)
 
     @property
     def seconds(self) -> tuple[float, float]:
         """Return the seconds that the case took to prepare, and to measure."""
         return self.here.prepared.seconds, self.measurer.result.spent_s
+
+    def evidence(
+        self, key: Key, record: Callable[[], Record | None], look_again: Callable[[MoreLaunches], float]
+    ) -> Evidence:
+        """Return what a judge asks of the case.
+
+        Args:
+            key: the case and the backend to judge.
+            record: returns their record as it is then.
+            look_again: makes further launches, and returns the seconds that they took.
+        """
+        there = self.there.prepared if isinstance(self.there, PreparedSide) else self.there
+        return Evidence(key, record, self.measurer.result, self.here.prepared, there, look_again)
 
     def forget(self) -> Settled:
         """Return what the journal may still ask for, without the rounds of every launch."""

@@ -1,0 +1,88 @@
+"""The interface of an instrument: observe a loaded participant in its worker, and sum up its launches afterwards."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats.servers import estimate_over_servers
+
+Timer = Callable[[], int]  # makes a call and returns its time in nanoseconds
+Seen = dict[str, Any]  # what one launch has seen, as JSON
+
+
+@dataclass
+class Subject:
+    """A participant in its worker, loaded and warm.
+
+    Attributes:
+        timer: makes a call and returns nanoseconds.
+        load_again: loads another copy of it and returns that one's timer.
+        batches: batches that one call computes.
+        threads: number of threads of the engine.
+        cost: of a call, as in the record: ``macs``, ``weight_bytes`` and ``activation_bytes``.
+        llc_bytes: size of the last-level cache; 0 if unknown.
+        free_bytes: memory that may still be used; None if unknown.
+    """
+
+    timer: Timer
+    load_again: Callable[[], Timer]
+    batches: int
+    threads: int
+    cost: Mapping[str, int]
+    llc_bytes: int
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Launches:
+    """What all launches of a participant have seen, and those of native beside them.
+
+    Attributes:
+        own: what each launch of the participant has seen.
+        native: the same of native; that of the participant itself if it is native.
+        cost: of a call, as in the record.
+        known: what other instruments have found of the same participant, by their names.
+    """
+
+    own: Sequence[Seen]
+    native: Sequence[Seen]
+    cost: Mapping[str, int]
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Instrument(ABC):
+    """One way to observe.
+
+    Attributes:
+        launches: number of processes of each participant that it observes in.
+    """
+
+    launches: ClassVar[int] = 5
+
+    @abstractmethod
+    def observe(self, subject: Subject) -> Seen:
+        """Observe a participant in its worker.
+
+        Raises:
+            MeasurementError: it cannot, and why; that is no fault of the participant.
+        """
+
+    @abstractmethod
+    def sum_up(self, launches: Launches) -> dict[str, Any]:
+        """Return what is kept of it in the record; every number is finite, and ``source`` names where it is from."""
+
+
+def ratio_of(logs: Sequence[float]) -> Estimate:
+    """Return the geometric mean of ratios, one log of each launch, with its interval."""
+    return estimate_over_servers(logs, range(len(logs)), None)
+
+
+def as_json(estimate: Estimate) -> dict[str, Any]:
+    """Return an estimate as an object; an end of the interval that is not known is null."""
+    high = estimate.high if math.isfinite(estimate.high) else None
+    return {"value": estimate.value, "low": estimate.low, "high": high, "level": estimate.level, "n": estimate.n}

@@ -1,0 +1,54 @@
+"""The job of a worker that observes: load a participant, and let one instrument look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_formfunc.allocator import keep_freed_memory
+from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.host import llc_bytes, memory_limit
+from pytest_formfunc.measure.given_inputs import GivenInputs
+from pytest_formfunc.measure.instruments import INSTRUMENTS
+from pytest_formfunc.measure.instruments.base import Subject, Timer
+from pytest_formfunc.measure.isolation import check_whose_code
+from pytest_formfunc.measure.torch_settings import set_threads_again
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_formfunc.backends.base import Engine
+    from pytest_formfunc.measure.protocol import Job, Line
+
+
+def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> None:
+    """Answer with what the instrument sees in this process."""
+    payload = job.payload
+    if payload["keep_memory"]:
+        keep_freed_memory()
+
+    def load() -> tuple[Engine, Timer]:
+        engine = backend_entry(payload["engine"]).make(job.threads)
+        engine.half = payload["half"]
+        engine.load(payload["source"], Path(payload["artifact"]))
+        given = GivenInputs(engine, [payload["source"].inputs(payload["seed"])])
+        engine.call()
+        given.note_overwritten()
+        set_threads_again(job.threads)
+        timer = given.timer(engine.time_call)
+        warm_up(timer)
+        return engine, timer
+
+    engine, timer = load()
+    check_whose_code(job.workspace)
+    free = memory_limit()
+    subject = Subject(
+        timer=timer,
+        load_again=lambda: load()[1],
+        batches=engine.inferences,
+        threads=job.threads,
+        cost=payload["cost"],
+        llc_bytes=llc_bytes(),
+        free_bytes=None if free is None else free.bytes,
+    )
+    connection.send(INSTRUMENTS.entry(payload["instrument"]).make().observe(subject))
