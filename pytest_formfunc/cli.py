@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import functools
 import json
 import sys
@@ -31,6 +32,7 @@ from pytest_formfunc.records import Key
 from pytest_formfunc.report.files import write_report, write_whole
 from pytest_formfunc.report.fleet import render_fleet, render_merged
 from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts, render_verified
+from pytest_formfunc.report.why import explain
 from pytest_formfunc.results import Results
 from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.text import log_line
@@ -93,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
     report.add_argument("to", type=Path, metavar="FILE", help=f"its ending names the format: {either(REPORT_FORMATS)}")
     report.set_defaults(run=_report)
+    why = commands.add_parser("why", help="say why a case of a run gains: what --formfunc-why has observed of it")
+    why.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
+    why.add_argument("case", metavar="CASE", help="the case's id, as the table has it")
+    why.set_defaults(run=_why)
     runs = commands.add_parser("runs", help="list the journals of runs: which ended, and which can be continued")
     runs.add_argument(
         "folder", type=Path, nargs="?", default=Path(".formfunc_cache") / FOLDER, metavar="FOLDER",
@@ -185,6 +191,21 @@ def _report(given: argparse.Namespace) -> int:
     except OSError as error:
         raise FormfuncError(f"report {given.to} cannot be written: {error.strerror}") from None
     _print(f"report written to {path}")
+    return 0
+
+
+def _why(given: argparse.Namespace) -> int:
+    records = read_baseline(given.file).records.values()
+    of_case = [record for record in records if record.case == given.case]
+    if not of_case:
+        close = difflib.get_close_matches(given.case, {record.case for record in records}, n=1)
+        raise FormfuncError(
+            f"{given.file} has no case {given.case!r}{f': did you mean {close[0]!r}?' if close else ''}"
+        )
+    if not any(record.observations for record in of_case):
+        raise FormfuncError(f"nothing was observed of {given.case}: measure it with --formfunc-why")
+    for line in explain(of_case):
+        _print(line)
     return 0
 
 

@@ -45,6 +45,7 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
     subject = Subject(
         timer=timer,
         load_again=lambda: load()[1],
+        build=payload["source"].build,
         batches=engine.inferences,
         threads=job.threads,
         cost=payload["cost"],

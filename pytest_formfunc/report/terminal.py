@@ -24,6 +24,7 @@ from pytest_formfunc.report.figures import (
     rank,
     speedup_text,
 )
+from pytest_formfunc.report.why import explain
 from pytest_formfunc.results import Comparison, Results, Spent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -58,6 +59,7 @@ def render_report(results: Results) -> Iterator[Line]:
     yield from _failures(results.failures, results.tests)
     if results.best and not all(record.once for record in records):
         yield from _best(records)
+    yield from _why(records)
     yield from _other_natives(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records)
@@ -168,6 +170,14 @@ def _best(records: Sequence[Record]) -> Iterator[Line]:
         chosen = ", ".join(f"{name}={value}" for name, value in fastest.settings.items())
         text = f"{case}: {fastest.backend} {own_ms(fastest)} ms{speedup}"
         yield from _wrapped("  ", [text, *([chosen] if chosen else [])])
+
+
+def _why(records: Sequence[Record]) -> Iterator[Line]:
+    """Say of each case what instruments have observed."""
+    for case in dict.fromkeys(record.case for record in records if record.observations):
+        yield Line(f"why, {case}:")
+        for sentence in explain([record for record in records if record.case == case]):
+            yield from _paragraph(sentence, "  ")
 
 
 def _other_natives(records: Sequence[Record]) -> Iterator[Line]:

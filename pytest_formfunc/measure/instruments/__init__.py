@@ -35,5 +35,6 @@ INSTRUMENTS = Table(
     "instrument",
     [
         InstrumentEntry("cache", "cold_cache:ColdCache"),
+        InstrumentEntry("reuse", "reuse:Reuse"),
     ],
 )

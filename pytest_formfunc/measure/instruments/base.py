@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from pytest_formfunc.forms.built import Network
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.servers import estimate_over_servers
 
@@ -22,6 +23,7 @@ class Subject:
     Attributes:
         timer: makes a call and returns nanoseconds.
         load_again: loads another copy of it and returns that one's timer.
+        build: builds the network, as engines receive it.
         batches: batches that one call computes.
         threads: number of threads of the engine.
         cost: of a call, as in the record: ``macs``, ``weight_bytes`` and ``activation_bytes``.
@@ -31,6 +33,7 @@ class Subject:
 
     timer: Timer
     load_again: Callable[[], Timer]
+    build: Callable[[], Network]
     batches: int
     threads: int
     cost: Mapping[str, int]

@@ -1,0 +1,42 @@
+"""What share of a network's bytes the last-level cache can serve, by a model: reuse distances of its tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_formfunc.errors import MeasurementError, one_line
+from pytest_formfunc.function.cache_model import modelled_efficacy, touched_bytes, touches_of
+from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject
+
+
+class Reuse(Instrument):
+    """A model: nothing is measured. Native touches every operator's tensors; an engine's fused operators touch less."""
+
+    launches = 1
+
+    def observe(self, subject: Subject) -> Seen:
+        """Return the share for both, and the bytes that a call works on."""
+        if not subject.llc_bytes:
+            raise MeasurementError("the size of the last-level cache is unknown")
+        try:
+            program = subject.build().program
+        except Exception as error:  # noqa: BLE001 - exporters raise many kinds
+            raise MeasurementError(f"there is no exported program to model ({one_line(error)})") from None
+        found: Seen = {"llc_bytes": subject.llc_bytes}
+        for name, fused in (("as_written", False), ("fused", True)):
+            touches = touches_of(program, fused=fused)
+            found[name] = {
+                "efficacy": modelled_efficacy(touches, subject.llc_bytes),
+                "touched_bytes": touched_bytes(touches),
+                "accesses": len(touches),
+            }
+        return found
+
+    def sum_up(self, launches: Launches) -> dict[str, Any]:
+        """Return what fits the participant: native as written, an engine fused."""
+        seen = launches.own[0]
+        return {
+            "source": "model: reuse distances of whole tensors, least recently used, of the exported program",
+            "llc_bytes": seen["llc_bytes"],
+            **seen["as_written" if launches.native is launches.own else "fused"],
+        }
