@@ -62,4 +62,38 @@ def _estimate(found: Mapping[str, Any]) -> Estimate:
     return Estimate(float(found["value"]), float(found["low"]), high)
 
 
-_WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {"cache": _cache, "reuse": _reuse}
+def _counters(found: Mapping[str, Any]) -> Iterator[str]:
+    calls = found["per_call"]
+    told = [f"{_count(calls[name])} {name.replace('-', ' ')}" for name in _TOLD if name in calls]
+    if "task-clock" in calls:
+        told.insert(0, f"{format_ms(float(calls['task-clock']['value']) / 1e3)} ms of processors")
+    yield f"a call takes {', '.join(told)}"
+    for name, words in _RATIOS.items():
+        if name in found["ratios"]:
+            one = found["ratios"][name]
+            yield words.format(f"{float(one['value']):.3g}", f"{float(one['low']):.3g} to {float(one['high']):.3g}")
+    missing = list(found["not_counted"])
+    if missing:
+        yield f"not counted: {', '.join(map(str, missing))}: {next(iter(found['not_counted'].values()))}"
+
+
+def _count(found: Mapping[str, Any]) -> str:
+    value = float(found["value"])
+    for unit, factor in (("billion", 1e9), ("million", 1e6)):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+_TOLD = ("page-faults", "context-switches", "instructions", "branches", "LLC-loads")
+_RATIOS = {
+    "ipc": "{} instructions a cycle ({})",
+    "mispredicted": "{} of its branches are mispredicted ({})",
+    "llc_missed": "{} of its loads from the last-level cache miss ({})",
+    "l1_missed": "{} of its loads from the first-level cache miss ({})",
+}
+_WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    "cache": _cache,
+    "reuse": _reuse,
+    "counters": _counters,
+}

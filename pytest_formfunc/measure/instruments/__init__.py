@@ -36,5 +36,6 @@ INSTRUMENTS = Table(
     [
         InstrumentEntry("cache", "cold_cache:ColdCache"),
         InstrumentEntry("reuse", "reuse:Reuse"),
+        InstrumentEntry("counters", "counters:Counters"),
     ],
 )

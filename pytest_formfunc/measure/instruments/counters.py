@@ -1,0 +1,94 @@
+"""Counters of the processor and the kernel while a participant is called: for each call and for each second."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, ratio_of
+from pytest_formfunc.measure.instruments.perf_stat import perf_stat
+
+# Each group is counted in calls of its own, so that it fits the counters of a core: nothing is scaled up.
+GROUPS = (
+    ("task-clock", "page-faults", "context-switches", "cpu-migrations"),
+    ("instructions:u", "cycles:u", "branches:u", "branch-misses:u"),
+    ("LLC-loads:u", "LLC-load-misses:u"),
+    ("L1-dcache-loads:u", "L1-dcache-load-misses:u"),
+    ("cache-references:u", "cache-misses:u"),
+)
+SECONDS = 0.15  # of each group
+FEWEST_CALLS = 3
+# Of two events of one group: what is counted, of what.
+RATIOS = {
+    "ipc": ("instructions", "cycles"),
+    "mispredicted": ("branch-misses", "branches"),
+    "llc_missed": ("LLC-load-misses", "LLC-loads"),
+    "l1_missed": ("L1-dcache-load-misses", "L1-dcache-loads"),
+    "cache_missed": ("cache-misses", "cache-references"),
+}
+
+
+class Counters(Instrument):
+    """Events by ``perf stat``, a group at a time."""
+
+    def observe(self, subject: Subject) -> Seen:
+        """Return the calls, the seconds and the events of each group."""
+        groups = []
+        for events in GROUPS:
+            calls, spent_ns = 0, 0
+            with perf_stat(events) as counted:
+                end = time.perf_counter() + SECONDS
+                while calls < FEWEST_CALLS or time.perf_counter() < end:
+                    spent_ns += subject.timer()
+                    calls += 1
+            groups.append(
+                {
+                    "calls": calls * subject.batches,
+                    "seconds": spent_ns / 1e9,
+                    "events": {name: one.value for name, one in counted.items()},
+                    "why_not": {name: one.why_not for name, one in counted.items() if one.why_not},
+                }
+            )
+        return {"groups": groups}
+
+    def sum_up(self, launches: Launches) -> dict[str, Any]:
+        """Return each event for a call and for a second, and ratios of those that were counted together."""
+        found: dict[str, Any] = {
+            "source": "perf stat, of the process while it is called; events of one group are counted together",
+            "per_call": {},
+            "per_second": {},
+            "ratios": {},
+            "not_counted": {},
+        }
+        for index in range(len(GROUPS)):
+            groups = [seen["groups"][index] for seen in launches.own]
+            for group in groups:
+                found["not_counted"] |= group["why_not"]
+            values = {
+                name: [group["events"].get(name) for group in groups]
+                for name in groups[0]["events"]
+                if name not in found["not_counted"]
+            }
+            for name, counts in values.items():
+                if any(count is None for count in counts):
+                    continue
+                found["per_call"][name] = _rate(
+                    [count / group["calls"] for count, group in zip(counts, groups, strict=True)]
+                )
+                found["per_second"][name] = _rate(
+                    [count / group["seconds"] for count, group in zip(counts, groups, strict=True)]
+                )
+            for name, (over, under) in RATIOS.items():
+                if over in values and under in values and all(values[under]):
+                    found["ratios"][name] = _rate(
+                        [one / other for one, other in zip(values[over], values[under], strict=True)]
+                    )
+        return found
+
+
+def _rate(values: list[float]) -> dict[str, Any]:
+    """Return the mean with its interval; without one where an event did not happen in every launch."""
+    if min(values) <= 0:
+        return {"value": sum(values) / len(values), "low": min(values), "high": max(values), "n": len(values)}
+    return as_json(ratio_of([math.log(value) for value in values]))
