@@ -1,0 +1,153 @@
+"""Instruments in this process, on calls whose behaviour is known; real perf, and texts as its manual describes them."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.host import llc_bytes
+from pytest_formfunc.measure.instruments import INSTRUMENTS
+from pytest_formfunc.measure.instruments.base import Launches, Subject
+from pytest_formfunc.measure.instruments.counters import Counters
+from pytest_formfunc.measure.instruments.perf_stat import parse_perf_stat, perf_stat, why_refused
+
+# Made up in perf's documented format (perf-stat(1), "CSV FORMAT"): no such counter exists where this was written.
+MADE_UP = """# started on Thu Nov 26 14:30:27 2026
+
+4000000;;instructions:u;10000000;100.00;2.00;insn per cycle
+2000000;;cycles:u;10000000;100.00;;
+500000;;branches:u;10000000;100.00;;
+5000;;branch-misses:u;10000000;100.00;1.00;of all branches
+<not counted>;;LLC-loads;0;0.00;;
+<not supported>;;LLC-load-misses;0;100.00;;
+1.50;msec;task-clock;1500000;75.00;0.694;CPUs utilized
+"""
+needs_perf = pytest.mark.skipif(shutil.which("perf") is None, reason="perf is not installed")
+
+
+def subject(timer, **more):
+    values = {"cost": {"weight_bytes": 0, "activation_bytes": 0, "macs": 1}, "llc_bytes": llc_bytes() or 2**25, **more}
+    return Subject(timer=timer, load_again=lambda: timer, build=None, batches=1, threads=1, **values)
+
+
+def timed(call):
+    def timer():
+        started = time.perf_counter_ns()
+        call()
+        return time.perf_counter_ns() - started
+
+    return timer
+
+
+def seen(ipc=(2.0,)):
+    return [
+        {"groups": [{"calls": 10, "seconds": 0.1, "events": {"instructions": 1e6 * one, "cycles": 1e6}, "why_not": {}}]
+         + [{"calls": 1, "seconds": 0.1, "events": {}, "why_not": {}}] * 4}
+        for one in ipc
+    ]  # fmt: skip
+
+
+def test_perfs_fields_are_read():
+    found = parse_perf_stat(MADE_UP)
+    assert (found["instructions"].value, found["branch-misses"].value) == (4e6, 5000)
+    assert (found["LLC-loads"].value, found["LLC-loads"].why_not) == (None, "it was never scheduled on a counter")
+    assert "virtual machine" in found["LLC-load-misses"].why_not
+    assert (found["task-clock"].value, found["task-clock"].share) == (1.5, 0.75)
+    assert parse_perf_stat("") == parse_perf_stat("x;y\n;;;;;;\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("stderr", "paranoid", "sentence"),
+    [
+        ("Error:\nAccess to performance monitoring and observability operations is limited.", "4", "paranoid is 4"),
+        ("Error:\nNo permission to enable task-clock event.", "3\n", "paranoid is 3"),
+        ("perf_event_open: Operation not permitted", "2", "a container's seccomp profile refuses it"),
+        ("perf_event_open: Function not implemented", "2", "the kernel has no perf events"),
+        ("something else", "2", "perf ended at once (something else)"),
+        ("", "", "perf ended at once (without a word)"),
+    ],
+)
+def test_why_perf_may_not_count_is_told_apart(stderr, paranoid, sentence):
+    assert sentence in why_refused(stderr, paranoid)
+
+
+def test_without_perf_one_sentence_says_so(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(MeasurementError, match="perf is not installed"), perf_stat(["page-faults"]):
+        pass
+
+
+@needs_perf
+def test_real_perf_counts_page_faults_of_this_process_alone_while_it_is_asked():
+    """Pages that were never touched fault once each."""
+    with perf_stat(["page-faults", "task-clock"]) as counted:
+        memory = np.empty(2**25, dtype=np.uint8)
+        memory[::4096] = 1
+    assert 0 < counted["page-faults"].value <= 20_000
+    assert counted["task-clock"].value > 0
+
+
+@needs_perf
+def test_counters_of_calls_that_fault(monkeypatch):
+    """Each call touches a hundred new pages."""
+    import mmap
+
+    def touch():
+        with mmap.mmap(-1, 100 * 4096) as memory:
+            for page in range(100):
+                memory[page * 4096] = 1
+
+    one = Counters()
+    launches = [one.observe(subject(timed(touch))) for _ in range(3)]
+    found = one.sum_up(Launches(launches, launches, {}))
+    assert 95 < found["per_call"]["page-faults"]["value"] < 130
+    assert found["per_second"]["page-faults"]["value"] > found["per_call"]["page-faults"]["value"]
+
+
+def test_ratios_are_of_what_was_counted_together():
+    found = Counters().sum_up(Launches(seen((2.0, 2.2, 1.8)), [], {}))
+    assert found["ratios"]["ipc"]["value"] == pytest.approx(1.99, abs=0.02)
+    assert found["ratios"]["ipc"]["low"] < 1.9
+    assert found["ratios"]["ipc"]["high"] > 2.1
+    assert found["per_call"]["instructions"]["value"] == pytest.approx(2e5, rel=0.01)
+
+
+@pytest.mark.alone
+def test_cold_calls_are_slower_where_calls_read_what_a_cache_holds():
+    """Half a cache that is summed, against a loop that touches nothing; sham calls are as fast as warm ones."""
+    one = INSTRUMENTS.entry("cache").make()
+    held = np.ones(2**20)  # 8 MB, which most last-level caches hold
+    ratios = {}
+    for name, call in (("reads", held.sum), ("computes", lambda: sum(range(30_000)))):
+        launches = [one.observe(subject(timed(call))) for _ in range(3)]
+        found = one.sum_up(Launches(launches, launches, {}))
+        assert found["why_no_copies"] == "it has no weights"
+        ratios[name] = found["cold_over_sham"]["value"]
+    assert ratios["reads"] > 1.15 * ratios["computes"], ratios
+
+
+def test_copies_of_weights_take_turns_where_a_few_do_not_fit_into_the_cache():
+    """Each is called once in a turn; small weights would need too many."""
+    made = []
+    one = INSTRUMENTS.entry("cache").make()
+    large = subject(timed(lambda: None), cost={"weight_bytes": 2**23, "activation_bytes": 0}, llc_bytes=2**24)
+    large.load_again = lambda: made.append(1) or timed(lambda: None)
+    found = one.observe(large)
+    assert (found["copies"], len(made)) == (3, 2)
+    assert len(found["seconds"]["wei"]) == len(found["seconds"]["sham"])
+    small = subject(timed(lambda: None), cost={"weight_bytes": 2**20, "activation_bytes": 0}, llc_bytes=2**25)
+    assert "so small (1 MB) that 48 copies would be needed" in one.observe(small)["why_no_copies"]
+
+
+def test_what_does_not_fit_into_memory_is_refused():
+    with pytest.raises(MeasurementError, match="more than a quarter of the free memory"):
+        INSTRUMENTS.entry("cache").make().observe(subject(timed(lambda: None), free_bytes=2**20))
+
+
+def test_a_cache_of_unknown_size_is_said():
+    one = INSTRUMENTS.entry("cache").make()
+    assert one.observe(subject(timed(lambda: None), llc_bytes=0))["bytes"] == 192 << 20
+    with pytest.raises(MeasurementError, match="the size of the last-level cache is unknown"):
+        INSTRUMENTS.entry("reuse").make().observe(subject(timed(lambda: None), llc_bytes=0))
