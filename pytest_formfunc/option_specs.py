@@ -87,7 +87,8 @@ OPTIONS = (
     OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}", ini=False),
     OptionSpec("journal", "", "FILE", "write the run's journal to this file, by default to one in the folder runs of "
                "the cache; each record is in it as soon as it is measured", ini=False),
-    OptionSpec("why", "", "", "after a case was timed, observe in launches of their own why it gains: cold caches"),
+    OptionSpec("why", "", "", "after a case was timed, observe in launches of their own why it gains: cold caches, "
+               "reuse distances, counters (docs/why.md)"),
     OptionSpec("resume", "", "", "continue the newest run that did not end, or that of --formfunc-journal: measure "
                "only what is not in its journal or no longer matches", ini=False),
     OptionSpec("shard", "", "K/N", "measure the K-th of N parts of all cases; pytest-formfunc merge judges all parts",

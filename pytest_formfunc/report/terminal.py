@@ -276,6 +276,7 @@ def render_spent(spent: Spent) -> Iterator[Line]:
         f"time: {spent.starting_s:.0f} s starting, {spent.preparing_s:.0f} s preparing ({spent.converted} converted, "
         f"{spent.reused} from the cache), {spent.measuring_s:.0f} s measuring "
         f"({spent.loading_s:.0f} s of it loading)"
+        + (f", {spent.observing_s:.0f} s observing" if spent.observing_s else "")
     )
     for what in dict.fromkeys(spent.missed.values()):
         cases = [case for case, differs in spent.missed.items() if differs == what]

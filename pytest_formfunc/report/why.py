@@ -19,6 +19,8 @@ def explain(records: Sequence[Record]) -> Iterator[str]:
     Args:
         records: of one case, whose observations may come from a file.
     """
+    if any(record.noise.contended for record in records):
+        yield "it is contended, and what was observed beside other work is not to be relied on: measure it again"
     for record in sorted(records, key=lambda one: not one.native):
         for name, found in record.observations.items():
             title = f"{record.backend}, {name}"

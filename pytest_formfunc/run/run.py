@@ -22,10 +22,9 @@ from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
-from pytest_formfunc.measure.observer import observe_case
 from pytest_formfunc.measure.pace import Pace, measured_pace
 from pytest_formfunc.measure.pace_history import PaceHistory
-from pytest_formfunc.measure.participants import Participant, Side
+from pytest_formfunc.measure.participants import Side
 from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
@@ -340,10 +339,8 @@ class Run:
 
     def _observe(self, ready: Ready) -> None:
         """Observe a case by instruments; its records have what they find from then on."""
-        began, measured = self._workers.clock(), ready.measured
-        alive = [name for name in ready.backends if Participant(name) in measured.measurer.result.series]
-        observed = observe_case(measured.here, alive, self._workers, ready.case.seed, self._say)
-        measured.observations.update(observed)
+        began = self._workers.clock()
+        ready.measured.observe(ready.backends, self._workers, ready.case.seed, self._say)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:

@@ -10,7 +10,9 @@ from pytest_formfunc.gate.judge import Evidence, OtherSide
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide
-from pytest_formfunc.measure.observer import Observations
+from pytest_formfunc.measure.observer import Observations, observe_case
+from pytest_formfunc.measure.participants import Participant
+from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.results import Absent
 from pytest_formfunc.revisions.other_revision import OtherRevision
@@ -44,6 +46,11 @@ class Measured:
         """
         there = self.there.prepared if isinstance(self.there, PreparedSide) else self.there
         return Evidence(key, record, self.measurer.result, self.here.prepared, there, look_again)
+
+    def observe(self, backends: Sequence[str], workers: WorkerServer, seed: int, show: Callable[[str], None]) -> None:
+        """Observe by instruments those of the backends that were measured."""
+        alive = [name for name in backends if Participant(name) in self.measurer.result.series]
+        self.observations.update(observe_case(self.here, alive, workers, seed, show))
 
     def forget(self) -> Settled:
         """Return what the journal may still ask for, without the rounds of every launch."""

@@ -106,6 +106,7 @@ def full_record():
         kept_samples=samples(0.0024),
         process_range=ProcessRange(3.0, 9.0, 4),
         servers=(0, 1, 2, 3, 0, 1),
+        observations={"cache": {"source": "calls", "llc_bytes": 2**25}},
         limits=(Limit("min_speedup", 2.0, MET, "it has"), Limit("max_latency", 0.1, NOT_SHOWN, "it may take")),
         noise=Noise(0.1, 2.0, 3, 0.01, 0.05, discarded_rounds=7),
         facts={"accuracy": {"lost_db": 3.0}},

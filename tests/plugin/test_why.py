@@ -1,0 +1,61 @@
+"""Observing why a case gains, on real engines: apart from what is timed, in the record, in words."""
+
+import json
+
+import pytest
+from support.command import command
+
+ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8", "--formfunc-why")
+CASE = "plain-d1-w8-1x3x32x32"
+
+
+@pytest.mark.engine
+def test_what_instruments_find_is_in_the_record_and_in_words(bench):
+    """Of both sides; the journal has it too."""
+    outcome = bench.measure(*ONE, "--benchmark-json=out.json", "--formfunc-journal=run.jsonl")
+    assert outcome.code == 0, outcome.text
+    records = bench.records("out.json")
+    for backend in ("native", "openvino"):
+        found = records[CASE, backend]["observations"]
+        assert found["cache"]["cold_over_sham"]["n"] == 5
+        assert 0.0 <= found["reuse"]["efficacy"] <= 1.0
+        assert "task-clock" in found["counters"].get("per_call", ()) or "perf" in found["counters"]["unavailable"]
+    assert "speedup_cold_over_sham" in records[CASE, "openvino"]["observations"]["cache"]
+    assert (
+        records[CASE, "openvino"]["observations"]["reuse"]["touched_bytes"]
+        <= (records[CASE, "native"]["observations"]["reuse"]["touched_bytes"])
+    )
+    assert f"why, {CASE}:" in outcome.text
+    assert " observing" in outcome.text
+    for file in ("out.json", "run.jsonl"):
+        told = command("why", bench.folder / file, CASE)
+        assert (told.code, told.text.count("openvino, cache: with caches that hold other data")) == (0, 1), told.text
+
+
+@pytest.mark.engine
+def test_a_run_without_it_observes_nothing(bench):
+    outcome = bench.measure(*ONE[:-1], "--benchmark-json=out.json")
+    assert "observations" not in bench.records("out.json")[CASE, "openvino"]
+    assert "why," not in outcome.text
+    told = command("why", bench.folder / "out.json", CASE)
+    assert (told.code, "measure it with --formfunc-why" in told.text) == (4, True)
+    told = command("why", bench.folder / "out.json", "plain-d1-w9-1x3x32x32")
+    assert (told.code, f"did you mean '{CASE}'?" in told.text) == (4, True)
+
+
+@pytest.mark.engine
+def test_what_a_file_says_of_an_instrument_is_checked(bench):
+    """It may come from anybody."""
+    assert bench.measure(*ONE, "--benchmark-json=out.json").code == 0
+    document = json.loads((bench.folder / "out.json").read_text())
+    for damaged in (
+        {},
+        {"cold_over_sham": 3},
+        {"cold_over_sham": {"value": "x"}},
+        {"unavailable": "::error::x\x1b[2J"},
+    ):
+        for entry in document["benchmarks"]:
+            entry["extra_info"]["formfunc"]["observations"]["cache"] = damaged
+        (bench.folder / "bad.json").write_text(json.dumps(document))
+        told = command("why", bench.folder / "bad.json", CASE)
+        assert (told.code, "Traceback" in told.text, "\x1b" in told.text) == (0, False, False), told.text
