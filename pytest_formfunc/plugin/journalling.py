@@ -84,7 +84,7 @@ def open_journal(
     if settings.shard is not None:
         header = _as_part(session, header, settings.shard, basis)
     accelerated = [plan for plan in plans if plan.backend != NATIVE and comparison.title]
-    journal = RunJournal(
+    journal = session.opened_journal = RunJournal(
         header=header,
         basis=basis,
         tests={plan.key: plan.test for plan in plans},

@@ -60,6 +60,7 @@ class Session:
         skipped_baselines: why newer saved runs are not the baseline.
         worker: the part of this process as an xdist worker; None if it is none.
         controller: its part as xdist's controller; None if it is not.
+        opened_journal: the journal of what this process measures; None before it is opened.
         gathered_journal: the journal of a run that xdist workers measure; None in other processes.
     """
 
@@ -84,6 +85,7 @@ class Session:
         self.worker: Worker | None = None
         self.controller: Controller | None = None
         self.gathered_journal: RunJournal | None = None
+        self.opened_journal: RunJournal | None = None
         self._early = config.pluginmanager.get_plugins()
         self._names_before: Extensions | None = None
         self._workers: WorkerServer | None = None
@@ -252,6 +254,11 @@ class Session:
         if self.run is not None:
             self.run.close()
             self.run.end(complete=self.complete)
+        elif self.opened_journal is not None:  # a signal came before the run began
+            from pytest_formfunc.journal.lines import INTERRUPTED
+            from pytest_formfunc.results import Spent
+
+            self.opened_journal.end(INTERRUPTED, Spent())
         if self.controller is not None:
             self.controller.close(complete=self.complete)
         if self._workers is not None:
