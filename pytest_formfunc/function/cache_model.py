@@ -32,7 +32,7 @@ def reuse_distances(touches: Sequence[Touch]) -> list[tuple[int, int]]:
     The call before it was the same, so that weights, inputs and memory that is used again are found where they were.
 
     >>> reuse_distances([Touch("x", 10), Touch("w", 30), Touch("x", 10)])
-    [(40, 10), (40, 30), (40, 10)]
+    [(10, 10), (40, 30), (40, 10)]
     """
     recent: list[str] = []  # most recently used last
     sizes = {one.tensor: one.size for one in touches}
@@ -55,7 +55,7 @@ def modelled_efficacy(touches: Sequence[Touch], cache_bytes: int) -> float:
     """Return the share of touched bytes that a cache of a size serves; 1 where nothing is touched.
 
     >>> modelled_efficacy([Touch("x", 10), Touch("w", 30), Touch("x", 10)], 39)
-    0.0
+    0.2
     >>> modelled_efficacy([Touch("a", 10), Touch("b", 30), Touch("b", 30), Touch("a", 10)], 35)
     0.5
     """

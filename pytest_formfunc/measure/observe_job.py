@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_formfunc.backends.base import Engine
+    from pytest_formfunc.forms.sources import Source
     from pytest_formfunc.measure.protocol import Job, Line
 
 
@@ -27,11 +29,13 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
     if payload["keep_memory"]:
         keep_freed_memory()
 
-    def load() -> tuple[Engine, Timer]:
-        engine = backend_entry(payload["engine"]).make(job.threads)
+    entry = backend_entry(payload["engine"])
+
+    def load(source: Source, artifact: Path) -> tuple[Engine, Timer]:
+        engine = entry.make(job.threads)
         engine.half = payload["half"]
-        engine.load(payload["source"], Path(payload["artifact"]))
-        given = GivenInputs(engine, [payload["source"].inputs(payload["seed"])])
+        engine.load(source, artifact)
+        given = GivenInputs(engine, [source.inputs(payload["seed"])])
         engine.call()
         given.note_overwritten()
         set_threads_again(job.threads)
@@ -39,12 +43,20 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         warm_up(timer)
         return engine, timer
 
-    engine, timer = load()
+    def load_other(source: Source) -> Timer:
+        with tempfile.TemporaryDirectory() as folder:
+            artifact = Path(folder) / entry.engine_class().artifact_name(job.threads)
+            entry.engine_class().prepare(source.build(), artifact)
+            return load(source, artifact)[1]
+
+    own = payload["source"], Path(payload["artifact"])
+    engine, timer = load(*own)
     check_whose_code(job.workspace)
     free = memory_limit()
     subject = Subject(
         timer=timer,
-        load_again=lambda: load()[1],
+        load_again=lambda: load(*own)[1],
+        load_other=load_other,
         build=payload["source"].build,
         batches=engine.inferences,
         threads=job.threads,

@@ -79,6 +79,20 @@ def _counters(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"not counted: {', '.join(map(str, missing))}: {next(iter(found['not_counted'].values()))}"
 
 
+def _roof(found: Mapping[str, Any]) -> Iterator[str]:
+    peak, bandwidth = (float(found[name]["value"]) / 1e9 for name in ("peak_flops", "bandwidth"))
+    roof = f"the engine's own product reaches {peak:.3g} GFLOP/s here, and memory {bandwidth:.3g} GB/s"
+    if "why_no_share" in found:
+        yield f"{roof}; {found['why_no_share']}"
+        return
+    share, low, high = (100 * float(found["share_of_roof"][name] or 0) for name in ("value", "low", "high"))
+    achieved, intensity = float(found["achieved_flops"]["value"]) / 1e9, float(found["intensity"])
+    yield (
+        f"a call gets {achieved:.3g} GFLOP/s at {intensity:.3g} FLOP a byte, which is {share:.3g}% ({low:.3g} to "
+        f"{high:.3g}) of what {found['bound_by']} allows; {roof}"
+    )
+
+
 def _count(found: Mapping[str, Any]) -> str:
     value = float(found["value"])
     for unit, factor in (("billion", 1e9), ("million", 1e6)):
@@ -98,4 +112,5 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "cache": _cache,
     "reuse": _reuse,
     "counters": _counters,
+    "roof": _roof,
 }

@@ -29,7 +29,7 @@ needs_perf = pytest.mark.skipif(shutil.which("perf") is None, reason="perf is no
 
 def subject(timer, **more):
     values = {"cost": {"weight_bytes": 0, "activation_bytes": 0, "macs": 1}, "llc_bytes": llc_bytes() or 2**25, **more}
-    return Subject(timer=timer, load_again=lambda: timer, build=None, batches=1, threads=1, **values)
+    return Subject(timer=timer, load_again=lambda: timer, load_other=None, build=None, batches=1, threads=1, **values)
 
 
 def timed(call):

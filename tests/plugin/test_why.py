@@ -20,6 +20,12 @@ def test_what_instruments_find_is_in_the_record_and_in_words(bench):
         assert found["cache"]["cold_over_sham"]["n"] == 5
         assert 0.0 <= found["reuse"]["efficacy"] <= 1.0
         assert "task-clock" in found["counters"].get("per_call", ()) or "perf" in found["counters"]["unavailable"]
+        roof = found["roof"]
+        assert roof["peak_flops"]["value"] > 1e8
+        assert roof["bandwidth"]["value"] > 1e8
+        assert roof["flops"] == 2 * records[CASE, backend]["cost"]["macs"]
+        assert roof["intensity"] == roof["flops"] / found["reuse"]["touched_bytes"]
+        assert 0 < roof["share_of_roof"]["value"] < 5
     assert "speedup_cold_over_sham" in records[CASE, "openvino"]["observations"]["cache"]
     assert (
         records[CASE, "openvino"]["observations"]["reuse"]["touched_bytes"]

@@ -37,5 +37,6 @@ INSTRUMENTS = Table(
         InstrumentEntry("cache", "cold_cache:ColdCache"),
         InstrumentEntry("reuse", "reuse:Reuse"),
         InstrumentEntry("counters", "counters:Counters"),
+        InstrumentEntry("roof", "roof:Roof"),
     ],
 )

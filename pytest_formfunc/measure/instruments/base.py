@@ -23,6 +23,7 @@ class Subject:
     Attributes:
         timer: makes a call and returns nanoseconds.
         load_again: loads another copy of it and returns that one's timer.
+        load_other: prepares and loads another network on the same engine, given its source, and returns its timer.
         build: builds the network, as engines receive it.
         batches: batches that one call computes.
         threads: number of threads of the engine.
@@ -33,6 +34,7 @@ class Subject:
 
     timer: Timer
     load_again: Callable[[], Timer]
+    load_other: Callable[[Any], Timer]
     build: Callable[[], Network]
     batches: int
     threads: int
