@@ -4,17 +4,25 @@ import json
 
 import pytest
 from support.command import command
+from support.project import Project, make_bench
 
-ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8", "--formfunc-why")
+pytestmark = pytest.mark.engine
+ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
 CASE = "plain-d1-w8-1x3x32x32"
 
 
-@pytest.mark.engine
-def test_what_instruments_find_is_in_the_record_and_in_words(bench):
-    """Of both sides; the journal has it too."""
-    outcome = bench.measure(*ONE, "--benchmark-json=out.json", "--formfunc-journal=run.jsonl")
-    assert outcome.code == 0, outcome.text
-    records = bench.records("out.json")
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory, artifact_cache):
+    """One run that observes."""
+    one = make_bench(Project(tmp_path_factory.mktemp("why"), artifact_cache))
+    one.outcome = one.measure(*ONE, "--formfunc-why", "--benchmark-json=out.json", "--formfunc-journal=run.jsonl")
+    assert one.outcome.code == 0, one.outcome.text
+    return one
+
+
+def test_what_instruments_find_is_in_the_record(observed):
+    """Of both sides."""
+    records = observed.records("out.json")
     for backend in ("native", "openvino"):
         found = records[CASE, backend]["observations"]
         assert found["cache"]["cold_over_sham"]["n"] == 5
@@ -26,34 +34,23 @@ def test_what_instruments_find_is_in_the_record_and_in_words(bench):
         assert roof["flops"] == 2 * records[CASE, backend]["cost"]["macs"]
         assert roof["intensity"] == roof["flops"] / found["reuse"]["touched_bytes"]
         assert 0 < roof["share_of_roof"]["value"] < 5
-    assert "speedup_cold_over_sham" in records[CASE, "openvino"]["observations"]["cache"]
-    assert (
-        records[CASE, "openvino"]["observations"]["reuse"]["touched_bytes"]
-        <= (records[CASE, "native"]["observations"]["reuse"]["touched_bytes"])
-    )
-    assert f"why, {CASE}:" in outcome.text
-    assert " observing" in outcome.text
+    own, native = (records[CASE, backend]["observations"] for backend in ("openvino", "native"))
+    assert "speedup_cold_over_sham" in own["cache"]
+    assert own["reuse"]["touched_bytes"] <= native["reuse"]["touched_bytes"]
+
+
+def test_it_is_said_in_words_by_the_report_and_by_the_command(observed):
+    """The journal has it too."""
+    assert f"why, {CASE}:" in observed.outcome.text
+    assert " observing" in observed.outcome.text
     for file in ("out.json", "run.jsonl"):
-        told = command("why", bench.folder / file, CASE)
+        told = command("why", observed.folder / file, CASE)
         assert (told.code, told.text.count("openvino, cache: with caches that hold other data")) == (0, 1), told.text
 
 
-@pytest.mark.engine
-def test_a_run_without_it_observes_nothing(bench):
-    outcome = bench.measure(*ONE[:-1], "--benchmark-json=out.json")
-    assert "observations" not in bench.records("out.json")[CASE, "openvino"]
-    assert "why," not in outcome.text
-    told = command("why", bench.folder / "out.json", CASE)
-    assert (told.code, "measure it with --formfunc-why" in told.text) == (4, True)
-    told = command("why", bench.folder / "out.json", "plain-d1-w9-1x3x32x32")
-    assert (told.code, f"did you mean '{CASE}'?" in told.text) == (4, True)
-
-
-@pytest.mark.engine
-def test_what_a_file_says_of_an_instrument_is_checked(bench):
+def test_what_a_file_says_of_an_instrument_is_checked(observed):
     """It may come from anybody."""
-    assert bench.measure(*ONE, "--benchmark-json=out.json").code == 0
-    document = json.loads((bench.folder / "out.json").read_text())
+    document = json.loads((observed.folder / "out.json").read_text())
     for damaged in (
         {},
         {"cold_over_sham": 3},
@@ -62,6 +59,16 @@ def test_what_a_file_says_of_an_instrument_is_checked(bench):
     ):
         for entry in document["benchmarks"]:
             entry["extra_info"]["formfunc"]["observations"]["cache"] = damaged
-        (bench.folder / "bad.json").write_text(json.dumps(document))
-        told = command("why", bench.folder / "bad.json", CASE)
+        (observed.folder / "bad.json").write_text(json.dumps(document))
+        told = command("why", observed.folder / "bad.json", CASE)
         assert (told.code, "Traceback" in told.text, "\x1b" in told.text) == (0, False, False), told.text
+
+
+def test_a_run_without_it_observes_nothing(bench):
+    outcome = bench.measure(*ONE, "--benchmark-json=out.json")
+    assert "observations" not in bench.records("out.json")[CASE, "openvino"]
+    assert "why," not in outcome.text
+    told = command("why", bench.folder / "out.json", CASE)
+    assert (told.code, "measure it with --formfunc-why" in told.text) == (4, True)
+    told = command("why", bench.folder / "out.json", "plain-d1-w9-1x3x32x32")
+    assert (told.code, f"did you mean '{CASE}'?" in told.text) == (4, True)
