@@ -18,8 +18,9 @@ from support.warm_pytest import warm_pytest
 
 
 def _heed_ctrl_c() -> None:
-    """Undo an ignored SIGINT, which background processes of a shell inherit; to be called in a new child process."""
+    """Undo ignored signals, which a shell's background processes and those of nohup inherit; for a new child process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _command(as_user: bool) -> list[str]:
