@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Protocol
 
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_test, why_all_inconclusive
@@ -115,8 +114,8 @@ def _not_compared(
     faults = []
     measured = {(row.group, key[1]) for key, row in rows.items()} | {*rows, *failures}
     tests: dict[Key, tuple[str, ...]] = {}
-    for key, test in zip_longest(header.planned, header.tests, fillvalue=""):
-        assert not isinstance(key, str)
+    for index, key in enumerate(header.planned):
+        test = header.tests[index] if index < len(header.tests) else ""  # a merged run names no tests
         tests[key] = (*tests.get(key, ()), *([test] if test else []))
         title = " on ".join(key)
         if key not in measured:

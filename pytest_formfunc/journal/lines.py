@@ -309,6 +309,8 @@ def _read_shard(entry: Any) -> Shard:
 
 
 def _keys(pairs: Any) -> tuple[Key, ...]:
+    if not isinstance(pairs, list):
+        raise TypeError("what is planned is not a list")
     return tuple((_text(case, "case"), _text(backend, "backend")) for case, backend in pairs)
 
 

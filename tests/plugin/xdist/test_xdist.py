@@ -104,7 +104,7 @@ def test_a_loss_and_what_is_missing_turn_a_strict_run_with_workers_red(bench):
 
 @pytest.mark.engine
 def test_parity_alone_is_checked_where_benchmarks_are_switched_off(bench):
-    outcome = bench.measure("-n", "2", *ONE, "--benchmark-disable", "--benchmark-json=out.json")
+    outcome = bench.measure("-n", "1", *ONE, "--benchmark-disable", "--benchmark-json=out.json")
     assert outcome.code == 0, outcome.text
     assert "one call each, parity checked: no speedup is claimed" in outcome.text
 
@@ -132,7 +132,7 @@ def test_wrong_usage_is_one_sentence(bench, options, sentence):
 def test_a_worker_that_cannot_write_its_journal_is_wrong_usage(bench):
     """Before anything is measured: a run that a crash could lose is not what was asked for."""
     bench.write("cache/runs", "")
-    outcome = bench.pytest("-n", "2", "--formfunc-cache-dir=cache", "--formfunc-backends=native")
+    outcome = bench.pytest("-n", "1", "--formfunc-cache-dir=cache", "--formfunc-backends=native")
     assert (outcome.code, "cannot be written: its folder is a file" in outcome.text) == (4, True), outcome.text
     assert "crashed" not in outcome.text
 
@@ -269,7 +269,7 @@ def test_side_by_side_with_workers(repository):
 
 @pytest.mark.engine
 def test_without_the_table_of_pytest_benchmark(bench):
-    outcome = bench.measure("-n", "2", "-p", "no:benchmark", *ONE, "--formfunc-journal=run.jsonl")
+    outcome = bench.measure("-n", "1", "-p", "no:benchmark", *ONE, "--formfunc-journal=run.jsonl")
     assert outcome.code == 0, outcome.text
     assert outcome.line(f"{CASES[0]:36}")
     assert len(read_journal(bench.folder / "run.jsonl").rows) == 2
