@@ -62,7 +62,7 @@ def observe_case(
             if backend in refused:
                 found[backend][name] = {"unavailable": refused[backend]}
                 continue
-            native = seen[NATIVE] if backend != NATIVE and NATIVE not in refused else seen[backend]
-            launches = Launches(seen[backend], native, prepared.cost, found[backend])
+            native = [] if NATIVE in refused else seen[NATIVE]
+            launches = Launches(seen[backend], native, prepared.cost, found[backend], backend == NATIVE)
             found[backend][name] = instrument.sum_up(launches)
     return found

@@ -49,7 +49,8 @@ class Launches:
 
     Attributes:
         own: what each launch of the participant has seen.
-        native: the same of native; that of the participant itself if it is native.
+        native: the same of native; nothing where that could not be observed.
+        is_native: whether the participant is native itself.
         cost: of a call, as in the record.
         known: what other instruments have found of the same participant, by their names.
     """
@@ -58,6 +59,7 @@ class Launches:
     native: Sequence[Seen]
     cost: Mapping[str, int]
     known: Mapping[str, Any] = field(default_factory=dict)
+    is_native: bool = False
 
 
 class Instrument(ABC):

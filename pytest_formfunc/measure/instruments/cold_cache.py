@@ -108,7 +108,7 @@ class ColdCache(Instrument):
             found["weights_cold_over_sham"] = _ratio(launches.own, WEIGHTS, SHAM)
         else:
             found["why_no_copies"] = first["why_no_copies"]
-        if launches.native is not launches.own:
+        if launches.native and not launches.is_native:
             native, own = (_levels(some, ALL, SHAM) for some in (launches.native, launches.own))
             found["speedup_cold_over_sham"] = as_json(ratio_of([a - b for a, b in zip(native, own, strict=False)]))
         return found

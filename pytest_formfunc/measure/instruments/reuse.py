@@ -38,5 +38,5 @@ class Reuse(Instrument):
         return {
             "source": "model: reuse distances of whole tensors, least recently used, of the exported program",
             "llc_bytes": seen["llc_bytes"],
-            **seen["as_written" if launches.native is launches.own else "fused"],
+            **seen["as_written" if launches.is_native else "fused"],
         }
