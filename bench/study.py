@@ -123,12 +123,8 @@ def _networks(records: Sequence[Record]) -> Iterator[str]:
             trend = find_trend(per_gmac, [speedup.value for _, speedup in rows])
             yield (
                 f"speedup {which} by {words} per GMAC, {len(rows)} networks: {trend.answer}; "
-                f"exponent {_interval(trend.exponent)}, rank correlation {_interval(trend.correlation)}"
+                f"exponent {trend.exponent.plain}, rank correlation {trend.correlation.plain}"
             )
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 @dataclass(frozen=True)

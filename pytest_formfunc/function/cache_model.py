@@ -8,9 +8,12 @@ a kernel that works through it in tiles is not seen, nor what it touches twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pytest_formfunc.function.efficacy import efficacy_of
 
 
 @dataclass(frozen=True)
@@ -26,42 +29,68 @@ class Touch:
     size: int
 
 
-def reuse_distances(touches: Sequence[Touch]) -> list[tuple[int, int]]:
+@dataclass(frozen=True)
+class Traffic:
+    """What a cache of a size lets through.
+
+    Attributes:
+        repeated_bytes: what a call fetches that follows one like it.
+        cold_bytes: what a call fetches that finds nothing of its own in the cache.
+    """
+
+    repeated_bytes: int
+    cold_bytes: int
+
+    @property
+    def efficacy(self) -> float:
+        """Return the share of a cold call's traffic that a repeated call is spared."""
+        return efficacy_of(self.repeated_bytes, self.cold_bytes)
+
+
+def reuse_distances(touches: Sequence[Touch], *, cold: bool = False) -> list[tuple[float, int]]:
     """Return for each access of a call the bytes of the least cache that serves it, and the tensor's own bytes.
 
     The call before it was the same, so that weights, inputs and memory that is used again are found where they were.
 
+    Args:
+        touches: the accesses of a call, in order.
+        cold: whether there was no call before it; the first access of each tensor is then served by no cache.
+
     >>> reuse_distances([Touch("x", 10), Touch("w", 30), Touch("x", 10)])
     [(10, 10), (40, 30), (40, 10)]
+    >>> reuse_distances([Touch("x", 10), Touch("w", 30), Touch("x", 10)], cold=True)
+    [(inf, 10), (inf, 30), (40, 10)]
     """
     recent: list[str] = []  # most recently used last
     sizes = {one.tensor: one.size for one in touches}
-    found = []
-    for call in range(2):
+    found: list[tuple[float, int]] = []
+    for _ in range(1 if cold else 2):
+        found = []
         for one in touches:
+            least = math.inf
             if one.tensor in recent:
                 place = recent.index(one.tensor)
-                between = sum(sizes[name] for name in recent[place + 1 :])
-                if call:
-                    found.append((between + one.size, one.size))
+                least = sum(sizes[name] for name in recent[place:])
                 recent.pop(place)
-            elif call:
-                raise AssertionError("the call before it touched the same tensors")
+            found.append((least, one.size))
             recent.append(one.tensor)
     return found
 
 
-def modelled_efficacy(touches: Sequence[Touch], cache_bytes: int) -> float:
-    """Return the share of touched bytes that a cache of a size serves; 1 where nothing is touched.
+def modelled_traffic(touches: Sequence[Touch], cache_bytes: int) -> Traffic:
+    """Return what a cache of a size lets through of a call, repeated and cold.
 
-    >>> modelled_efficacy([Touch("x", 10), Touch("w", 30), Touch("x", 10)], 39)
-    0.2
-    >>> modelled_efficacy([Touch("a", 10), Touch("b", 30), Touch("b", 30), Touch("a", 10)], 35)
-    0.5
+    >>> modelled_traffic([Touch("x", 10), Touch("w", 30), Touch("x", 10)], 39)
+    Traffic(repeated_bytes=40, cold_bytes=50)
+    >>> modelled_traffic([Touch("x", 10), Touch("w", 30), Touch("x", 10)], 40).efficacy
+    1.0
     """
-    distances = reuse_distances(touches)
-    total = sum(size for _, size in distances)
-    return sum(size for least, size in distances if least <= cache_bytes) / total if total else 1.0
+    return Traffic(
+        *(
+            sum(size for least, size in reuse_distances(touches, cold=cold) if least > cache_bytes)
+            for cold in (False, True)
+        )
+    )
 
 
 def touched_bytes(touches: Sequence[Touch]) -> int:

@@ -1,4 +1,4 @@
-"""The job of a worker that observes: load a participant, and let one instrument look at it."""
+"""The job of a worker that observes: load a participant, and let instruments look at it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_formfunc.allocator import keep_freed_memory
 from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.host import llc_bytes, memory_limit
 from pytest_formfunc.measure.given_inputs import GivenInputs
 from pytest_formfunc.measure.instruments import INSTRUMENTS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> None:
-    """Answer with what the instrument sees in this process."""
+    """Answer with what each instrument sees in this process, or why it cannot."""
     payload = job.payload
     if payload["keep_memory"]:
         keep_freed_memory()
@@ -64,4 +65,9 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         llc_bytes=llc_bytes(),
         free_bytes=None if free is None else free.bytes,
     )
-    connection.send(INSTRUMENTS.entry(payload["instrument"]).make().observe(subject))
+    for name in payload["instruments"]:
+        subject.earlier = payload["earlier"].get(name)
+        try:
+            connection.send({"seen": INSTRUMENTS.entry(name).make().observe(subject)})
+        except MeasurementError as error:
+            connection.send({"unavailable": str(error)})

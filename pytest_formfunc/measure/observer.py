@@ -1,8 +1,13 @@
-"""Observe the participants of one case by instruments, each in processes of its own, after everything was timed."""
+"""Observe the participants of one case by instruments, in processes of their own, after everything was timed.
+
+A launch is a process of each participant, in which all instruments look at it one after another. A launch that ends in
+the middle of an instrument costs that instrument; the others go on in the next launch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,29 @@ from pytest_formfunc.measure.schedule import turn_order
 from pytest_formfunc.measure.workers import WorkerServer
 
 Observations = dict[str, dict[str, dict[str, Any]]]  # by backend and instrument
+MOST_LAUNCHES = 5  # each from another server, if there are so many
+FEWEST_LAUNCHES = 3
+
+
+@dataclass
+class _Observed:
+    """What the launches of one participant have seen.
+
+    Attributes:
+        seen: by instrument, launch by launch.
+        refused: why an instrument cannot observe it, by instrument.
+    """
+
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def wanted(self, names: Sequence[str]) -> list[str]:
+        """Return the instruments that have to look in the next launch."""
+        return [
+            name
+            for name in names
+            if name not in self.refused and not (self.seen.get(name) and INSTRUMENTS.entry(name).make().once)
+        ]
 
 
 def observe_case(
@@ -36,33 +64,58 @@ def observe_case(
         show: shows a short progress text.
         instruments: their names; all by default.
     """
-    prepared, found = side.prepared, {name: dict[str, dict[str, Any]]() for name in backends}
-    keeps = why_not_kept() is None
-    for name in instruments or INSTRUMENTS.names():
-        instrument = INSTRUMENTS.entry(name).make()
-        seen: dict[str, list[Seen]] = {backend: [] for backend in backends}
-        refused: dict[str, str] = {}
-        for number in range(instrument.launches):
-            for place in turn_order(len(backends), number, 0):
-                backend = backends[place]
-                if backend in refused:
-                    continue
-                show(f"{name}: {backend}, {number + 1} of {instrument.launches}")
-                job = server.job(
-                    "observe", side.workspace, instrument=name, engine=prepared.engines[backend], source=side.source,
-                    artifact=str(Path(prepared.folder) / prepared.artifacts[backend]), half=prepared.half, seed=seed,
-                    keep_memory=keeps, cost=prepared.cost,
-                )  # fmt: skip
-                try:
-                    with server.worker(job, f"{backend} worker that observes its {name}", number) as worker:
-                        seen[backend].append(worker.receive())
-                except MeasurementError as error:
-                    refused[backend] = str(error)
-        for backend in backends:
-            if backend in refused:
-                found[backend][name] = {"unavailable": refused[backend]}
-                continue
-            native = [] if NATIVE in refused else seen[NATIVE]
-            launches = Launches(seen[backend], native, prepared.cost, found[backend], backend == NATIVE)
-            found[backend][name] = instrument.sum_up(launches)
-    return found
+    names = tuple(instruments or INSTRUMENTS.names())
+    observed = {name: _Observed() for name in backends}
+    launches = max(FEWEST_LAUNCHES, min(MOST_LAUNCHES, server.size))
+    for number in range(launches):
+        for place in turn_order(len(backends), number, 0):
+            backend = backends[place]
+            if wanted := observed[backend].wanted(names):
+                show(f"{backend}, {number + 1} of {launches}")
+                _look(side, backend, server, seed, number, wanted, observed[backend])
+    return {backend: _sum_up(names, backend, observed, side.prepared.cost) for backend in backends}
+
+
+def _look(
+    side: PreparedSide,
+    backend: str,
+    server: WorkerServer,
+    seed: int,
+    number: int,
+    wanted: Sequence[str],
+    observed: _Observed,
+) -> None:
+    """Let instruments look at a participant in one new process."""
+    prepared = side.prepared
+    earlier = {name: observed.seen[name][0] for name in wanted if observed.seen.get(name)}
+    job = server.job(
+        "observe", side.workspace, instruments=list(wanted), earlier=earlier, engine=prepared.engines[backend],
+        source=side.source, artifact=str(Path(prepared.folder) / prepared.artifacts[backend]), half=prepared.half,
+        seed=seed, keep_memory=why_not_kept() is None, cost=prepared.cost,
+    )  # fmt: skip
+    looking = wanted[0]
+    try:
+        with server.worker(job, f"{backend} worker that is observed", number) as worker:
+            for looking in wanted:
+                answer = worker.receive()
+                if "unavailable" in answer:
+                    observed.refused[looking] = answer["unavailable"]
+                else:
+                    observed.seen.setdefault(looking, []).append(answer["seen"])
+    except MeasurementError as error:
+        observed.refused[looking] = str(error)
+
+
+def _sum_up(
+    names: Sequence[str], backend: str, observed: dict[str, _Observed], cost: dict[str, int]
+) -> dict[str, dict[str, Any]]:
+    """Return what the launches say of one participant, by instrument."""
+    own, native = observed[backend], observed[NATIVE]
+    found: dict[str, dict[str, Any]] = {}
+    for name in reversed(names):
+        if not own.seen.get(name):
+            found[name] = {"unavailable": own.refused.get(name, "each of its processes ended before")}
+            continue
+        launches = Launches(own.seen[name], native.seen.get(name, []), cost, found, backend == NATIVE)
+        found[name] = INSTRUMENTS.entry(name).make().sum_up(launches)
+    return {name: found[name] for name in names}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_formfunc.function.efficacy import ways_of
 from pytest_formfunc.records import Record
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent
@@ -33,6 +35,18 @@ def explain(records: Sequence[Record]) -> Iterator[str]:
                 yield f"{title}: what the file says of it is damaged ({type(error).__name__})"
                 continue
             yield from (f"{title}: {one}" for one in words)
+        ways = [f"{text} {words}" for words, found in ways_of(record.observations).items() if (text := _share(found))]
+        if ways:
+            yield f"{record.backend}: efficacy of the last-level cache {', '.join(ways)}"
+
+
+def _share(found: Any) -> str:
+    """Return an efficacy as text; nothing where the file does not hold a number."""
+    with contextlib.suppress(*_DAMAGED):
+        if not isinstance(found, Mapping):
+            return f"{float(found):.2f}"
+        return f"{float(found['value']):.2f} ({float(found['low']):.2f} to {float(found['high']):.2f})"
+    return ""
 
 
 def _cache(found: Mapping[str, Any]) -> Iterator[str]:

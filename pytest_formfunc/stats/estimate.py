@@ -38,6 +38,15 @@ class Estimate:
             return math.inf
         return math.expm1((math.log(self.high) - math.log(self.low)) / 2)
 
+    @property
+    def plain(self) -> str:
+        """Return it as text, where it is no speedup: a correlation, an exponent, a share.
+
+        >>> Estimate(0.5, -0.1, 0.804).plain
+        '0.50 (-0.10 to 0.80)'
+        """
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
     def widened(self, common: float) -> Estimate:
         """Return the estimate with an error added that all estimates of a run have in common.
 

@@ -10,6 +10,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.correlation import ranks
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.student import t_quantile
 
@@ -80,14 +81,8 @@ def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> T
 
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the correlation of the ranks along the last axis; NaN where one side does not vary."""
-    first, second = _ranks(x), _ranks(y)
+    first, second = ranks(x), ranks(y)
     first = first - first.mean(axis=-1, keepdims=True)
     second = second - second.mean(axis=-1, keepdims=True)
     size = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
     return np.asarray((first * second).sum(axis=-1) / np.where(size > 0, size, np.nan))
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the ranks along the last axis; equal values share the mean of their ranks."""
-    one, others = values[..., :, None], values[..., None, :]
-    return np.asarray((one > others).sum(axis=-1) + ((one == others).sum(axis=-1) + 1) / 2, dtype=float)

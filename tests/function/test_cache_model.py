@@ -5,7 +5,8 @@ from torch import nn
 
 from pytest_formfunc.function.cache_model import (
     Touch,
-    modelled_efficacy,
+    Traffic,
+    modelled_traffic,
     reuse_distances,
     touched_bytes,
     touches_of,
@@ -20,14 +21,23 @@ def test_the_least_cache_is_what_was_touched_since_with_the_data_itself():
     """A chain of products: each weight comes back when all others have been touched."""
     chain = [Touch(name, 10) for name in ("x", "a", "y", "y", "b", "x")]
     assert [least for least, _ in reuse_distances(chain)] == [10, 40, 40, 10, 40, 40]
-    assert modelled_efficacy(chain, 39) == 2 / 6
-    assert modelled_efficacy(chain, 40) == 1.0
+    assert modelled_traffic(chain, 39) == Traffic(repeated_bytes=40, cold_bytes=50)
+    assert modelled_traffic(chain, 39).efficacy == 1 - 40 / 50
+    assert modelled_traffic(chain, 40) == Traffic(repeated_bytes=0, cold_bytes=40)
+    assert modelled_traffic(chain, 40).efficacy == 1.0
     assert touched_bytes(chain) == 40
 
 
 def test_nothing_is_served_at_once():
-    assert modelled_efficacy([], 1) == 1.0
-    assert modelled_efficacy([Touch("large", 100)], 99) == 0.0
+    assert modelled_traffic([], 1).efficacy == 1.0
+    assert modelled_traffic([Touch("large", 100)], 99).efficacy == 0.0
+
+
+def test_what_is_used_twice_in_a_call_is_spared_a_cold_call_too():
+    """So a cache that holds no more than that is worth nothing to repeated calls."""
+    chain = [Touch(name, 10) for name in ("a", "a", "b", "b", "c", "c")]
+    assert modelled_traffic(chain, 10) == Traffic(repeated_bytes=30, cold_bytes=30)
+    assert modelled_traffic(chain, 10).efficacy == 0.0
 
 
 def test_weights_inputs_and_outputs_of_each_operator_are_touched():

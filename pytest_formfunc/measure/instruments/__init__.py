@@ -35,8 +35,10 @@ INSTRUMENTS = Table(
     "instrument",
     [
         InstrumentEntry("cache", "cold_cache:ColdCache"),
-        InstrumentEntry("reuse", "reuse:Reuse"),
         InstrumentEntry("counters", "counters:Counters"),
         InstrumentEntry("roof", "roof:Roof"),
+        InstrumentEntry("reuse", "reuse:Reuse"),
     ],
 )
+"""In the order in which they observe in a process: those that leave most behind come last. What they saw is summed up
+in the reverse order, so that each knows what those after it have found."""

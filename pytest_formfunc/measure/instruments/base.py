@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 from pytest_formfunc.forms.built import Network
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.servers import estimate_over_servers
+from pytest_formfunc.stats.student import t_quantile, weighted_mean
 
 Timer = Callable[[], int]  # makes a call and returns its time in nanoseconds
+LEVEL = 0.95  # of intervals
 Seen = dict[str, Any]  # what one launch has seen, as JSON
 
 
@@ -30,6 +32,7 @@ class Subject:
         cost: of a call, as in the record: ``macs``, ``weight_bytes`` and ``activation_bytes``.
         llc_bytes: size of the last-level cache; 0 if unknown.
         free_bytes: memory that may still be used; None if unknown.
+        earlier: what the instrument saw in the first launch of this participant; None in that one.
     """
 
     timer: Timer
@@ -41,6 +44,7 @@ class Subject:
     cost: Mapping[str, int]
     llc_bytes: int
     free_bytes: int | None = None
+    earlier: Seen | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Launches:
         native: the same of native; nothing where that could not be observed.
         is_native: whether the participant is native itself.
         cost: of a call, as in the record.
-        known: what other instruments have found of the same participant, by their names.
+        known: what the instruments after it in the table have found of the same participant, by their names.
     """
 
     own: Sequence[Seen]
@@ -66,10 +70,10 @@ class Instrument(ABC):
     """One way to observe.
 
     Attributes:
-        launches: number of processes of each participant that it observes in.
+        once: whether the first launch says everything, because nothing is measured.
     """
 
-    launches: ClassVar[int] = 5
+    once: ClassVar[bool] = False
 
     @abstractmethod
     def observe(self, subject: Subject) -> Seen:
@@ -87,6 +91,18 @@ class Instrument(ABC):
 def ratio_of(logs: Sequence[float]) -> Estimate:
     """Return the geometric mean of ratios, one log of each launch, with its interval."""
     return estimate_over_servers(logs, range(len(logs)), None)
+
+
+def mean_of(values: Sequence[float], relative_error: float = 0.0) -> Estimate:
+    """Return the mean of one value of each launch (at least two) with Student's interval.
+
+    Args:
+        values: one for each launch.
+        relative_error: half-width of the interval of a factor that all values have in common, as a fraction of it.
+    """
+    mean = weighted_mean(values)
+    reach = math.hypot(t_quantile(1 - LEVEL, mean.df) * mean.standard_error, mean.value * relative_error)
+    return Estimate(mean.value, mean.value - reach, mean.value + reach, LEVEL, len(values))
 
 
 def as_json(estimate: Estimate) -> dict[str, Any]:

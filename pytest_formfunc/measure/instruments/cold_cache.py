@@ -10,13 +10,23 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, Timer, as_json, ratio_of
-from pytest_formfunc.stats import quantile
+from pytest_formfunc.function.efficacy import by_time
+from pytest_formfunc.measure.instruments.base import (
+    Instrument,
+    Launches,
+    Seen,
+    Subject,
+    Timer,
+    as_json,
+    mean_of,
+    ratio_of,
+)
+from pytest_formfunc.stats import Estimate, quantile
 
 TIMES_LLC = 3  # bytes that are written to replace what the caches hold
 WITHOUT_LLC_BYTES = 192 << 20  # where its size is unknown: as much as for a cache of 64 MiB
@@ -108,6 +118,10 @@ class ColdCache(Instrument):
             found["weights_cold_over_sham"] = _ratio(launches.own, WEIGHTS, SHAM)
         else:
             found["why_no_copies"] = first["why_no_copies"]
+        cold_bytes = launches.known.get("reuse", {}).get("cold_bytes")
+        bandwidth = launches.known.get("roof", {}).get("bandwidth")
+        if cold_bytes and bandwidth and len(launches.own) > 1:
+            found["efficacy"] = as_json(_efficacy(launches.own, cold_bytes, bandwidth))
         if launches.native and not launches.is_native:
             native, own = (_levels(some, ALL, SHAM) for some in (launches.native, launches.own))
             found["speedup_cold_over_sham"] = as_json(ratio_of([a - b for a, b in zip(native, own, strict=False)]))
@@ -144,6 +158,14 @@ def _levels(launches: Sequence[Seen], over: str, under: str) -> list[float]:
         fmean(math.log(one / other) for one, other in zip(seen["seconds"][over], seen["seconds"][under], strict=True))
         for seen in launches
     ]
+
+
+def _efficacy(launches: Sequence[Seen], cold_bytes: int, bandwidth: Mapping[str, Any]) -> Estimate:
+    """Return what cold calls take longer than sham ones, as a share of what they fetch at the memory's bandwidth."""
+    speed, slowest = bandwidth["value"], bandwidth["low"]
+    medians = [{arm: quantile(seen["seconds"][arm], 0.5) for arm in (ALL, SHAM)} for seen in launches]
+    values = [by_time(one[ALL], one[SHAM], speed, cold_bytes) for one in medians]
+    return mean_of(values, relative_error=1 - slowest / speed)
 
 
 def _ratio(launches: Sequence[Seen], over: str, under: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+from pytest_formfunc.function.efficacy import by_counters
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, ratio_of
 from pytest_formfunc.measure.instruments.perf_stat import perf_stat
 
@@ -19,6 +20,7 @@ GROUPS = (
 )
 SECONDS = 0.15  # of each group
 FEWEST_CALLS = 3
+_MISSES = "LLC-load-misses"
 # Of two events of one group: what is counted, of what.
 RATIOS = {
     "ipc": ("instructions", "cycles"),
@@ -35,7 +37,10 @@ class Counters(Instrument):
     def observe(self, subject: Subject) -> Seen:
         """Return the calls, the seconds and the events of each group."""
         groups = []
-        for events in GROUPS:
+        for index, events in enumerate(GROUPS):
+            if subject.earlier is not None and not _counted(subject.earlier["groups"][index]):
+                groups.append(subject.earlier["groups"][index])  # it cannot be counted here
+                continue
             calls, spent_ns = 0, 0
             with perf_stat(events) as counted:
                 end = time.perf_counter() + SECONDS
@@ -84,7 +89,20 @@ class Counters(Instrument):
                     found["ratios"][name] = _rate(
                         [one / other for one, other in zip(values[over], values[under], strict=True)]
                     )
+        cold_bytes = launches.known.get("reuse", {}).get("cold_bytes")
+        misses = found["per_call"].get(_MISSES)
+        if cold_bytes and misses and misses["high"] is not None:
+            found["efficacy"] = {
+                **misses,
+                "value": by_counters(misses["value"], cold_bytes),
+                "low": by_counters(misses["high"], cold_bytes),
+                "high": by_counters(misses["low"], cold_bytes),
+            }
         return found
+
+
+def _counted(group: Seen) -> bool:
+    return any(value is not None for value in group["events"].values())
 
 
 def _rate(values: list[float]) -> dict[str, Any]:

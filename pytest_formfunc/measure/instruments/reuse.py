@@ -1,18 +1,18 @@
-"""What share of a network's bytes the last-level cache can serve, by a model: reuse distances of its tensors."""
+"""What the last-level cache can spare a network, by a model: reuse distances of its tensors."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pytest_formfunc.errors import MeasurementError, one_line
-from pytest_formfunc.function.cache_model import modelled_efficacy, touched_bytes, touches_of
+from pytest_formfunc.function.cache_model import modelled_traffic, touched_bytes, touches_of
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject
 
 
 class Reuse(Instrument):
     """A model: nothing is measured. Native touches every operator's tensors; an engine's fused operators touch less."""
 
-    launches = 1
+    once = True
 
     def observe(self, subject: Subject) -> Seen:
         """Return the share for both, and the bytes that a call works on."""
@@ -25,8 +25,11 @@ class Reuse(Instrument):
         found: Seen = {"llc_bytes": subject.llc_bytes}
         for name, fused in (("as_written", False), ("fused", True)):
             touches = touches_of(program, fused=fused)
+            traffic = modelled_traffic(touches, subject.llc_bytes)
             found[name] = {
-                "efficacy": modelled_efficacy(touches, subject.llc_bytes),
+                "efficacy": traffic.efficacy,
+                "repeated_bytes": traffic.repeated_bytes,
+                "cold_bytes": traffic.cold_bytes,
                 "touched_bytes": touched_bytes(touches),
                 "accesses": len(touches),
             }

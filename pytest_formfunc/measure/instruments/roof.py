@@ -11,74 +11,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_formfunc.errors import MeasurementError, one_line
+from pytest_formfunc.forms.single_layers import LayerSource
+from pytest_formfunc.function.widths import Layer
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, ratio_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from torch import nn
-
-    from pytest_formfunc.forms.built import Inputs, Network
-
 SIZE = 1024  # rows and columns of the product's matrices
-SECONDS = 0.25  # of each figure
+SECONDS = 0.1  # of each figure
 FEWEST = 3
 BEYOND, INSIDE = 4.0, 0.25  # bytes of the triad's arrays, of the last-level cache's
 WITHOUT_LLC_BYTES = 64 << 20  # where its size is unknown
 _FLOAT_BYTES = 4
 
 
-@dataclass(frozen=True)
-class Product:
-    """The source of a network that is one product of square matrices.
-
-    Attributes:
-        size: their rows and columns.
-    """
-
-    size: int = SIZE
-
-    def build(self) -> Network:
-        """Make the network with example inputs."""
-        from pytest_formfunc.forms.built import Network
-
-        return Network(self.inputs(0), self.inputs, self._module())
-
-    def restore(self, artifact: Path) -> nn.Module:
-        """Make the network with the saved weights."""
-        import torch
-
-        module = self._module()
-        module.load_state_dict(torch.load(artifact, map_location="cpu", weights_only=True))
-        return module
-
-    def inputs(self, seed: int) -> Inputs:
-        """Make a matrix from a seed."""
-        import torch
-
-        from pytest_formfunc.forms.built import Inputs
-
-        return Inputs((torch.randn(self.size, self.size, generator=torch.Generator().manual_seed(seed)),))
-
-    def _module(self) -> nn.Module:
-        import torch
-
-        return torch.nn.Linear(self.size, self.size, bias=False).eval()
-
-
 class Roof(Instrument):
     """Peak, bandwidths, and what the case achieves, in the same process."""
-
-    launches = 3
 
     def observe(self, subject: Subject) -> Seen:
         """Return FLOP/s of the engine's product, bytes/s of the triad beyond and inside the cache, seconds a call."""
         try:
-            product = subject.load_other(Product())
+            product = subject.load_other(LayerSource(Layer(SIZE, SIZE, (SIZE,))))
         except Exception as error:
             raise MeasurementError(f"the engine cannot compute one large product ({one_line(error)})") from error
         llc = subject.llc_bytes or WITHOUT_LLC_BYTES

@@ -1,0 +1,150 @@
+"""Is latency over width a staircase? Convolution, depthwise convolution and product, native and OpenVINO.
+
+Widths are swept around 64 (every FORMFUNC_STEP channels, default 2) and around 128 (every twice as many), and steps
+are found with their certainty. Then the finder is tried: known steps, and none, are planted into the noise that was
+recorded. At last the convolutions of FORMFUNC_NETWORK (default darts) that lie just above an edge are built and timed
+at both widths. Yu et al., ArchEdge (arXiv:2011.10912) saw stairs on GPUs. It takes about twenty minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+from laboratory import Laboratory
+from sweep import log_ratios, mean_curve, sweep
+
+from pytest_formfunc.cases import architecture_case
+from pytest_formfunc.function.widths import Layer, convolutions_of, propose, upper_edges
+from pytest_formfunc.stats.servers import estimate_over_servers
+from pytest_formfunc.stats.steps import find_steps, spacing
+from pytest_formfunc.units import format_estimate
+
+STEP = int(os.environ.get("FORMFUNC_STEP", "2"))
+NETWORK = os.environ.get("FORMFUNC_NETWORK", "darts")
+SWEEPS = {"around 64": list(range(48, 97, STEP)), "around 128": list(range(96, 177, 2 * STEP))}
+KINDS = ("conv", "depthwise", "linear")
+BACKENDS = ("native", "openvino")
+PLANTED = (0.05, 0.1, 0.2)
+DRAWS = 200
+MOST_PROPOSALS = 6
+
+
+def layer(kind, width):
+    """Return a layer of a width whose call takes about a tenth of a millisecond or more."""
+    if kind == "linear":
+        return Layer(256, width, (784,))
+    depthwise = kind == "depthwise"
+    return Layer(
+        width if depthwise else 64, width, (56, 56) if depthwise else (28, 28), (3, 3), padding=(1, 1),
+        groups=width if depthwise else 1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory):
+    one = Laboratory(tmp_path_factory.mktemp("staircase"), servers=8)
+    one.start()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def sweeps(laboratory):
+    """Return the rounds of every sweep, by kind, place and backend."""
+    return {
+        (kind, place, backend): sweep(laboratory, [layer(kind, width) for width in widths], backend)
+        for kind in KINDS
+        for place, widths in SWEEPS.items()
+        for backend in BACKENDS
+    }
+
+
+def test_staircase(sweeps, capsys):
+    """Every sweep has an answer: its steps, or none; widths of one step differ by less than the step itself."""
+    with capsys.disabled():
+        print()
+        for (kind, place, backend), rounds in sweeps.items():
+            widths = SWEEPS[place]
+            steps = find_steps(rounds)
+            title = f"{kind}, {place} ({widths[0]} to {widths[-1]} by {widths[1] - widths[0]}), {backend}"
+            curve = mean_curve(rounds)
+            rise = math.exp(curve[-1] - curve[0])
+            print(f"{title}: {f'{len(steps)} steps' if steps else 'no staircase'}; whole rise {rise:.2f}x")
+            for step in steps:
+                print(f"    after {widths[step.before]}: {format_estimate(step.ratio)}")
+            if apart := spacing(steps, widths):
+                print(f"    all steps that rise are multiples of {apart} apart")
+            for step in steps:
+                assert abs(math.log(step.ratio.value)) > 0.02
+
+
+def test_finder_on_recorded_noise(sweeps, capsys):
+    """Steps of 10% every 16 channels are found in most sweeps' noise; on a line there are few in any."""
+    with capsys.disabled():
+        print()
+        worst_false, hits = 0.0, {height: [] for height in PLANTED}
+        for (kind, place, backend), rounds in sweeps.items():
+            noise = np.log(rounds) - np.mean(np.log(rounds), axis=0)
+            widths = SWEEPS[place]
+            edges = [at for at, width in enumerate(widths[:-1]) if width % 16 == 0]
+            told = []
+            for height in (0.0, *PLANTED):
+                curve = np.asarray([math.log(width) + height * math.ceil(width / 16) for width in widths])
+                found = [planted(curve, noise, seed) for seed in range(DRAWS)]
+                false = sum(bool(set(one) - set(edges)) if height else bool(one) for one in found) / DRAWS
+                if not height:
+                    worst_false = max(worst_false, false)
+                    told.append(f"line: {false:.1%} with a false step")
+                    continue
+                hit = sum(len(set(one) & set(edges)) for one in found) / DRAWS / len(edges)
+                hits[height].append(hit)
+                told.append(f"{height:.0%}: {hit:.0%} found, {false:.1%} with a false one")
+            print(f"planted in the noise of {kind}, {place}, {backend}: {'; '.join(told)}")
+    assert worst_false <= 0.1
+    assert np.median(hits[0.2]) >= 0.9
+
+
+def planted(curve, noise, seed):
+    """Return the places of the steps that are found in a curve whose rounds have the noise of drawn recorded ones.
+
+    Each width takes its noise from a width that is drawn too, so that no pattern over widths is left in it.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = noise[:, generator.permutation(noise.shape[1])] * generator.choice([-1.0, 1.0], size=noise.shape[1])
+    scale = math.sqrt(len(noise) / (len(noise) - 1))  # the mean was taken from the noise itself
+    shift = generator.normal(0, 1, noise.shape[1]) * noise.std(axis=0, ddof=1) / math.sqrt(len(noise))
+    return [step.before for step in find_steps(np.exp(curve + shift + scale * drawn))]
+
+
+def test_widths_of_a_network(laboratory, sweeps, capsys):
+    """Each proposal is built and timed: those that gain are printed with their gain, the others counted."""
+    network = architecture_case(NETWORK).source.build()
+    layers = convolutions_of(network.module, network.inputs.args)
+    with capsys.disabled():
+        print()
+        for backend in BACKENDS:
+            found = {}
+            for kind, groups in (("conv", False), ("depthwise", True)):
+                widths = SWEEPS["around 64"]
+                steps = [step for step in find_steps(sweeps[kind, "around 64", backend]) if step.rises]
+                edges = upper_edges([widths[step.before] for step in steps], 2048)
+                for one in propose([layer for layer in layers if (layer.groups > 1) == groups], edges):
+                    found[one.layer] = one
+            proposals = list(found.values())[:MOST_PROPOSALS]
+            print(f"{NETWORK} on {backend}: {len(layers)} convolutions, {len(found)} kinds lie just above an edge")
+            gained = 0
+            for one in proposals:
+                rounds = sweep(laboratory, [one.layer, one.narrower], backend)
+                gain = estimate_over_servers(log_ratios(rounds, 0, 1), range(len(rounds)), None)
+                fewer = one.layer.out_channels / one.narrower.out_channels
+                if gain.low > fewer:  # more than in proportion to the channels that it gives up
+                    gained += 1
+                    print(
+                        f"    {one.layer.describe()} (of which {one.count}): {one.narrower.out_channels} channels are "
+                        f"{format_estimate(gain)} as fast, for {fewer:.3f}x fewer"
+                    )
+                assert math.isfinite(gain.high)
+            print(f"    {len(proposals)} of them built and timed, {gained} gain more than the channels they give up")
