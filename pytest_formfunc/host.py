@@ -136,15 +136,100 @@ def _cpu() -> tuple[str, list[str], str]:
     return name, [flag for flag in _ISA_FLAGS if flag in flags], generation
 
 
-def llc_bytes() -> int:
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+def llc_bytes(caches: Path = _CACHES) -> int:
     """Return the size of the last-level cache that the first core sees, 0 where unknown."""
-    best = (0, 0)
-    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+    return _last_level(caches)[1]
+
+
+def _last_level(caches: Path) -> tuple[int, int, int]:
+    """Return the level and the bytes of the last cache, and the number of cores that share it; zeros if unknown."""
+    best = (0, 0, 0)
+    for index in caches.glob("index*"):
         with contextlib.suppress(OSError, ValueError):
             size = (index / "size").read_text().strip()
             factor = {"K": 1 << 10, "M": 1 << 20}.get(size[-1:], 1)
-            best = max(best, (int((index / "level").read_text()), int(size.rstrip("KM")) * factor))
-    return best[1]
+            cores = (
+                len(_numbers((index / "shared_cpu_list").read_text())) if (index / "shared_cpu_list").exists() else 0
+            )
+            best = max(best, (int((index / "level").read_text()), int(size.rstrip("KM")) * factor, cores))
+    return best
+
+
+def _numbers(text: str) -> set[int]:
+    """Return the numbers of a list as the kernel writes it.
+
+    >>> sorted(_numbers("0-2,8\\n"))
+    [0, 1, 2, 8]
+    """
+    found: set[int] = set()
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+@dataclass(frozen=True)
+class CacheShare:
+    """How much of the last-level cache this process may count on.
+
+    Attributes:
+        llc_bytes: the cache's size; 0 if unknown.
+        share_bytes: this process' part of it, if the cores that share it get equal parts.
+        reasons: why that is less, or may be: a clause each.
+    """
+
+    llc_bytes: int
+    share_bytes: int
+    reasons: tuple[str, ...] = ()
+
+
+def cache_share(
+    caches: Path = _CACHES,
+    resctrl: Path = Path("/sys/fs/resctrl"),
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+    cores: int | None = None,
+) -> CacheShare:
+    """Return this process' share of the last-level cache, by its cores and the kernel's cache allocation (resctrl).
+
+    Args:
+        caches: the kernel's folder of a core's caches.
+        resctrl: where resctrl is mounted.
+        cpuinfo: the kernel's file about cores.
+        cores: number of cores that this process may use; by default what is so.
+    """
+    level, size, sharing = _last_level(caches)
+    cores, share, reasons = cores or allowed_cores(), 1.0, []
+    if sharing > cores:
+        share *= cores / sharing
+        reasons.append(f"{sharing} cores share it, and this process may use {cores}")
+    ways = _allocated_ways(resctrl, level)
+    if ways < 1:
+        share *= ways
+        reasons.append(f"the kernel gives this process {ways:.0%} of its ways (resctrl)")
+    with contextlib.suppress(OSError):
+        if " hypervisor" in cpuinfo.read_text(encoding="utf-8", errors="replace"):
+            reasons.append("this is a virtual machine, whose neighbours may use it too")
+    return CacheShare(size, int(size * share), tuple(reasons))
+
+
+def _allocated_ways(root: Path, level: int) -> float:
+    """Return the fraction of the cache's ways that resctrl gives this process; 1 where it says nothing."""
+    group, own = root, str(os.getpid())
+    for tasks in root.glob("*/tasks"):
+        with contextlib.suppress(OSError):
+            if own in tasks.read_text().split():
+                group = tasks.parent
+    with contextlib.suppress(OSError, ValueError):
+        whole = int((root / "info" / f"L{level}" / "cbm_mask").read_text(), 16)
+        for line in (group / "schemata").read_text().splitlines():
+            name, _, masks = line.strip().partition(":")
+            if name == f"L{level}":
+                own_mask = int(masks.split(";")[0].partition("=")[2], 16)
+                return own_mask.bit_count() / whole.bit_count()
+    return 1.0
 
 
 @functools.cache

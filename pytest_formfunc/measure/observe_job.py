@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_formfunc.allocator import keep_freed_memory
 from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.host import llc_bytes, memory_limit
+from pytest_formfunc.host import cache_share, memory_limit
 from pytest_formfunc.measure.given_inputs import GivenInputs
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Subject, Timer
@@ -62,7 +62,7 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         batches=engine.inferences,
         threads=job.threads,
         cost=payload["cost"],
-        llc_bytes=llc_bytes(),
+        cache=cache_share(),
         free_bytes=None if free is None else free.bytes,
     )
     for name in payload["instruments"]:

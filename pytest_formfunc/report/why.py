@@ -68,9 +68,13 @@ def _reuse(found: Mapping[str, Any]) -> Iterator[str]:
     served, touched = float(found["efficacy"]), float(found["touched_bytes"])
     llc = int(found["llc_bytes"])
     yield (
-        f"by a model of its tensors ({format_bytes(touched)}) a cache of {llc >> 20} MiB serves "
-        f"{format_percent(round(served, 3))} of the bytes that it touches"
+        f"by a model of its tensors ({format_bytes(touched)}) a cache of {llc >> 20} MiB spares a repeated call "
+        f"{format_percent(round(served, 3))} of what a cold one fetches from memory"
     )
+    share = int(found["share_bytes"])
+    less = f": {share >> 20} MiB spare {format_percent(round(float(found['efficacy_of_share']), 3))}"
+    if found["shared"]:
+        yield f"not all of that cache may be its own{less if share < llc else ''} ({'; '.join(found['shared'])})"
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -120,7 +119,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple
         try:
             text, _ = process.communicate()
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # which it takes as Ctrl-C; a job in the background of a shell would ignore SIGINT
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=_CLEANING_S)
             raise

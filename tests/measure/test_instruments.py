@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.errors import MeasurementError
-from pytest_formfunc.host import llc_bytes
+from pytest_formfunc.host import CacheShare, llc_bytes
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Launches, Subject
 from pytest_formfunc.measure.instruments.counters import Counters
@@ -28,7 +28,8 @@ needs_perf = pytest.mark.skipif(shutil.which("perf") is None, reason="perf is no
 
 
 def subject(timer, **more):
-    values = {"cost": {"weight_bytes": 0, "activation_bytes": 0, "macs": 1}, "llc_bytes": llc_bytes() or 2**25, **more}
+    size = more.pop("llc_bytes", llc_bytes() or 2**25)
+    values = {"cost": {"weight_bytes": 0, "activation_bytes": 0, "macs": 1}, "cache": CacheShare(size, size), **more}
     return Subject(timer=timer, load_again=lambda: timer, load_other=None, build=None, batches=1, threads=1, **values)
 
 

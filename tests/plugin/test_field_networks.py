@@ -37,7 +37,7 @@ def field(tmp_path_factory, artifact_cache):
     project = Project(tmp_path_factory.mktemp("field"), artifact_cache)
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", NETS)
-    project.outcome = project.measure("--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True, timeout=600)
+    project.outcome = project.measure("--benchmark-json=out.json", "--junitxml=junit.xml", timeout=600)
     project.said = {
         name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
     }

@@ -22,14 +22,16 @@ import warnings
 from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.server_process import ServerProcess
 
+EXPORTING = ("torch._dynamo.eval_frame", "torch.export._trace", "torch._export.non_strict_utils",
+             "openvino.frontend.pytorch")  # fmt: skip
 _templates: list[Template] = []  # one at most
 
 
 def import_engines() -> None:
-    """Import what a server does."""
+    """Import what a server does, and what exporting imports: more than a second of each worker that prepares."""
     from pytest_formfunc.measure.server import preload
 
-    preload()
+    preload(EXPORTING)
     del sys.modules["openvino_telemetry"]  # that it is not there
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pytest_formfunc.forms.built import Network
+from pytest_formfunc.host import CacheShare
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.servers import estimate_over_servers
 from pytest_formfunc.stats.student import t_quantile, weighted_mean
@@ -30,7 +31,7 @@ class Subject:
         batches: batches that one call computes.
         threads: number of threads of the engine.
         cost: of a call, as in the record: ``macs``, ``weight_bytes`` and ``activation_bytes``.
-        llc_bytes: size of the last-level cache; 0 if unknown.
+        cache: the last-level cache, and this process' share of it.
         free_bytes: memory that may still be used; None if unknown.
         earlier: what the instrument saw in the first launch of this participant; None in that one.
     """
@@ -42,9 +43,14 @@ class Subject:
     batches: int
     threads: int
     cost: Mapping[str, int]
-    llc_bytes: int
+    cache: CacheShare
     free_bytes: int | None = None
     earlier: Seen | None = None
+
+    @property
+    def llc_bytes(self) -> int:
+        """Return the size of the last-level cache; 0 if unknown."""
+        return self.cache.llc_bytes
 
 
 @dataclass(frozen=True)

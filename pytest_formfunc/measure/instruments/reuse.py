@@ -22,12 +22,14 @@ class Reuse(Instrument):
             program = subject.build().program
         except Exception as error:  # noqa: BLE001 - exporters raise many kinds
             raise MeasurementError(f"there is no exported program to model ({one_line(error)})") from None
-        found: Seen = {"llc_bytes": subject.llc_bytes}
+        share = subject.cache
+        found: Seen = {"llc_bytes": subject.llc_bytes, "share_bytes": share.share_bytes, "shared": list(share.reasons)}
         for name, fused in (("as_written", False), ("fused", True)):
             touches = touches_of(program, fused=fused)
             traffic = modelled_traffic(touches, subject.llc_bytes)
             found[name] = {
                 "efficacy": traffic.efficacy,
+                "efficacy_of_share": modelled_traffic(touches, share.share_bytes).efficacy,
                 "repeated_bytes": traffic.repeated_bytes,
                 "cold_bytes": traffic.cold_bytes,
                 "touched_bytes": touched_bytes(touches),
@@ -40,6 +42,6 @@ class Reuse(Instrument):
         seen = launches.own[0]
         return {
             "source": "model: reuse distances of whole tensors, least recently used, of the exported program",
-            "llc_bytes": seen["llc_bytes"],
+            **{name: seen[name] for name in ("llc_bytes", "share_bytes", "shared")},
             **seen["as_written" if launches.is_native else "fused"],
         }
