@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -79,6 +80,7 @@ class BothSides:
         self._say = say
         self._sides_here: dict[str, PreparedSide | MeasurementError] = {}
         self._sides_there: dict[str, PreparedSide | Absent] = {}
+        self._beside: dict[tuple[str, ...], PreparedSide | None] = {}
 
     def prepare(
         self, case: Case, backends: Sequence[str], together: Collection[str]
@@ -109,6 +111,16 @@ class BothSides:
         if isinstance(here, MeasurementError):
             raise here
         return here, self._sides_there.get(case.id)
+
+    def beside(self, title: str, source: Source, backends: Sequence[str]) -> PreparedSide | None:
+        """Return this side of a network that is no case, or None if it cannot be prepared."""
+        key = (title, *backends)
+        if key not in self._beside:
+            self._beside[key] = None
+            with contextlib.suppress(MeasurementError):
+                self._beside[key] = PreparedSide(source, self._here.prepare(Recipe(title, source, backends)))
+            self._here.stop()
+        return self._beside[key]
 
     def _prepare_case(self, case: Case, backends: Sequence[str]) -> None:
         recipe = Recipe(case.id, case.source, backends, case.calibration)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +29,10 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
     if payload["keep_memory"]:
         keep_freed_memory()
 
-    entry = backend_entry(payload["engine"])
-
-    def load(source: Source, artifact: Path) -> tuple[Engine, Timer]:
-        engine = entry.make(job.threads)
-        engine.half = payload["half"]
-        engine.load(source, artifact)
+    def load(source: Source, artifact: str, half: str | None) -> tuple[Engine, Timer]:
+        engine = backend_entry(payload["engine"]).make(job.threads)
+        engine.half = half
+        engine.load(source, Path(artifact))
         given = GivenInputs(engine, [source.inputs(payload["seed"])])
         engine.call()
         given.note_overwritten()
@@ -44,21 +41,19 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         warm_up(timer)
         return engine, timer
 
-    def load_other(source: Source) -> Timer:
-        with tempfile.TemporaryDirectory() as folder:
-            artifact = Path(folder) / entry.engine_class().artifact_name(job.threads)
-            entry.engine_class().prepare(source.build(), artifact)
-            return load(source, artifact)[1]
+    def load_product() -> Timer:
+        other, timer = load(*product)
+        return lambda: timer() // other.inferences
 
-    own = payload["source"], Path(payload["artifact"])
+    own, product = payload["own"], payload["product"]
     engine, timer = load(*own)
     check_whose_code(job.workspace)
     free = memory_limit()
     subject = Subject(
         timer=timer,
         load_again=lambda: load(*own)[1],
-        load_other=load_other,
-        build=payload["source"].build,
+        load_product=None if product is None else load_product,
+        build=own[0].build,
         batches=engine.inferences,
         threads=job.threads,
         cost=payload["cost"],

@@ -6,7 +6,7 @@ the middle of an instrument costs that instrument; the others go on in the next 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class _Observed:
 
 def observe_case(
     side: PreparedSide,
+    product: PreparedSide | None,
     backends: Sequence[str],
     server: WorkerServer,
     seed: int,
@@ -58,6 +59,7 @@ def observe_case(
 
     Args:
         side: what is prepared of the case.
+        product: the network that an engine's peak is measured with; None where it could not be prepared.
         backends: those that were measured, native among them.
         server: forks the workers.
         seed: of the inputs.
@@ -72,12 +74,22 @@ def observe_case(
             backend = backends[place]
             if wanted := observed[backend].wanted(names):
                 show(f"{backend}, {number + 1} of {launches}")
-                _look(side, backend, server, seed, number, wanted, observed[backend])
+                _look(side, product, backend, server, seed, number, wanted, observed[backend])
+                _share(names, observed[backend], observed.values())
     return {backend: _sum_up(names, backend, observed, side.prepared.cost) for backend in backends}
+
+
+def _share(names: Sequence[str], one: _Observed, others: Iterable[_Observed]) -> None:
+    """Give what an instrument that need look only once has seen to all participants."""
+    for name in names:
+        if one.seen.get(name) and INSTRUMENTS.entry(name).make().once:
+            for other in others:
+                other.seen.setdefault(name, one.seen[name])
 
 
 def _look(
     side: PreparedSide,
+    product: PreparedSide | None,
     backend: str,
     server: WorkerServer,
     seed: int,
@@ -90,8 +102,8 @@ def _look(
     earlier = {name: observed.seen[name][0] for name in wanted if observed.seen.get(name)}
     job = server.job(
         "observe", side.workspace, instruments=list(wanted), earlier=earlier, engine=prepared.engines[backend],
-        source=side.source, artifact=str(Path(prepared.folder) / prepared.artifacts[backend]), half=prepared.half,
-        seed=seed, keep_memory=why_not_kept() is None, cost=prepared.cost,
+        own=_loadable(side, backend), product=None if product is None else _loadable(product, backend), seed=seed,
+        keep_memory=why_not_kept() is None, cost=prepared.cost,
     )  # fmt: skip
     looking = wanted[0]
     try:
@@ -104,6 +116,14 @@ def _look(
                     observed.seen.setdefault(looking, []).append(answer["seen"])
     except MeasurementError as error:
         observed.refused[looking] = str(error)
+
+
+def _loadable(side: PreparedSide, backend: str) -> tuple[Any, str, str | None] | None:
+    """Return the source, the artifact and the half precision of a prepared network; None if the engine refuses it."""
+    prepared = side.prepared
+    if backend not in prepared.artifacts:
+        return None
+    return side.source, str(Path(prepared.folder) / prepared.artifacts[backend]), prepared.half
 
 
 def _sum_up(

@@ -20,6 +20,7 @@ from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
+from pytest_formfunc.measure.instruments.roof import PRODUCT
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
 from pytest_formfunc.measure.pace import Pace, measured_pace
@@ -246,8 +247,7 @@ class Run:
         """Start as many servers as a case surely needs; the others start when they are first needed."""
         affordable = int(self._settings.budget_s / _LAUNCH_S)
         count = 1 if once else max(2, min(WANTED_LAUNCHES, affordable))
-        environments = {None, self._work.other.workspace.environment if self._work.other is not None else None}
-        for environment in environments:
+        for environment in {None, self._work.other.workspace.environment if self._work.other is not None else None}:
             self._workers.begin(count, environment)
 
     def _prepare(self, case: Case, group: str, *, once: bool) -> list[Ready]:
@@ -340,7 +340,8 @@ class Run:
     def _observe(self, ready: Ready) -> None:
         """Observe a case by instruments; its records have what they find from then on."""
         began = self._workers.clock()
-        ready.measured.observe(ready.backends, self._workers, ready.case.seed, self._say)
+        product = self._sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
+        ready.measured.observe(ready.backends, product, self._workers, ready.case.seed, self._say)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:

@@ -47,10 +47,17 @@ class Measured:
         there = self.there.prepared if isinstance(self.there, PreparedSide) else self.there
         return Evidence(key, record, self.measurer.result, self.here.prepared, there, look_again)
 
-    def observe(self, backends: Sequence[str], workers: WorkerServer, seed: int, show: Callable[[str], None]) -> None:
+    def observe(
+        self,
+        backends: Sequence[str],
+        product: PreparedSide | None,
+        workers: WorkerServer,
+        seed: int,
+        show: Callable[[str], None],
+    ) -> None:
         """Observe by instruments those of the backends that were measured."""
         alive = [name for name in backends if Participant(name) in self.measurer.result.series]
-        self.observations.update(observe_case(self.here, alive, workers, seed, show))
+        self.observations.update(observe_case(self.here, product, alive, workers, seed, show))
 
     def forget(self) -> Settled:
         """Return what the journal may still ask for, without the rounds of every launch."""

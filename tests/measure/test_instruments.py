@@ -11,7 +11,7 @@ from pytest_formfunc.host import CacheShare, llc_bytes
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Launches, Subject
 from pytest_formfunc.measure.instruments.counters import Counters
-from pytest_formfunc.measure.instruments.perf_stat import parse_perf_stat, perf_stat, why_refused
+from pytest_formfunc.measure.instruments.perf_stat import has_hardware_counters, parse_perf_stat, perf_stat, why_refused
 
 # Made up in perf's documented format (perf-stat(1), "CSV FORMAT"): no such counter exists where this was written.
 MADE_UP = """# started on Thu Nov 26 14:30:27 2026
@@ -30,7 +30,7 @@ needs_perf = pytest.mark.skipif(shutil.which("perf") is None, reason="perf is no
 def subject(timer, **more):
     size = more.pop("llc_bytes", llc_bytes() or 2**25)
     values = {"cost": {"weight_bytes": 0, "activation_bytes": 0, "macs": 1}, "cache": CacheShare(size, size), **more}
-    return Subject(timer=timer, load_again=lambda: timer, load_other=None, build=None, batches=1, threads=1, **values)
+    return Subject(timer=timer, load_again=lambda: timer, load_product=None, build=None, batches=1, threads=1, **values)
 
 
 def timed(call):
@@ -72,6 +72,15 @@ def test_perfs_fields_are_read():
 )
 def test_why_perf_may_not_count_is_told_apart(stderr, paranoid, sentence):
     assert sentence in why_refused(stderr, paranoid)
+
+
+def test_the_kernel_says_whether_the_processor_has_counters(tmp_path):
+    assert not has_hardware_counters(tmp_path)
+    for name, kind in (("software", "1"), ("breakpoint", "5"), ("cpu_core", "4")):
+        assert not has_hardware_counters(tmp_path)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type").write_text(f"{kind}\n")
+    assert has_hardware_counters(tmp_path)
 
 
 def test_without_perf_one_sentence_says_so(monkeypatch):

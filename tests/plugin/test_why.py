@@ -25,7 +25,7 @@ def test_what_instruments_find_is_in_the_record(observed):
     records = observed.records("out.json")
     for backend in ("native", "openvino"):
         found = records[CASE, backend]["observations"]
-        assert found["cache"]["cold_over_sham"]["n"] == 5
+        assert found["cache"]["cold_over_sham"]["n"] == 3  # as many as there are servers
         assert 0.0 <= found["reuse"]["efficacy"] <= 1.0
         assert "task-clock" in found["counters"].get("per_call", ()) or "perf" in found["counters"]["unavailable"]
         roof = found["roof"]

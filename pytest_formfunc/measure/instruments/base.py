@@ -26,7 +26,8 @@ class Subject:
     Attributes:
         timer: makes a call and returns nanoseconds.
         load_again: loads another copy of it and returns that one's timer.
-        load_other: prepares and loads another network on the same engine, given its source, and returns its timer.
+        load_product: loads the product that the engine's peak is measured with, and returns the timer of one batch;
+            None if the engine does not take it.
         build: builds the network, as engines receive it.
         batches: batches that one call computes.
         threads: number of threads of the engine.
@@ -38,7 +39,7 @@ class Subject:
 
     timer: Timer
     load_again: Callable[[], Timer]
-    load_other: Callable[[Any], Timer]
+    load_product: Callable[[], Timer] | None
     build: Callable[[], Network]
     batches: int
     threads: int
@@ -76,7 +77,7 @@ class Instrument(ABC):
     """One way to observe.
 
     Attributes:
-        once: whether the first launch says everything, because nothing is measured.
+        once: whether the first launch says everything of all participants, because nothing is measured.
     """
 
     once: ClassVar[bool] = False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_formfunc.function.efficacy import by_counters
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, ratio_of
-from pytest_formfunc.measure.instruments.perf_stat import perf_stat
+from pytest_formfunc.measure.instruments.perf_stat import NOT_SHOWN, has_hardware_counters, perf_stat
 
 # Each group is counted in calls of its own, so that it fits the counters of a core: nothing is scaled up.
 GROUPS = (
@@ -40,6 +41,9 @@ class Counters(Instrument):
         for index, events in enumerate(GROUPS):
             if subject.earlier is not None and not _counted(subject.earlier["groups"][index]):
                 groups.append(subject.earlier["groups"][index])  # it cannot be counted here
+                continue
+            if index > 0 and not has_hardware_counters():
+                groups.append(_none_of(events))
                 continue
             calls, spent_ns = 0, 0
             with perf_stat(events) as counted:
@@ -99,6 +103,14 @@ class Counters(Instrument):
                 "high": by_counters(misses["low"], cold_bytes),
             }
         return found
+
+
+def _none_of(events: Sequence[str]) -> Seen:
+    """Return a group of hardware events that this machine has no counters for."""
+    names = [event.partition(":")[0] for event in events]
+    return {
+        "calls": 0, "seconds": 0.0, "events": dict.fromkeys(names), "why_not": dict.fromkeys(names, NOT_SHOWN),
+    }  # fmt: skip
 
 
 def _counted(group: Seen) -> bool:

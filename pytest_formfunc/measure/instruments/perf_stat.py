@@ -21,6 +21,8 @@ from pytest_formfunc.errors import MeasurementError
 _SEPARATOR = ";"
 _NOT_SUPPORTED, _NOT_COUNTED = "<not supported>", "<not counted>"
 _LIMIT_S = 10.0
+NOT_SHOWN = "this processor, or the virtual machine, does not show it"
+_RAW_EVENTS = "4"  # PERF_TYPE_RAW: the type of a processor's own counters (perf_event_open(2))
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
 
@@ -52,13 +54,22 @@ def parse_perf_stat(text: str) -> dict[str, Counted]:
             continue
         value, event = fields[0].strip(), fields[2].partition(":")[0]
         if value == _NOT_SUPPORTED:
-            found[event] = Counted(None, 0.0, "this processor, or the virtual machine, does not show it")
+            found[event] = Counted(None, 0.0, NOT_SHOWN)
         elif value == _NOT_COUNTED:
             found[event] = Counted(None, 0.0, "it was never scheduled on a counter")
         else:
             with contextlib.suppress(ValueError):
                 found[event] = Counted(float(value), float(fields[4] or 100) / 100)
     return found
+
+
+def has_hardware_counters(devices: Path = Path("/sys/bus/event_source/devices")) -> bool:
+    """Return whether the kernel knows counters of the processor; perf would look for each event in vain."""
+    for one in devices.glob("*/type"):
+        with contextlib.suppress(OSError):
+            if one.read_text().strip() == _RAW_EVENTS:
+                return True
+    return False
 
 
 def why_refused(stderr: str, paranoid: str) -> str:
