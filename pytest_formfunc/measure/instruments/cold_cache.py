@@ -31,10 +31,13 @@ from pytest_formfunc.stats import Estimate, quantile
 TIMES_LLC = 3  # bytes that are written to replace what the caches hold
 WITHOUT_LLC_BYTES = 192 << 20  # where its size is unknown: as much as for a cache of 64 MiB
 SECONDS = 0.3  # of a launch
-FEWEST_ROUNDS, MOST_ROUNDS = 6, 40
+FEWEST_ROUNDS, MOST_ROUNDS = 4, 40
 MOST_COPIES = 12
 COPIES_LLC = 1.5  # bytes of all copies of the weights, of the cache's
+MOST_COPIES_S = 1.5  # that the calls of all copies may take, with those that warm them up
 MOST_SHARE = 0.25  # of the free memory that may be used
+
+_WARM_UP_CALLS = 6  # about, of each copy
 
 WARM, SHAM, ALL, WEIGHTS = "warm", "sham", "all", "wei"
 
@@ -138,6 +141,9 @@ def _copies(subject: Subject) -> tuple[list[Timer], str]:
     count = max(2, -(-int(COPIES_LLC * subject.llc_bytes) // weights))
     if count > MOST_COPIES:
         return [], f"its weights are so small ({weights / 1e6:.2g} MB) that {count} copies would be needed"
+    seconds = count * (FEWEST_ROUNDS + _WARM_UP_CALLS) * subject.timer() / 1e9
+    if seconds > MOST_COPIES_S:
+        return [], f"calling {count} copies often enough would take {seconds:.2g} s"
     needed = count * (weights + subject.cost["activation_bytes"])
     if subject.free_bytes is not None and needed > MOST_SHARE * subject.free_bytes:
         return [], f"{count} copies would need {needed >> 20} MB, which is more than a quarter of the free memory"
