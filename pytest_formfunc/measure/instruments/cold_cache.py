@@ -31,7 +31,7 @@ from pytest_formfunc.stats import Estimate, quantile
 TIMES_LLC = 3  # bytes that are written to replace what the caches hold
 WITHOUT_LLC_BYTES = 192 << 20  # where its size is unknown: as much as for a cache of 64 MiB
 SECONDS = 0.3  # of a launch
-FEWEST_ROUNDS, MOST_ROUNDS = 4, 40
+FEWEST_ROUNDS, MOST_ROUNDS = 2, 40
 MOST_COPIES = 12
 COPIES_LLC = 1.5  # bytes of all copies of the weights, of the cache's
 MOST_COPIES_S = 1.5  # that the calls of all copies may take, with those that warm them up

@@ -20,7 +20,7 @@ GROUPS = (
     ("cache-references:u", "cache-misses:u"),
 )
 SECONDS = 0.15  # of each group
-FEWEST_CALLS = 3
+FEWEST_CALLS = 1
 _MISSES = "LLC-load-misses"
 # Of two events of one group: what is counted, of what.
 RATIOS = {

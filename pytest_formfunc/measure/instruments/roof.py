@@ -21,7 +21,7 @@ from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen,
 SIZE = 1024  # rows and columns of the product's matrices
 PRODUCT = LayerSource(Layer(SIZE, SIZE, (SIZE,)))
 SECONDS = 0.08  # of each figure
-FEWEST = 3
+FEWEST = 2
 BEYOND, INSIDE = 4.0, 0.25  # bytes of the triad's arrays, of the last-level cache's
 WITHOUT_LLC_BYTES = 64 << 20  # where its size is unknown
 _FLOAT_BYTES = 4
