@@ -138,16 +138,20 @@ def run(journal, points, extent):
                 f"--formfunc-depths={','.join(map(str, depths))}", f"--formfunc-input={format_shape(extent.shape)}",
                 f"--formfunc-backends={BACKEND}", "--formfunc-why", f"--formfunc-journal={journal}",
                 *(["--formfunc-resume"] if journal.exists() else []), *extent.args,
-                *(f"--deselect={node_id(*point, extent.shape)}" for point in sorted(matrix - {*points})),
+                *(
+                    f"--deselect={node_id(*point, extent.shape, backend)}"
+                    for point in sorted(matrix - {*points})
+                    for backend in ("native", BACKEND)
+                ),
             ],
             check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
         )  # fmt: skip
     assert journal.exists(), f"exit code {done.returncode}: {journal.with_suffix('.txt').read_text()[-2000:]}"
 
 
-def node_id(pattern, depth, width, shape):
+def node_id(pattern, depth, width, shape, backend):
     case = pattern_case(pattern, depth, width, shape).id
-    return f"{SUITE.relative_to(SUITE.parent.parent)}::test_form[{case}-{BACKEND}]"
+    return f"{SUITE.relative_to(SUITE.parent.parent)}::test_form[{case}-{backend}]"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_formfunc.allocator import why_not_kept
 from pytest_formfunc.backends import NATIVE
-from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.errors import MeasurementError, one_line
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Launches, Seen
 from pytest_formfunc.measure.launch import PreparedSide
@@ -137,5 +137,8 @@ def _sum_up(
             found[name] = {"unavailable": own.refused.get(name, "each of its processes ended before")}
             continue
         launches = Launches(own.seen[name], native.seen.get(name, []), cost, found, backend == NATIVE)
-        found[name] = INSTRUMENTS.entry(name).make().sum_up(launches)
+        try:
+            found[name] = INSTRUMENTS.entry(name).make().sum_up(launches)
+        except Exception as error:  # noqa: BLE001 - what was timed is not lost for an instrument's fault
+            found[name] = {"unavailable": f"what its processes saw cannot be summed up ({one_line(error)})"}
     return {name: found[name] for name in names}

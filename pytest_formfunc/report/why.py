@@ -21,9 +21,11 @@ def explain(records: Sequence[Record]) -> Iterator[str]:
     Args:
         records: of one case, whose observations may come from a file.
     """
-    if any(record.noise.contended for record in records):
-        yield "it is contended, and what was observed beside other work is not to be relied on: measure it again"
     for record in sorted(records, key=lambda one: not one.native):
+        reasons = {str(found.get("unavailable", "")) for found in record.observations.values()}
+        if len(reasons) == 1 and "" not in reasons and len(record.observations) > 1:
+            yield f"{record.backend}: not observed, because {reasons.pop()}"
+            continue
         for name, found in record.observations.items():
             title = f"{record.backend}, {name}"
             if "unavailable" in found:

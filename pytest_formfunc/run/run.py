@@ -20,7 +20,6 @@ from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
-from pytest_formfunc.measure.instruments.roof import PRODUCT
 from pytest_formfunc.measure.launch import PreparedSide, launcher
 from pytest_formfunc.measure.lineup import line_up
 from pytest_formfunc.measure.pace import Pace, measured_pace
@@ -35,6 +34,7 @@ from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Results, Spent
+from pytest_formfunc.run.observing import observe
 from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
 from pytest_formfunc.run.work import Work, groups_of
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
@@ -340,8 +340,8 @@ class Run:
     def _observe(self, ready: Ready) -> None:
         """Observe a case by instruments; its records have what they find from then on."""
         began = self._workers.clock()
-        product = self._sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
-        ready.measured.observe(ready.backends, product, self._workers, ready.case.seed, self._say)
+        self._collect(ready.case, ready.measured)
+        observe(ready, self.results.records.values(), self._sides, self._workers, self._say)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:
