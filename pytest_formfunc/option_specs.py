@@ -89,6 +89,8 @@ OPTIONS = (
                "the cache; each record is in it as soon as it is measured", ini=False),
     OptionSpec("why", "", "", "after a case was timed, observe in launches of their own why it gains: cold caches, "
                "reuse distances, counters (docs/why.md)"),
+    OptionSpec("callgrind", "", "", "as --formfunc-why, and simulate each case under valgrind's callgrind too, which "
+               "counts instructions and misses where the processor shows none: a minute and more of a case"),
     OptionSpec("resume", "", "", "continue the newest run that did not end, or that of --formfunc-journal: measure "
                "only what is not in its journal or no longer matches", ini=False),
     OptionSpec("shard", "", "K/N", "measure the K-th of N parts of all cases; pytest-formfunc merge judges all parts",

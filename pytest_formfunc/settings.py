@@ -54,6 +54,7 @@ class Settings:
         report: path of the report file, or an empty string.
         journal: path of the run's journal, or an empty string for the usual place.
         why: whether to observe each case by instruments, after it was timed.
+        callgrind: whether to count under callgrind as well.
         resume: whether to continue a run that did not end.
         shard: number of the part to measure, from 1, and number of parts; None to measure everything.
         durations: file of the seconds that each case takes.
@@ -92,6 +93,7 @@ class Settings:
     report: str
     journal: str
     why: bool
+    callgrind: bool
     resume: bool
     shard: tuple[int, int] | None
     durations: Path
@@ -183,7 +185,8 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
         journal=raw["journal"],
-        why=_flag(raw["why"], "why"),
+        why=_flag(raw["why"], "why") or _flag(raw["callgrind"], "callgrind"),
+        callgrind=_flag(raw["callgrind"], "callgrind"),
         resume=_flag(raw["resume"], "resume"),
         shard=_shard(raw["shard"]),
         durations=root / raw["durations"],

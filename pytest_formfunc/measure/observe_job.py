@@ -23,6 +23,25 @@ if TYPE_CHECKING:
     from pytest_formfunc.measure.protocol import Job, Line
 
 
+def load_participant(
+    engine: str, source: Source, artifact: str, half: str | None, seed: int, threads: int
+) -> tuple[Engine, GivenInputs]:
+    """Load an engine's artifact and give it the inputs of a seed.
+
+    Args:
+        engine: name of the engine.
+        source: the source of the network.
+        artifact: the file that the engine has prepared.
+        half: the half precision that operators of the module compute in, as native's artifact has it.
+        seed: of the inputs.
+        threads: number of threads of the engine.
+    """
+    made = backend_entry(engine).make(threads)
+    made.half = half
+    made.load(source, Path(artifact))
+    return made, GivenInputs(made, [source.inputs(seed)])
+
+
 def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> None:
     """Answer with what each instrument sees in this process, or why it cannot."""
     payload = job.payload
@@ -30,10 +49,7 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         keep_freed_memory()
 
     def load(source: Source, artifact: str, half: str | None) -> tuple[Engine, Timer]:
-        engine = backend_entry(payload["engine"]).make(job.threads)
-        engine.half = half
-        engine.load(source, Path(artifact))
-        given = GivenInputs(engine, [source.inputs(payload["seed"])])
+        engine, given = load_participant(payload["engine"], source, artifact, half, payload["seed"], job.threads)
         engine.call()
         given.note_overwritten()
         set_threads_again(job.threads)
@@ -59,6 +75,11 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         cost=payload["cost"],
         cache=cache_share(),
         free_bytes=None if free is None else free.bytes,
+        recipe={
+            "engine": payload["engine"],
+            "seed": payload["seed"],
+            **dict(zip(("source", "artifact", "half"), own, strict=True)),
+        },
     )
     for name in payload["instruments"]:
         subject.earlier = payload["earlier"].get(name)

@@ -15,7 +15,7 @@ from pytest_formfunc.allocator import why_not_kept
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.errors import MeasurementError, one_line
 from pytest_formfunc.measure.instruments import INSTRUMENTS
-from pytest_formfunc.measure.instruments.base import Launches, Seen
+from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.measure.schedule import turn_order
 from pytest_formfunc.measure.workers import WorkerServer
@@ -39,11 +39,7 @@ class _Observed:
 
     def wanted(self, names: Sequence[str]) -> list[str]:
         """Return the instruments that have to look in the next launch."""
-        return [
-            name
-            for name in names
-            if name not in self.refused and not (self.seen.get(name) and INSTRUMENTS.entry(name).make().once)
-        ]
+        return [name for name in names if name not in self.refused and not (self.seen.get(name) and _made(name).once)]
 
 
 def observe_case(
@@ -53,7 +49,7 @@ def observe_case(
     server: WorkerServer,
     seed: int,
     show: Callable[[str], None],
-    instruments: Sequence[str] | None = None,
+    names: Sequence[str],
 ) -> Observations:
     """Return what the instruments find of each backend; one that cannot work says why, and the others go on.
 
@@ -64,9 +60,8 @@ def observe_case(
         server: forks the workers.
         seed: of the inputs.
         show: shows a short progress text.
-        instruments: their names; all by default.
+        names: of the instruments.
     """
-    names = tuple(instruments or INSTRUMENTS.names())
     observed = {name: _Observed() for name in backends}
     launches = max(FEWEST_LAUNCHES, min(MOST_LAUNCHES, server.size))
     for number in range(launches):
@@ -79,10 +74,14 @@ def observe_case(
     return {backend: _sum_up(names, backend, observed, side.prepared.cost) for backend in backends}
 
 
+def _made(name: str) -> Instrument:
+    return INSTRUMENTS.entry(name).make()
+
+
 def _share(names: Sequence[str], one: _Observed, others: Iterable[_Observed]) -> None:
-    """Give what an instrument that need look only once has seen to all participants."""
+    """Give what an instrument has seen of one participant to all, where it holds for all."""
     for name in names:
-        if one.seen.get(name) and INSTRUMENTS.entry(name).make().once:
+        if one.seen.get(name) and _made(name).of_all:
             for other in others:
                 other.seen.setdefault(name, one.seen[name])
 
@@ -109,7 +108,7 @@ def _look(
     try:
         with server.worker(job, f"{backend} worker that is observed", number) as worker:
             for looking in wanted:
-                answer = worker.receive()
+                answer = worker.receive(_made(looking).limit_s)
                 if "unavailable" in answer:
                     observed.refused[looking] = answer["unavailable"]
                 else:
@@ -138,7 +137,7 @@ def _sum_up(
             continue
         launches = Launches(own.seen[name], native.seen.get(name, []), cost, found, backend == NATIVE)
         try:
-            found[name] = INSTRUMENTS.entry(name).make().sum_up(launches)
+            found[name] = _made(name).sum_up(launches)
         except Exception as error:  # noqa: BLE001 - what was timed is not lost for an instrument's fault
             found[name] = {"unavailable": f"what its processes saw cannot be summed up ({one_line(error)})"}
     return {name: found[name] for name in names}

@@ -50,18 +50,18 @@ def points_of(records: Iterable[Record], backend: str) -> list[Point]:
             scaling.SPEEDUP: speedup.value,
         }
         wanted = {
-            scaling.EFFICACY: _seen(native, "reuse", "efficacy"),
-            scaling.OWN_EFFICACY: _seen(record, "reuse", "efficacy"),
-            scaling.EFFICACY_BY_TIME: _seen(native, "cache", "efficacy"),
-            scaling.OWN_EFFICACY_BY_TIME: _seen(record, "cache", "efficacy"),
-            scaling.INTENSITY: _seen(native, "roof", "intensity"),
+            scaling.EFFICACY: seen(native, "reuse", "efficacy"),
+            scaling.OWN_EFFICACY: seen(record, "reuse", "efficacy"),
+            scaling.EFFICACY_BY_TIME: seen(native, "cache", "efficacy"),
+            scaling.OWN_EFFICACY_BY_TIME: seen(record, "cache", "efficacy"),
+            scaling.INTENSITY: seen(native, "roof", "intensity"),
         }
         values |= {name: value for name, value in wanted.items() if value is not None}
         found.append(Point(str(record.form["name"]), int(record.form["depth"]), int(record.form["width"]), values))
     return found
 
 
-def _seen(record: Record, instrument: str, name: str) -> float | None:
+def seen(record: Record, instrument: str, name: str) -> float | None:
     """Return a figure that an instrument has found; None where it has not, or the file is damaged."""
     found: Any = record.observations.get(instrument)
     for key in (name, "value"):
@@ -97,10 +97,10 @@ def _rows(records: Sequence[Record], backend: str) -> Iterator[str]:
             continue
         native = natives.get(record.case, record)
         both = [
-            "/".join(_figure(_seen(one, *key), digits) for one in (native, record))
+            "/".join(_figure(seen(one, *key), digits) for one in (native, record))
             for key, digits in ((("reuse", "efficacy"), 2), (("cache", "efficacy"), 2), (("roof", "share_of_roof"), 2))
         ]
-        touched, intensity = _seen(native, "reuse", "touched_bytes"), _seen(native, "roof", "intensity")
+        touched, intensity = seen(native, "reuse", "touched_bytes"), seen(native, "roof", "intensity")
         speedup = record.ranked_speedup
         yield (
             f"{record.form['name']:30} {record.form['depth']:>3} {record.form['width']:>4} "

@@ -128,9 +128,23 @@ _RATIOS = {
     "llc_missed": "{} of its loads from the last-level cache miss ({})",
     "l1_missed": "{} of its loads from the first-level cache miss ({})",
 }
+
+
+def _callgrind(found: Mapping[str, Any]) -> Iterator[str]:
+    calls = {name: {"value": value} for name, value in found["per_call"].items()}
+    told = [f"{_count(calls[name])} {words}" for name, words in _SIMULATED.items() if name in calls]
+    yield f"simulated, on one thread and with AVX2 at most (not the code that is timed), a call takes {', '.join(told)}"
+
+
+_SIMULATED = {
+    "instructions": "instructions", "branches": "branches", "mispredicted": "mispredictions",
+    "data_accesses": "loads and stores", "l1_misses": "misses of the first cache level",
+    "llc_misses": "misses of the last",
+}  # fmt: skip
 _WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "cache": _cache,
     "reuse": _reuse,
     "counters": _counters,
     "roof": _roof,
+    "callgrind": _callgrind,
 }

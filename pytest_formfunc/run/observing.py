@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from pytest_formfunc.measure.both_sides import BothSides
-from pytest_formfunc.measure.instruments import INSTRUMENTS
+from pytest_formfunc.measure.instruments import usual_instruments
 from pytest_formfunc.measure.instruments.roof import PRODUCT
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.records import Record
+from pytest_formfunc.results import Results
 from pytest_formfunc.run.stages import Ready
 
 _CONTENDED = "the case is contended, and so would this be: measure it again"
 
 
 def observe(
-    ready: Ready, records: Iterable[Record], sides: BothSides, workers: WorkerServer, say: Callable[[str], None]
+    ready: Ready,
+    results: Results,
+    sides: BothSides,
+    workers: WorkerServer,
+    say: Callable[[str], None],
+    *,
+    simulate: bool,
 ) -> None:
     """Put what the instruments find among the observations of a case; of a contended one, that nothing was observed.
 
     Args:
         ready: the case, measured.
-        records: of this run, as far as there are any.
+        results: of this run, with the records of the case.
         sides: prepare what else has to be measured.
         workers: fork the workers.
         say: shows a short progress text.
+        simulate: whether to count under callgrind as well.
     """
-    if any(record.noise.contended for record in records if record.case == ready.case.id):
-        unavailable = {name: {"unavailable": _CONTENDED} for name in INSTRUMENTS.names()}
+    names = usual_instruments(*(["callgrind"] if simulate else []))
+    if any(record.noise.contended for record in results.records.values() if record.case == ready.case.id):
+        unavailable = {name: {"unavailable": _CONTENDED} for name in names}
         ready.measured.observations.update(dict.fromkeys(ready.backends, unavailable))
         return
     product = sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
-    ready.measured.observe(ready.backends, product, workers, ready.case.seed, say)
+    ready.measured.observe(ready.backends, product, workers, ready.case.seed, say, names)

@@ -341,7 +341,7 @@ class Run:
         """Observe a case by instruments; its records have what they find from then on."""
         began = self._workers.clock()
         self._collect(ready.case, ready.measured)
-        observe(ready, self.results.records.values(), self._sides, self._workers, self._say)
+        observe(ready, self.results, self._sides, self._workers, self._say, simulate=self._settings.callgrind)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:

@@ -54,10 +54,11 @@ class Measured:
         workers: WorkerServer,
         seed: int,
         show: Callable[[str], None],
+        instruments: Sequence[str],
     ) -> None:
         """Observe by instruments those of the backends that were measured."""
         alive = [name for name in backends if Participant(name) in self.measurer.result.series]
-        self.observations.update(observe_case(self.here, product, alive, workers, seed, show))
+        self.observations.update(observe_case(self.here, product, alive, workers, seed, show, instruments))
 
     def forget(self) -> Settled:
         """Return what the journal may still ask for, without the rounds of every launch."""

@@ -19,10 +19,12 @@ class InstrumentEntry:
     Attributes:
         name: its key under ``observations`` of a record.
         target: ``module:ClassName``, the module relative to this package.
+        asked: whether it observes only where it is asked for by name.
     """
 
     name: str
     target: str
+    asked: bool = False
 
     def make(self) -> Instrument:
         """Import its file and return it."""
@@ -38,7 +40,13 @@ INSTRUMENTS = Table(
         InstrumentEntry("counters", "counters:Counters"),
         InstrumentEntry("roof", "roof:Roof"),
         InstrumentEntry("reuse", "reuse:Reuse"),
+        InstrumentEntry("callgrind", "callgrind:Callgrind", asked=True),
     ],
 )
 """In the order in which they observe in a process: those that leave most behind come last. What they saw is summed up
 in the reverse order, so that each knows what those after it have found."""
+
+
+def usual_instruments(*more: str) -> tuple[str, ...]:
+    """Return those that always observe, and those that are asked for by name, in the table's order."""
+    return tuple(name for name in INSTRUMENTS.names() if not INSTRUMENTS.entry(name).asked or name in more)

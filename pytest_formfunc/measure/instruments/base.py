@@ -34,6 +34,7 @@ class Subject:
         cost: of a call, as in the record: ``macs``, ``weight_bytes`` and ``activation_bytes``.
         cache: the last-level cache, and this process' share of it.
         free_bytes: memory that may still be used; None if unknown.
+        recipe: what another process needs to load it: ``engine``, ``source``, ``artifact``, ``half`` and ``seed``.
         earlier: what the instrument saw in the first launch of this participant; None in that one.
     """
 
@@ -46,6 +47,7 @@ class Subject:
     cost: Mapping[str, int]
     cache: CacheShare
     free_bytes: int | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     earlier: Seen | None = None
 
     @property
@@ -77,10 +79,14 @@ class Instrument(ABC):
     """One way to observe.
 
     Attributes:
-        once: whether the first launch says everything of all participants, because nothing is measured.
+        once: whether the first launch says everything, because nothing that varies is measured.
+        of_all: whether what it says of one participant holds for all.
+        limit_s: seconds that it may take to look at a participant; None for what any answer may take.
     """
 
     once: ClassVar[bool] = False
+    of_all: ClassVar[bool] = False
+    limit_s: ClassVar[float | None] = None
 
     @abstractmethod
     def observe(self, subject: Subject) -> Seen:

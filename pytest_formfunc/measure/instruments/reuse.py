@@ -12,7 +12,7 @@ from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen,
 class Reuse(Instrument):
     """A model: nothing is measured. Native touches every operator's tensors; an engine's fused operators touch less."""
 
-    once = True
+    once = of_all = True
 
     def observe(self, subject: Subject) -> Seen:
         """Return the share for both, and the bytes that a call works on."""

@@ -38,8 +38,8 @@ class Roof(Instrument):
         llc = subject.llc_bytes or WITHOUT_LLC_BYTES
         return {
             "peak_flops": 2 * SIZE**3 / _least(product),
-            "bandwidth": _triad(int(BEYOND * llc)),
-            "bandwidth_inside": _triad(int(INSIDE * llc)),
+            "bandwidth": triad(int(BEYOND * llc)),
+            "bandwidth_inside": triad(int(INSIDE * llc)),
             "call_s": _least(subject.timer) / subject.batches,
             "llc_bytes": subject.llc_bytes,
         }
@@ -78,7 +78,7 @@ class Roof(Instrument):
         return found
 
 
-def _triad(bytes_of_all: int) -> float:
+def triad(bytes_of_all: int) -> float:
     """Return the bytes a second of ``a = b + 3 c`` on arrays of so many bytes together."""
     import torch
 

@@ -1,0 +1,85 @@
+"""What explains a speedup: operators per GMAC, cache efficacy and intensity, over patterns and networks.
+
+Takes the points that bench/test_scaling.py has left in the folder FORMFUNC_FOLDER (it measures them first where there
+are none), and measures and observes the networks beside them: ten minutes. The hypothesis of PAPERS is that speedup
+grows with operators per GMAC; the others are held fixed to see whether it does by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from suite import SUITE
+from test_scaling import BACKEND, EXTENT, PATTERNS, measure, plan
+
+from pytest_formfunc.function.explaining import EFFICACY, INTENSITY, OPERATORS, Form, explain_speedups, say_explanation
+from pytest_formfunc.journal.reading import read_journal
+from pytest_formfunc.report.scaling import seen
+
+FEWEST_NETWORKS = 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    given = os.environ.get("FORMFUNC_FOLDER")
+    found = Path(given).absolute() if given else tmp_path_factory.mktemp("explained")
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def networks(folder):
+    """Measure and observe all networks, or what is not yet in the journal; return the records."""
+    journal = folder / "networks.jsonl"
+    with journal.with_suffix(".txt").open("a") as report:
+        subprocess.run(
+            [
+                sys.executable, "-m", "pytest", str(SUITE), "-q", f"--rootdir={SUITE.parent.parent}",
+                "--formfunc-architectures=all", "--formfunc-patterns=none", f"--formfunc-backends={BACKEND}",
+                "--formfunc-why", f"--formfunc-journal={journal}",
+                *(["--formfunc-resume"] if journal.exists() else []), *EXTENT.args,
+            ],
+            check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
+        )  # fmt: skip
+    assert journal.exists(), journal.with_suffix(".txt").read_text()[-2000:]
+    return [row.record for row in read_journal(journal).rows.values()]
+
+
+def forms_of(records, kind_of):
+    """Return the forms of records of which a speedup is claimed."""
+    natives = {record.case: record for record in records if record.native}
+    found = []
+    for record in records:
+        native = natives.get(record.case)
+        if record.native or native is None or record.ranked_speedup is None or not record.cost["macs"]:
+            continue
+        causes = {
+            OPERATORS: record.cost.get("operators", 0) / (record.cost["macs"] / 1e9),
+            EFFICACY: seen(native, "reuse", "efficacy"),
+            INTENSITY: seen(native, "roof", "intensity"),
+        }
+        causes = {cause: value for cause, value in causes.items() if value is not None and (value or cause == EFFICACY)}
+        found.append(Form(kind_of(record), record.ranked_speedup.value, causes))
+    return found
+
+
+def test_what_explains_the_speedup(folder, capsys):
+    """Operators per GMAC explain a part of it by themselves, or do not: what is said follows from the intervals."""
+    points, _ = plan(EXTENT, PATTERNS)
+    patterns = forms_of(measure(points, EXTENT, folder), lambda record: record.form["name"])
+    others = forms_of(networks(folder), lambda record: record.form["name"])
+    with capsys.disabled():
+        print()
+        for title, forms in (
+            ("patterns", patterns),
+            ("networks", others),
+            ("patterns and networks", patterns + others),
+        ):
+            print(f"{title}: {len(forms)} forms")
+            for line in say_explanation(explain_speedups(forms)):
+                print(f"  {line}")
+    assert len(others) >= FEWEST_NETWORKS, "too many networks claim nothing"
+    assert explain_speedups(patterns + others).fit is not None
