@@ -20,6 +20,7 @@ from pytest_formfunc.function.explaining import EFFICACY, INTENSITY, OPERATORS, 
 from pytest_formfunc.journal.reading import read_journal
 from pytest_formfunc.report.scaling import seen
 
+NETWORKS = SUITE.parent / "test_architectures.py"
 FEWEST_NETWORKS = 20
 
 
@@ -37,9 +38,8 @@ def networks(folder):
     with journal.with_suffix(".txt").open("a") as report:
         subprocess.run(
             [
-                sys.executable, "-m", "pytest", str(SUITE), "-q", f"--rootdir={SUITE.parent.parent}",
-                "--formfunc-architectures=all", "--formfunc-patterns=none", f"--formfunc-backends={BACKEND}",
-                "--formfunc-why", f"--formfunc-journal={journal}",
+                sys.executable, "-m", "pytest", str(NETWORKS), "-q", f"--rootdir={SUITE.parent.parent}",
+                f"--formfunc-backends={BACKEND}", "--formfunc-why", f"--formfunc-journal={journal}",
                 *(["--formfunc-resume"] if journal.exists() else []), *EXTENT.args,
             ],
             check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,

@@ -63,9 +63,10 @@ def points_of(records: Iterable[Record], backend: str) -> list[Point]:
 
 def seen(record: Record, instrument: str, name: str) -> float | None:
     """Return a figure that an instrument has found; None where it has not, or the file is damaged."""
-    found: Any = record.observations.get(instrument)
-    for key in (name, "value"):
-        found = found.get(key) if isinstance(found, Mapping) else found
+    of_it: Any = record.observations.get(instrument)
+    found = of_it.get(name) if isinstance(of_it, Mapping) else None
+    if isinstance(found, Mapping):
+        found = found.get("value")
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
 
 

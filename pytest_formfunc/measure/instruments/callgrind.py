@@ -79,7 +79,7 @@ class Callgrind(Instrument):
         """Return the events for a call, under the names of this file."""
         events = launches.own[0]["events"]
         counted = {
-            name: sum(events[one] for one in parts)
+            name: max(0.0, sum(events[one] for one in parts))  # rare ones may be fewer in more calls
             for name, parts in _EVENTS.items()
             if all(one in events for one in parts)
         }
