@@ -4,6 +4,7 @@ After the report of a run in this folder, what the study of forms claims is set 
 pattern's speedup by default is divided into what the form gains and what memory management adds.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,19 @@ collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") 
 RECORDS = pytest.StashKey[list]()
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Return where a study leaves its journals: FORMFUNC_FOLDER, or a folder that is new."""
+    given = os.environ.get("FORMFUNC_FOLDER")
+    found = Path(given).absolute() if given else tmp_path_factory.mktemp("study")
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
 def pytest_configure(config):
+    from choices import check_choices
+
+    check_choices()
     config.stash[RECORDS] = []
 
 

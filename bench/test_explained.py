@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from suite import SUITE
 from test_scaling import BACKEND, EXTENT, PATTERNS, measure, plan
 
@@ -22,14 +20,6 @@ from pytest_formfunc.report.scaling import seen
 
 NETWORKS = SUITE.parent / "test_architectures.py"
 FEWEST_NETWORKS = 20
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    given = os.environ.get("FORMFUNC_FOLDER")
-    found = Path(given).absolute() if given else tmp_path_factory.mktemp("explained")
-    found.mkdir(parents=True, exist_ok=True)
-    return found
 
 
 def networks(folder):

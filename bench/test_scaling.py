@@ -15,15 +15,14 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
+from choices import choice
 from suite import SUITE
 
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.network import CLASSES, count_network_macs, count_network_params
-from pytest_formfunc.forms.patterns import check_width, pattern_names
+from pytest_formfunc.forms.patterns import check_width
 from pytest_formfunc.function.scaling import ALL, FLOPS, NATIVE, conclude, study
 from pytest_formfunc.host import memory_limit
 from pytest_formfunc.journal.reading import read_journal
@@ -54,14 +53,14 @@ class Extent:
 
 EXTENTS = {
     "default": Extent((2, 8, 32), (16, 64, 256), (1, 3, 112, 112), (
-        "--formfunc-servers=3", "--formfunc-budget=3s", "--formfunc-precision=10%",
+        "--formfunc-servers=3", "--formfunc-budget=5s", "--formfunc-precision=10%",
     )),
     "full": Extent(
         tuple(2**power for power in range(1, 7)), tuple(2**power for power in range(4, 10)), (1, 3, 224, 224), ()
     ),
 }  # fmt: skip
-EXTENT = EXTENTS[os.environ.get("FORMFUNC_STUDY", "default")]
-PATTERNS = tuple(filter(None, os.environ.get("FORMFUNC_PATTERNS", "").split(","))) or pattern_names()
+EXTENT = EXTENTS[choice("FORMFUNC_STUDY", "default")[0]]
+PATTERNS = choice("FORMFUNC_PATTERNS")
 
 
 def plan(extent, patterns):
@@ -152,14 +151,6 @@ def run(journal, points, extent):
 def node_id(pattern, depth, width, shape, backend):
     case = pattern_case(pattern, depth, width, shape).id
     return f"{SUITE.relative_to(SUITE.parent.parent)}::test_form[{case}-{backend}]"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    given = os.environ.get("FORMFUNC_FOLDER")
-    found = Path(given).absolute() if given else tmp_path_factory.mktemp("scaling")
-    found.mkdir(parents=True, exist_ok=True)
-    return found
 
 
 def test_scaling(folder, capsys):

@@ -3,16 +3,17 @@
 Widths are swept around 64 (every FORMFUNC_STEP channels, default 2) and around 128 (every twice as many), and steps
 are found with their certainty. Then the finder is tried: known steps, and none, are planted into the noise that was
 recorded. At last the convolutions of FORMFUNC_NETWORK (default darts) that lie just above an edge are built and timed
-at both widths. Yu et al., ArchEdge (arXiv:2011.10912) saw stairs on GPUs. It takes about twenty minutes.
+at both widths. FORMFUNC_BACKENDS takes other backends, such as native-cuda, whose steps would be waves: Yu et al.
+(ArchEdge, arXiv:2011.10912) saw stairs on GPUs. It takes about twenty minutes.
 """
 
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
+from choices import choice
 from laboratory import Laboratory
 from sweep import log_ratios, mean_curve, sweep
 
@@ -22,11 +23,11 @@ from pytest_formfunc.stats.servers import estimate_over_servers
 from pytest_formfunc.stats.steps import find_steps, spacing
 from pytest_formfunc.units import format_estimate
 
-STEP = int(os.environ.get("FORMFUNC_STEP", "2"))
-NETWORK = os.environ.get("FORMFUNC_NETWORK", "darts")
+STEP = int(choice("FORMFUNC_STEP", "2")[0])
+NETWORK = choice("FORMFUNC_NETWORK", "darts")[0]
 SWEEPS = {"around 64": list(range(48, 97, STEP)), "around 128": list(range(96, 177, 2 * STEP))}
 KINDS = ("conv", "depthwise", "linear")
-BACKENDS = ("native", "openvino")
+BACKENDS = choice("FORMFUNC_BACKENDS", "native,openvino")
 PLANTED = (0.05, 0.1, 0.2)
 DRAWS = 200
 MOST_PROPOSALS = 6

@@ -58,9 +58,5 @@ WAYS = {"counters": "by counters", "cache": "by time, at least", "reuse": "by th
 
 def ways_of(observations: Mapping[str, Any]) -> dict[str, Any]:
     """Return what each way says of one participant, by the words for it: a number, or an estimate as an object."""
-    found = {words: _efficacy(observations.get(name)) for name, words in WAYS.items()}
-    return {words: one for words, one in found.items() if one is not None}
-
-
-def _efficacy(found: Any) -> Any:
-    return found.get("efficacy") if isinstance(found, Mapping) else None
+    found = {words: observations.get(name) for name, words in WAYS.items()}
+    return {words: one["efficacy"] for words, one in found.items() if isinstance(one, Mapping) and "efficacy" in one}
