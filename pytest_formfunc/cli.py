@@ -32,7 +32,7 @@ from pytest_formfunc.records import Key
 from pytest_formfunc.report.files import write_report, write_whole
 from pytest_formfunc.report.fleet import render_fleet, render_merged
 from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts, render_verified
-from pytest_formfunc.report.why import explain
+from pytest_formfunc.report.why import explain, explain_once
 from pytest_formfunc.results import Results
 from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.text import log_line
@@ -204,7 +204,7 @@ def _why(given: argparse.Namespace) -> int:
         )
     if not any(record.observations for record in of_case):
         raise FormfuncError(f"nothing was observed of {given.case}: measure it with --formfunc-why")
-    for line in explain(of_case):
+    for line in [*explain(of_case), *explain_once(of_case)]:
         _print(line)
     return 0
 

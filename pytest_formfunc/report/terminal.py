@@ -24,7 +24,7 @@ from pytest_formfunc.report.figures import (
     rank,
     speedup_text,
 )
-from pytest_formfunc.report.why import explain
+from pytest_formfunc.report.why import explain, explain_once
 from pytest_formfunc.results import Comparison, Results, Spent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.mean import geometric_mean
@@ -176,8 +176,10 @@ def _why(records: Sequence[Record]) -> Iterator[Line]:
     """Say of each case what instruments have observed."""
     for case in dict.fromkeys(record.case for record in records if record.observations):
         yield Line(f"why, {case}:")
-        for sentence in explain([record for record in records if record.case == case]):
+        for sentence in explain([record for record in records if record.case == case], records):
             yield from _paragraph(sentence, "  ")
+    for sentence in explain_once(records):
+        yield from _paragraph(sentence, "  ")
 
 
 def _other_natives(records: Sequence[Record]) -> Iterator[Line]:

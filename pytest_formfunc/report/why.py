@@ -15,19 +15,23 @@ from pytest_formfunc.units import format_bytes, format_estimate, format_ms, form
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
-def explain(records: Sequence[Record]) -> Iterator[str]:
+def explain(records: Sequence[Record], run: Sequence[Record] = ()) -> Iterator[str]:
     """Say what was observed of a case.
 
     Args:
         records: of one case, whose observations may come from a file.
+        run: all records of the report; what `explain_once` says of them is left out. Those of the case by default.
     """
+    said = _nowhere(run or records)
     for record in sorted(records, key=lambda one: not one.native):
-        reasons = {str(found.get("unavailable", "")) for found in record.observations.values()}
-        if len(reasons) == 1 and "" not in reasons and len(record.observations) > 1:
-            yield f"{record.backend}: not observed, because {reasons.pop()}"
+        unseen = {str(one.get("unavailable", "")) for name, one in record.observations.items() if name not in said}
+        if len(unseen) == 1 and "" not in unseen:
+            yield f"{record.backend}: not observed, because {unseen.pop()}"
             continue
         for name, found in record.observations.items():
             title = f"{record.backend}, {name}"
+            if name in said:
+                continue
             if "unavailable" in found:
                 yield f"{title}: not observed, because {found['unavailable']}"
                 continue
@@ -40,6 +44,33 @@ def explain(records: Sequence[Record]) -> Iterator[str]:
         ways = [f"{text} {words}" for words, found in ways_of(record.observations).items() if (text := _share(found))]
         if ways:
             yield f"{record.backend}: efficacy of the last-level cache {', '.join(ways)}"
+
+
+def explain_once(records: Sequence[Record]) -> Iterator[str]:
+    """Say what holds for the whole run: what cannot be counted here, and why the cache may not be all its own."""
+    for name, reason in _nowhere(records).items():
+        yield f"{name}: not observed, because {reason}"
+    reasons: dict[str, dict[str, None]] = {}  # the events by why they are not counted, in their order
+    shared: dict[str, None] = {}
+    for record in records:
+        with contextlib.suppress(*_DAMAGED):
+            for event, reason in record.observations.get("counters", {}).get("not_counted", {}).items():
+                reasons.setdefault(str(reason), {})[str(event)] = None
+        with contextlib.suppress(*_DAMAGED):
+            shared |= dict.fromkeys(map(str, record.observations.get("reuse", {}).get("shared", [])))
+    for reason, events in reasons.items():
+        yield f"not counted: {', '.join(events)}: {reason}"
+    if shared:
+        yield f"not all of the last-level cache may be this process' own: {'; '.join(shared)}"
+
+
+def _nowhere(records: Sequence[Record]) -> dict[str, str]:
+    """Return why an instrument has observed nothing at all, where that is one reason, by its name."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for name, one in record.observations.items():
+            found.setdefault(name, set()).add(str(one.get("unavailable", "")))
+    return {name: reasons.pop() for name, reasons in found.items() if len(reasons) == 1 and "" not in reasons}
 
 
 def _share(found: Any) -> str:
@@ -74,9 +105,9 @@ def _reuse(found: Mapping[str, Any]) -> Iterator[str]:
         f"{format_percent(round(served, 3))} of what a cold one fetches from memory"
     )
     share = int(found["share_bytes"])
-    less = f": {share >> 20} MiB spare {format_percent(round(float(found['efficacy_of_share']), 3))}"
-    if found["shared"]:
-        yield f"not all of that cache may be its own{less if share < llc else ''} ({'; '.join(found['shared'])})"
+    of_share = float(found["efficacy_of_share"])
+    if share < llc:
+        yield f"of its share of that cache, {share >> 20} MiB, that is {format_percent(round(of_share, 3))}"
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:
@@ -94,9 +125,6 @@ def _counters(found: Mapping[str, Any]) -> Iterator[str]:
         if name in found["ratios"]:
             one = found["ratios"][name]
             yield words.format(f"{float(one['value']):.3g}", f"{float(one['low']):.3g} to {float(one['high']):.3g}")
-    missing = list(found["not_counted"])
-    if missing:
-        yield f"not counted: {', '.join(map(str, missing))}: {next(iter(found['not_counted'].values()))}"
 
 
 def _roof(found: Mapping[str, Any]) -> Iterator[str]:
@@ -118,6 +146,8 @@ def _count(found: Mapping[str, Any]) -> str:
     for unit, factor in (("billion", 1e9), ("million", 1e6)):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"
+    if value >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
