@@ -10,7 +10,7 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.host import CacheShare, llc_bytes
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Launches, Subject
-from pytest_formfunc.measure.instruments.counters import Counters
+from pytest_formfunc.measure.instruments.counters import BLURRED, Counters, group_of
 from pytest_formfunc.measure.instruments.perf_stat import has_hardware_counters, parse_perf_stat, perf_stat, why_refused
 
 # Made up in perf's documented format (perf-stat(1), "CSV FORMAT"): no such counter exists where this was written.
@@ -57,6 +57,15 @@ def test_perfs_fields_are_read():
     assert "virtual machine" in found["LLC-load-misses"].why_not
     assert (found["task-clock"].value, found["task-clock"].share) == (1.5, 0.75)
     assert parse_perf_stat("") == parse_perf_stat("x;y\n;;;;;;\n") == {}
+
+
+def test_an_event_that_shared_its_counter_is_not_counted():
+    """Perf scales it up; nobody knows what it missed."""
+    group = group_of(parse_perf_stat(MADE_UP), 10, 0.5)
+    assert group["events"]["instructions"] == 4e6
+    assert group["events"]["task-clock"] is None
+    assert group["why_not"]["task-clock"] == BLURRED
+    assert "virtual machine" in group["why_not"]["LLC-load-misses"]
 
 
 @pytest.mark.parametrize(

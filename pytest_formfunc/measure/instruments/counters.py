@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_formfunc.function.efficacy import by_counters
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, ratio_of
-from pytest_formfunc.measure.instruments.perf_stat import NOT_SHOWN, has_hardware_counters, perf_stat
+from pytest_formfunc.measure.instruments.perf_stat import NOT_SHOWN, Counted, has_hardware_counters, perf_stat
 
 # Each group is counted in calls of its own, so that it fits the counters of a core: nothing is scaled up.
 GROUPS = (
@@ -21,6 +21,8 @@ GROUPS = (
 )
 SECONDS = 0.15  # of each group
 FEWEST_CALLS = 1
+LEAST_SHARE = 0.99  # of the time, that an event has to be counted
+BLURRED = "other programs took its counter for a part of the time"
 _MISSES = "LLC-load-misses"
 # Of two events of one group: what is counted, of what.
 RATIOS = {
@@ -51,14 +53,7 @@ class Counters(Instrument):
                 while calls < FEWEST_CALLS or time.perf_counter() < end:
                     spent_ns += subject.timer()
                     calls += 1
-            groups.append(
-                {
-                    "calls": calls * subject.batches,
-                    "seconds": spent_ns / 1e9,
-                    "events": {name: one.value for name, one in counted.items()},
-                    "why_not": {name: one.why_not for name, one in counted.items() if one.why_not},
-                }
-            )
+            groups.append(group_of(counted, calls * subject.batches, spent_ns / 1e9))
         return {"groups": groups}
 
     def sum_up(self, launches: Launches) -> dict[str, Any]:
@@ -103,6 +98,14 @@ class Counters(Instrument):
                 "high": by_counters(misses["low"], cold_bytes),
             }
         return found
+
+
+def group_of(counted: Mapping[str, Counted], calls: int, seconds: float) -> Seen:
+    """Return a group as JSON; an event that perf had to scale up, because others took its counter, is not counted."""
+    why_not = {name: one.why_not for name, one in counted.items() if one.why_not}
+    why_not |= {name: BLURRED for name, one in counted.items() if name not in why_not and one.share < LEAST_SHARE}
+    events = {name: None if name in why_not else one.value for name, one in counted.items()}
+    return {"calls": calls, "seconds": seconds, "events": events, "why_not": why_not}
 
 
 def _none_of(events: Sequence[str]) -> Seen:
