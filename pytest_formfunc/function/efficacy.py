@@ -6,14 +6,15 @@ where a cold call is one that finds nothing of its own in the cache.
 It is 1 where everything that a call needs is still in the cache from the call before, and 0 where that saves nothing.
 
 - By counters: what a repeated call misses, in lines, over what the model says that a cold call fetches.
-- By time: what a cold call takes longer than a repeated one, as bytes at the memory's bandwidth. An engine that fetches
-  while it computes waits for less than it fetches, so this is a lower bound of what the cache spares.
+- By time: what a cold call takes longer than a repeated one, as bytes at the memory's bandwidth. A call that fetches
+  while it computes waits for less than it fetches, and one that cannot use the whole bandwidth for more.
 - By a model: reuse distances of tensors (`pytest_formfunc.function.cache_model`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 LINE_BYTES = 64  # of a cache; x86-64 and most Arm processors
@@ -39,7 +40,7 @@ def by_counters(misses: float, cold_bytes: float) -> float:
 
 
 def by_time(cold_s: float, repeated_s: float, bandwidth: float, cold_bytes: float) -> float:
-    """Return the least efficacy that explains what a cold call takes longer.
+    """Return the efficacy that explains what a cold call takes longer, if it fetches at the memory's bandwidth.
 
     Args:
         cold_s: seconds of a call that finds other data in the caches.
@@ -53,7 +54,41 @@ def by_time(cold_s: float, repeated_s: float, bandwidth: float, cold_bytes: floa
     return (cold_s - repeated_s) * bandwidth / cold_bytes
 
 
-WAYS = {"counters": "by counters", "cache": "by time, at least", "reuse": "by the model"}
+ENDS = 5, 3  # points at either end of a sweep that show its level there
+CLEAR = 1.3  # how many times the speed beyond a cache that inside has to be
+
+
+def cache_edge(speeds: Sequence[tuple[int, float]]) -> float | None:
+    """Return where the speed of reading falls half of the way from its level inside the cache to that beyond it.
+
+    Args:
+        speeds: bytes that are read again and again, from few to many, and the speed of that.
+
+    Returns:
+        The bytes, between two sizes in proportion on the log scale; None where there is no clear fall.
+
+    >>> round(cache_edge([(1, 40), (2, 40), (4, 40), (8, 40), (16, 40), (32, 10), (64, 10), (128, 10)]), 1)
+    22.6
+    """
+    values = [speed for _, speed in speeds]
+    if len(values) < sum(ENDS):
+        return None
+    inside, beyond = median(values[: ENDS[0]]), median(values[-ENDS[1] :])
+    if inside < CLEAR * beyond:
+        return None
+    return crossing(speeds, (inside + beyond) / 2)
+
+
+def crossing(points: Sequence[tuple[float, float]], level: float) -> float | None:
+    """Return where a falling curve goes below a level for good; None if it never is above it, or to the end."""
+    above = [at for at, (_, value) in enumerate(points) if value >= level]
+    if not above or above[-1] + 1 == len(points):
+        return None
+    (size, value), (later_size, later) = points[above[-1]], points[above[-1] + 1]
+    return float(size * (later_size / size) ** ((value - level) / (value - later)))
+
+
+WAYS = {"counters": "by counters", "cache": "by time", "reuse": "by the model"}
 
 
 def ways_of(observations: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,15 +99,13 @@ def _cache(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _reuse(found: Mapping[str, Any]) -> Iterator[str]:
     served, touched = float(found["efficacy"]), float(found["touched_bytes"])
-    llc = int(found["llc_bytes"])
+    whole, cache = int(found["llc_bytes"]), int(found["cache_bytes"])
+    of_it = "as a sweep of reading finds it now" if found["cache_from"] == "measured" else "which is its share"
     yield (
-        f"by a model of its tensors ({format_bytes(touched)}) a cache of {llc >> 20} MiB spares a repeated call "
-        f"{format_percent(round(served, 3))} of what a cold one fetches from memory"
+        f"by a model of its tensors ({format_bytes(touched)}) a cache of {cache / 2**20:.3g} MiB ({of_it}) spares a "
+        f"repeated call {format_percent(round(served, 3))} of what a cold one fetches from memory; all "
+        f"{whole >> 20} MiB would spare {format_percent(round(float(found['efficacy_of_whole']), 3))}"
     )
-    share = int(found["share_bytes"])
-    of_share = float(found["efficacy_of_share"])
-    if share < llc:
-        yield f"of its share of that cache, {share >> 20} MiB, that is {format_percent(round(of_share, 3))}"
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:

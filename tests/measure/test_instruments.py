@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.function.efficacy import cache_edge, crossing
 from pytest_formfunc.host import CacheShare, llc_bytes
 from pytest_formfunc.measure.instruments import INSTRUMENTS
 from pytest_formfunc.measure.instruments.base import Launches, Subject
+from pytest_formfunc.measure.instruments.cache_sweep import measured_cache, sweep_sizes
 from pytest_formfunc.measure.instruments.counters import BLURRED, Counters, group_of
 from pytest_formfunc.measure.instruments.perf_stat import has_hardware_counters, parse_perf_stat, perf_stat, why_refused
 
@@ -145,6 +147,27 @@ def test_cold_calls_are_slower_where_calls_read_what_a_cache_holds():
         assert found["why_no_copies"] == "it has no weights"
         ratios[name] = found["cold_over_sham"]["value"]
     assert ratios["reads"] > 1.15 * ratios["computes"], ratios
+
+
+@pytest.mark.alone
+@pytest.mark.engine
+def test_where_the_cache_ends_is_measured():
+    """It is no more than a cache has, give or take the width of the fall; or there is no edge to be seen."""
+    size = llc_bytes() or 2**25
+    measured = measured_cache(size)
+    assert measured is None or size / 9 < measured < 2 * size
+    assert sweep_sizes(2**25)[0] == 2**22
+    assert sweep_sizes(2**25)[-1] == 2**26
+
+
+def test_edge_of_a_cache_is_where_speed_falls_half_of_the_way():
+    sizes = [2**power for power in range(12)]
+    speeds = [50.0] * 6 + [45.0, 12.0] + [10.0] * 4
+    assert 2**6 < cache_edge([*zip(sizes, speeds, strict=True)]) < 2**7
+    assert cache_edge([(size, 10.0) for size in sizes]) is None
+    assert cache_edge([(size, 12.0 if size < 64 else 10.0) for size in sizes]) is None
+    assert cache_edge([*zip(sizes, speeds, strict=True)][:6]) is None
+    assert crossing([(1, 5.0), (2, 4.0)], 3.0) is None
 
 
 def test_copies_of_weights_take_turns_where_a_few_do_not_fit_into_the_cache():

@@ -10,8 +10,8 @@ NOT_SHOWN = "this processor does not show it"
 
 def reuse(share=32, shared=()):
     return {
-        "efficacy": 1.0, "efficacy_of_share": 0.25, "touched_bytes": 9_000_000, "llc_bytes": 32 << 20,
-        "share_bytes": share << 20, "shared": list(shared),
+        "efficacy": 1.0, "efficacy_of_whole": 0.25, "touched_bytes": 9_000_000, "llc_bytes": 32 << 20,
+        "cache_bytes": share << 20, "cache_from": "share" if shared else "measured", "shared": list(shared),
     }  # fmt: skip
 
 
@@ -26,9 +26,7 @@ def told(*records):
 def test_the_ways_to_find_efficacy_stand_side_by_side():
     own = record(0.002, observations={"cache": {"efficacy": ESTIMATE}, "reuse": reuse()})
     of_case, _ = told(own)
-    assert (
-        "openvino: efficacy of the last-level cache 0.40 (0.10 to 0.70) by time, at least, 1.00 by the model" in of_case
-    )
+    assert "openvino: efficacy of the last-level cache 0.40 (0.10 to 0.70) by time, 1.00 by the model" in of_case
 
 
 def test_what_the_machine_does_not_count_is_one_note():
@@ -62,7 +60,8 @@ def test_an_instrument_that_works_for_one_side_is_told_with_the_other():
 def test_share_of_the_cache_is_told():
     reason = "8 cores share it, and this process may use 2"
     of_case, once = told(record(0.002, observations={"reuse": reuse(8, [reason])}))
-    assert "of its share of that cache, 8 MiB, that is 25%" in of_case
+    assert "a cache of 8 MiB (which is its share) spares a repeated call 100%" in of_case
+    assert "all 32 MiB would spare 25%" in of_case
     assert once == f"not all of the last-level cache may be this process' own: {reason}"
 
 

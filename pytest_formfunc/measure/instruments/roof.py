@@ -60,7 +60,7 @@ class Roof(Instrument):
         if not flops or not touched:
             found["why_no_share"] = "it has no multiply-accumulates" if not flops else "it touches no tensors"
             return found
-        inside = bool(reuse) and touched <= reuse["llc_bytes"]
+        inside = bool(reuse) and touched <= reuse["cache_bytes"]
         bandwidth = logs["bandwidth_inside" if inside else "bandwidth"]
         roofs = [
             min(peak, math.log(flops / touched) + one) for peak, one in zip(logs["peak_flops"], bandwidth, strict=True)
