@@ -2,7 +2,7 @@
 
 Widths are swept around 64 (every FORMFUNC_STEP channels, default 2) and around 128 (every twice as many), and steps
 are found with their certainty. Then the finder is tried: known steps, and none, are planted into the noise that was
-recorded. At last the convolutions of FORMFUNC_NETWORK (default darts) that lie just above an edge are built and timed
+recorded. At last convolutions of FORMFUNC_NETWORK (default ghostnet) that lie just above an edge are built and timed
 at both widths. FORMFUNC_BACKENDS takes other backends, such as native-cuda, whose steps would be waves: Yu et al.
 (ArchEdge, arXiv:2011.10912) saw stairs on GPUs. It takes about twenty minutes.
 """
@@ -20,11 +20,11 @@ from sweep import log_ratios, mean_curve, sweep
 from pytest_formfunc.cases import architecture_case
 from pytest_formfunc.function.widths import Layer, convolutions_of, propose, upper_edges
 from pytest_formfunc.stats.servers import estimate_over_servers
-from pytest_formfunc.stats.steps import find_steps, spacing
+from pytest_formfunc.stats.steps import find_steps, highest, spacing
 from pytest_formfunc.units import format_estimate
 
 STEP = int(choice("FORMFUNC_STEP", "2")[0])
-NETWORK = choice("FORMFUNC_NETWORK", "darts")[0]
+NETWORK = choice("FORMFUNC_NETWORK", "ghostnet")[0]
 SWEEPS = {"around 64": list(range(48, 97, STEP)), "around 128": list(range(96, 177, 2 * STEP))}
 KINDS = ("conv", "depthwise", "linear")
 BACKENDS = choice("FORMFUNC_BACKENDS", "native,openvino")
@@ -76,8 +76,8 @@ def test_staircase(sweeps, capsys):
             print(f"{title}: {f'{len(steps)} steps' if steps else 'no staircase'}; whole rise {rise:.2f}x")
             for step in steps:
                 print(f"    after {widths[step.before]}: {format_estimate(step.ratio)}")
-            if apart := spacing(steps, widths):
-                print(f"    all steps that rise are multiples of {apart} apart")
+            if apart := spacing(highest(steps), widths):
+                print(f"    the highest steps are multiples of {apart} channels apart")
             for step in steps:
                 assert abs(math.log(step.ratio.value)) > 0.02
 
@@ -88,7 +88,8 @@ def test_finder_on_recorded_noise(sweeps, capsys):
         print()
         worst_false, hits = 0.0, {height: [] for height in PLANTED}
         for (kind, place, backend), rounds in sweeps.items():
-            noise = np.log(rounds) - np.mean(np.log(rounds), axis=0)
+            logs = np.log(rounds)
+            noise = logs - logs.mean(axis=0) - logs.mean(axis=1, keepdims=True) + logs.mean()
             widths = SWEEPS[place]
             edges = [at for at, width in enumerate(widths[:-1]) if width % 16 == 0]
             told = []
@@ -111,13 +112,15 @@ def test_finder_on_recorded_noise(sweeps, capsys):
 def planted(curve, noise, seed):
     """Return the places of the steps that are found in a curve whose rounds have the noise of drawn recorded ones.
 
-    Each width takes its noise from a width that is drawn too, so that no pattern over widths is left in it.
+    The launches of each width are drawn anew from those that were recorded of a width that is drawn too, so that no
+    pattern over widths is left in them, and means scatter as those of launches do.
     """
     generator = np.random.default_rng(seed)
-    drawn = noise[:, generator.permutation(noise.shape[1])] * generator.choice([-1.0, 1.0], size=noise.shape[1])
-    scale = math.sqrt(len(noise) / (len(noise) - 1))  # the mean was taken from the noise itself
-    shift = generator.normal(0, 1, noise.shape[1]) * noise.std(axis=0, ddof=1) / math.sqrt(len(noise))
-    return [step.before for step in find_steps(np.exp(curve + shift + scale * drawn))]
+    launches, count = noise.shape
+    scale = math.sqrt(launches / (launches - 1))  # means were taken from the noise itself
+    from_width = generator.permutation(count)
+    drawn = np.column_stack([noise[generator.integers(0, launches, launches), width] for width in from_width])
+    return [step.before for step in find_steps(np.exp(curve + scale * drawn))]
 
 
 def test_widths_of_a_network(laboratory, sweeps, capsys):
@@ -130,7 +133,7 @@ def test_widths_of_a_network(laboratory, sweeps, capsys):
             found = {}
             for kind, groups in (("conv", False), ("depthwise", True)):
                 widths = SWEEPS["around 64"]
-                steps = [step for step in find_steps(sweeps[kind, "around 64", backend]) if step.rises]
+                steps = highest(find_steps(sweeps[kind, "around 64", backend]))
                 edges = upper_edges([widths[step.before] for step in steps], 2048)
                 for one in propose([layer for layer in layers if (layer.groups > 1) == groups], edges):
                     found[one.layer] = one

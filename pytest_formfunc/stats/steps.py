@@ -65,11 +65,14 @@ def find_steps(rounds: Sequence[Sequence[float]], level: float = 0.95) -> list[S
     changes = np.diff(np.log(np.asarray(rounds, dtype=float)), axis=1)
     count = changes.shape[1]
     means = np.median(changes, axis=0) if len(rounds) > 2 * FEWEST_ROUNDS else changes.mean(axis=0)
-    errors = changes.std(axis=0, ddof=1) / math.sqrt(len(rounds))
+    own = changes.var(axis=0, ddof=1)
+    # The scatter of one place is known from few rounds: it counts together with the middle one of all places, which is
+    # worth as many (Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004).
+    errors = np.sqrt((own + float(np.median(own))) / 2 / len(rounds))
     usual = np.asarray([_usual(means, at) for at in range(count)])
     jumps = means - usual
     scatter = _TO_DEVIATION * float(np.median(np.abs(jumps - np.median(jumps))))
-    df = len(rounds) - 1
+    df = 2 * (len(rounds) - 1)
     sure = t_quantile((1 - level) / count, df)
     told = t_quantile(1 - level, df)
     far = t_quantile((1 - level) / count, 30.0)  # of the scatter of the places, which is known better than one error
@@ -106,6 +109,18 @@ def _without_odd_points(steps: Sequence[Step]) -> list[Step]:
         else:
             kept.append(step)
     return kept
+
+
+def highest(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps that rise by at least half as much (in logs) as the highest one, in order.
+
+    >>> one, other = (Step(at, at + 1, Estimate(ratio, 1.0, 2.0)) for at, ratio in enumerate((1.3, 1.05)))
+    >>> [step.before for step in highest([one, other])]
+    [0]
+    """
+    rising = [step for step in steps if step.rises]
+    most = max((math.log(step.ratio.value) for step in rising), default=0.0)
+    return [step for step in rising if math.log(step.ratio.value) >= most / 2]
 
 
 def spacing(steps: Sequence[Step], positions: Sequence[int]) -> int | None:
