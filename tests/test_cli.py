@@ -129,7 +129,7 @@ def test_wrong_usage_is_one_sentence_and_exit_4(tmp_path, args, sentence):
 
 @pytest.mark.engine
 def test_bisect_finds_the_commit_that_lost_the_graph(project):
-    """Of four commits the last adds an operator that is not fused, and the one before it does not import."""
+    """Of five commits the third adds an operator that is not fused, and one before it does not import."""
     project.write("pytest.ini", "[pytest]\npythonpath = src\n")
     project.write(".gitignore", "__pycache__\n.formfunc_cache\n")
     project.write("src/mynets/__init__.py", "")
@@ -140,7 +140,7 @@ def test_bisect_finds_the_commit_that_lost_the_graph(project):
         "return self.body(x)", "x = self.body(x)\n        return (x * torch.sort(x, dim=1).values.sin())"
     )
     commits = []
-    for text in (good, good + "# a note\n", "raise RuntimeError\n", bad):
+    for text in (good, good + "# a note\n", "raise RuntimeError\n", bad, bad + "# another\n"):
         project.write("src/mynets/net.py", text)
         git(project.folder, "add", "-A")
         git(project.folder, "commit", "-qm", "x")
@@ -152,7 +152,8 @@ def test_bisect_finds_the_commit_that_lost_the_graph(project):
     last = done.stdout.splitlines()[-1]
     assert commits[3] in last
     assert commits[1] not in last
-    assert f"{commits[3][:10]} lost it" in done.stdout
+    assert commits[4] not in last
+    assert f"{commits[4][:10]} lost it" in done.stdout
     assert git(project.folder, "status", "--porcelain") == ""
     assert len(git(project.folder, "worktree", "list").splitlines()) == 1
     upside_down = command(project.folder, "bisect", "HEAD", commits[0])
