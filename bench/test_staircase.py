@@ -4,7 +4,7 @@ Widths are swept around 64 (every FORMFUNC_STEP channels, default 2) and around 
 are found with their certainty. Then the finder is tried: known steps, and none, are planted into the noise that was
 recorded. At last convolutions of FORMFUNC_NETWORK (default ghostnet) that lie just above an edge are built and timed
 at both widths. FORMFUNC_BACKENDS takes other backends, such as native-cuda, whose steps would be waves: Yu et al.
-(ArchEdge, arXiv:2011.10912) saw stairs on GPUs. It takes about twenty minutes.
+(ArchEdge, arXiv:2011.10912) saw stairs on GPUs. It takes about a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def sweeps(laboratory):
 
 
 def test_staircase(sweeps, capsys):
-    """Every sweep has an answer: its steps, or none; widths of one step differ by less than the step itself."""
+    """Every sweep has an answer: its steps, or none; each step is there in either half of the launches."""
     with capsys.disabled():
         print()
         for (kind, place, backend), rounds in sweeps.items():
@@ -79,7 +79,10 @@ def test_staircase(sweeps, capsys):
             if apart := spacing(highest(steps), widths):
                 print(f"    the highest steps are multiples of {apart} channels apart")
             for step in steps:
-                assert abs(math.log(step.ratio.value)) > 0.02
+                for half in (rounds[::2], rounds[1::2]):
+                    part = mean_curve(half)
+                    usual = float(np.median(np.diff(part)))
+                    assert (part[step.after] - part[step.before] > usual) == step.rises, (title, widths[step.before])
 
 
 def test_finder_on_recorded_noise(sweeps, capsys):
@@ -126,7 +129,7 @@ def planted(curve, noise, seed):
 
 
 def test_widths_of_a_network(laboratory, sweeps, capsys):
-    """Each proposal is built and timed: those that gain are printed with their gain, the others counted."""
+    """Each proposal is built and timed: those that gain are printed, the others counted; none is surely slower."""
     network = architecture_case(NETWORK).source.build()
     layers = convolutions_of(network.module, network.inputs.args)
     with capsys.disabled():
@@ -152,5 +155,5 @@ def test_widths_of_a_network(laboratory, sweeps, capsys):
                         f"    {one.layer.describe()} (of which {one.count}): {one.narrower.out_channels} channels are "
                         f"{format_estimate(gain)} as fast, for {fewer:.3f}x fewer"
                     )
-                assert math.isfinite(gain.high)
+                assert gain.high > 1, one
             print(f"    {len(proposals)} of them built and timed, {gained} gain more than the channels they give up")
