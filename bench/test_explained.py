@@ -7,12 +7,8 @@ grows with operators per GMAC; the others are held fixed to see whether it does 
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 from suite import SUITE
-from test_scaling import BACKEND, EXTENT, PATTERNS, measure, plan
+from test_scaling import EXTENT, PATTERNS, measure, observe_suite, plan
 
 from pytest_formfunc.function.explaining import EFFICACY, INTENSITY, OPERATORS, Form, explain_speedups, say_explanation
 from pytest_formfunc.journal.reading import read_journal
@@ -25,20 +21,11 @@ FEWEST_NETWORKS = 20
 def networks(folder):
     """Measure and observe all networks, or what is not yet in the journal; return the records."""
     journal = folder / "networks.jsonl"
-    with journal.with_suffix(".txt").open("a") as report:
-        subprocess.run(
-            [
-                sys.executable, "-m", "pytest", str(NETWORKS), "-q", f"--rootdir={SUITE.parent.parent}",
-                f"--formfunc-backends={BACKEND}", "--formfunc-why", f"--formfunc-journal={journal}",
-                *(["--formfunc-resume"] if journal.exists() else []), *EXTENT.args,
-            ],
-            check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
-        )  # fmt: skip
-    assert journal.exists(), journal.with_suffix(".txt").read_text()[-2000:]
+    observe_suite(NETWORKS, journal, *EXTENT.args)
     return [row.record for row in read_journal(journal).rows.values()]
 
 
-def forms_of(records, kind_of):
+def forms_of(records):
     """Return the forms of records of which a speedup is claimed."""
     natives = {record.case: record for record in records if record.native}
     found = []
@@ -52,15 +39,15 @@ def forms_of(records, kind_of):
             INTENSITY: seen(native, "roof", "intensity"),
         }
         causes = {cause: value for cause, value in causes.items() if value is not None and (value or cause == EFFICACY)}
-        found.append(Form(kind_of(record), record.ranked_speedup.value, causes))
+        found.append(Form(record.form["name"], record.ranked_speedup.value, causes))
     return found
 
 
 def test_what_explains_the_speedup(folder, capsys):
     """Operators per GMAC explain a part of it by themselves, or do not: what is said follows from the intervals."""
     points, _ = plan(EXTENT, PATTERNS)
-    patterns = forms_of(measure(points, EXTENT, folder), lambda record: record.form["name"])
-    others = forms_of(networks(folder), lambda record: record.form["name"])
+    patterns = forms_of(measure(points, EXTENT, folder))
+    others = forms_of(networks(folder))
     with capsys.disabled():
         print()
         for title, forms in (

@@ -1,4 +1,4 @@
-"""FLOPs, cache efficacy and latency over depth and width: every pattern, native and OpenVINO; about half an hour.
+"""FLOPs, cache efficacy and latency over depth and width: every pattern, native and OpenVINO; up to an hour.
 
 FORMFUNC_STUDY=full takes depths 2 to 64 and widths 16 to 512 by doubling at 1x3x224x224 instead of three of each at
 1x3x112x112: days on two cores. FORMFUNC_PATTERNS takes some patterns only. Everything measured is in journals in the
@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
+import pytest
 from choices import choice
 from suite import SUITE
 
@@ -129,23 +130,32 @@ def run(journal, points, extent):
     """Measure points in one run of the suite, or what is not yet in its journal."""
     patterns, depths, widths = (sorted({point[at] for point in points}, key=str) for at in range(3))
     matrix = {(pattern, depth, width) for pattern in patterns for depth in depths for width in widths}
-    with journal.with_suffix(".txt").open("a") as report:
+    unwanted = [
+        f"--deselect={node_id(*point, extent.shape, backend)}"
+        for point in sorted(matrix - {*points})
+        for backend in ("native", BACKEND)
+    ]
+    observe_suite(
+        SUITE, journal, f"--formfunc-patterns={','.join(patterns)}", f"--formfunc-widths={','.join(map(str, widths))}",
+        f"--formfunc-depths={','.join(map(str, depths))}", f"--formfunc-input={format_shape(extent.shape)}",
+        *extent.args, *unwanted,
+    )  # fmt: skip
+
+
+def observe_suite(file, journal, *args):
+    """Run a file of tests with instruments, or what is not yet in its journal; what it prints is kept beside that."""
+    printed = journal.with_suffix(".txt")
+    with printed.open("a") as report:
         done = subprocess.run(
             [
-                sys.executable, "-m", "pytest", str(SUITE), "-q", f"--rootdir={SUITE.parent.parent}",
-                f"--formfunc-patterns={','.join(patterns)}", f"--formfunc-widths={','.join(map(str, widths))}",
-                f"--formfunc-depths={','.join(map(str, depths))}", f"--formfunc-input={format_shape(extent.shape)}",
+                sys.executable, "-m", "pytest", str(file), "-q", f"--rootdir={SUITE.parent.parent}",
                 f"--formfunc-backends={BACKEND}", "--formfunc-why", f"--formfunc-journal={journal}",
-                *(["--formfunc-resume"] if journal.exists() else []), *extent.args,
-                *(
-                    f"--deselect={node_id(*point, extent.shape, backend)}"
-                    for point in sorted(matrix - {*points})
-                    for backend in ("native", BACKEND)
-                ),
+                *(["--formfunc-resume"] if journal.exists() else []), *args,
             ],
             check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
         )  # fmt: skip
-    assert journal.exists(), f"exit code {done.returncode}: {journal.with_suffix('.txt').read_text()[-2000:]}"
+    # A case that cannot be measured fails its test, and the others go on.
+    assert done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), printed.read_text()[-2000:]
 
 
 def node_id(pattern, depth, width, shape, backend):
