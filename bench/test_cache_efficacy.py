@@ -4,7 +4,7 @@ Each product multiplies one vector by another matrix, so that a call reads all m
 twice. What a call is worth to the next is found by time (cold against sham), by counters where the processor has any,
 and by the model; a sweep of the bandwidth of reading says, in the same run, where the cache ends. Where a guest's cache
 is shared, only the agreement with that sweep is claimed. Then the sham, peak and bandwidth: beside warm calls, and
-beside another program's figures. It takes about five minutes.
+beside another program's figures. It takes a minute.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A jump is the change from one width to the next, beyond the changes near it; all widths are measured in each round, so
 that what a round has in common (the machine's pace) is in no change. It counts if Student's t over the rounds says so,
-shared out over all places (Bonferroni), if it is beyond what other places scatter by, and if it is worth mentioning.
-A curve that only rises, however steep, has none. A single odd point is a jump up and one down again, not a step.
+its error moderated by that of all places and its chance shared out over them (Bonferroni), if it is beyond what other
+places scatter by, and if it is worth mentioning. A curve that only rises, however steep, has none. A single odd point
+is a jump up and one down again, not a step.
 
 Libraries for change points (ruptures) want the number of changes or a penalty for each, and give no certainty; the
 rounds are what these figures have besides, and they do.
