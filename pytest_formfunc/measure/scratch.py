@@ -23,6 +23,12 @@ _OWNER = ".owner"
 _FORGOTTEN_S = 7 * 86_400.0
 
 
+def folder_of_this_run() -> str | None:
+    """Return the folder of the run that this process belongs to, which is swept whatever ends it; None without one."""
+    folder = os.environ.get(MARK_VARIABLE, "")
+    return folder if os.path.isdir(folder) else None
+
+
 class OwnFolder:
     """A new folder; it is this process' until `close`, or until this process ends.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject
+from pytest_formfunc.measure.scratch import folder_of_this_run
 
 MOST_MACS = 300_000_000  # of a call: about a minute
 LIMIT_S = 540.0
@@ -50,7 +51,7 @@ class Callgrind(Instrument):
                 f"it has {subject.cost['macs'] / 1e6:.0f} million multiply-accumulates, and valgrind takes minutes for "
                 f"more than {MOST_MACS / 1e6:.0f}"
             )
-        with tempfile.TemporaryDirectory(prefix="formfunc-callgrind-") as folder:
+        with tempfile.TemporaryDirectory(dir=folder_of_this_run()) as folder:
             job, out = Path(folder) / "job", Path(folder) / "out"
             job.write_bytes(cloudpickle.dumps(subject.recipe))
             simulated = f"--LL={_power_of_two(subject.llc_bytes)},16,64"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.scratch import folder_of_this_run
 
 _SEPARATOR = ";"
 _NOT_SUPPORTED, _NOT_COUNTED = "<not supported>", "<not counted>"
@@ -95,7 +96,7 @@ def perf_stat(events: Sequence[str]) -> Iterator[dict[str, Counted]]:
     if shutil.which("perf") is None:
         raise MeasurementError("perf is not installed (Debian: linux-perf; Ubuntu: linux-tools-generic)")
     counted: dict[str, Counted] = {}
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
+    with tempfile.TemporaryDirectory(dir=folder_of_this_run()) as folder, contextlib.ExitStack() as opened:
         control, answers, output = (Path(folder, name) for name in ("control", "answers", "output"))
         ends = []
         for fifo in (control, answers):
