@@ -227,10 +227,7 @@ def _of_flops(found: Scaling) -> list[str]:
             said.append(f"FLOPs order {side} only roughly: rank correlation {rank.plain}")
         elif rank.high < 0:
             said.append(f"forms of more FLOPs have less {side}: rank correlation {rank.plain}")
-    one = found.association(FLOPS, SPEEDUP)
-    if one is not None and (way := _way(one)):
-        said.append(f"forms of more FLOPs gain {'more' if way > 0 else 'less'}: rank correlation {_told(one)}")
-    return said
+    return said + _sure(found, FLOPS, SPEEDUP, "", "forms of more FLOPs gain", ("more", "less"))
 
 
 _SIDES = (
@@ -241,28 +238,32 @@ _SIDES = (
 def _of_efficacy(found: Scaling) -> list[str]:
     said = []
     for efficacy, side in _SIDES:
-        one = found.association(FLOPS, efficacy)
-        if one is not None and (way := _way(one)):
-            said.append(f"{efficacy} {'rises' if way > 0 else 'falls'} with FLOPs: rank correlation {_told(one)}")
-        one = found.association(efficacy, side, FLOPS)
-        if one is not None and (way := _way(one)):
-            said.append(
-                f"at equal FLOPs, forms of higher {efficacy} have {'more' if way > 0 else 'less'} {side}: partial "
-                f"rank correlation {_told(one)}"
-            )
-        one = found.association(efficacy, SPEEDUP, FLOPS)
-        if one is not None and (way := _way(one)):
-            said.append(
-                f"at equal FLOPs, forms of higher {efficacy} gain {'more' if way > 0 else 'less'}: partial rank "
-                f"correlation {_told(one)}"
-            )
-    one = found.association(INTENSITY, SPEEDUP, FLOPS)
-    if one is not None and (way := _way(one)):
-        said.append(
-            f"at equal FLOPs, forms of more FLOPs a byte gain {'more' if way > 0 else 'less'}: partial rank "
-            f"correlation {_told(one)}"
-        )
-    return said
+        said += _sure(found, FLOPS, efficacy, "", efficacy, ("rises with FLOPs", "falls with FLOPs"))
+        higher = f"at equal FLOPs, forms of higher {efficacy}"
+        said += _sure(found, efficacy, side, FLOPS, f"{higher} have", (f"more {side}", f"less {side}"))
+        said += _sure(found, efficacy, SPEEDUP, FLOPS, f"{higher} gain", ("more", "less"))
+    return said + _sure(
+        found, INTENSITY, SPEEDUP, FLOPS, "at equal FLOPs, forms of more FLOPs a byte gain", ("more", "less")
+    )
+
+
+def _sure(found: Scaling, x: str, y: str, given: str, begins: str, ends: tuple[str, str]) -> list[str]:
+    """Return the sentence of an association that both correlations are sure of, or nothing.
+
+    Args:
+        found: the study.
+        x, y, given: the association.
+        begins: how the sentence begins.
+        ends: how it goes on where the correlation is positive, and where it is negative.
+    """
+    one = found.association(x, y, given)
+    if one is None or one.linear is None or one.rank is None:
+        return []
+    signs = {_sign(one.linear), _sign(one.rank)}
+    if len(signs) > 1 or 0 in signs:
+        return []
+    kind = "partial rank correlation" if given else "rank correlation"
+    return [f"{begins} {ends[0] if 1 in signs else ends[1]}: {kind} {one.rank.plain}"]
 
 
 def _of_growth(found: Scaling) -> list[str]:
@@ -316,13 +317,3 @@ def _exponent(found: Scaling, y: str, name: str, scope: str = ALL) -> Estimate |
 def _sign(estimate: Estimate) -> int:
     """Return 1 or -1 where the interval lies on one side of 0, else 0."""
     return (estimate.low > 0) - (estimate.high < 0)
-
-
-def _way(one: Association) -> int:
-    """Return the sign of an association that both correlations are sure of, else 0."""
-    signs = {_sign(found) if found is not None else 0 for found in (one.linear, one.rank)}
-    return signs.pop() if len(signs) == 1 else 0
-
-
-def _told(one: Association) -> str:
-    return one.rank.plain if one.rank is not None else ""
