@@ -93,9 +93,8 @@ def _rows(records: Sequence[Record], backend: str) -> Iterator[str]:
         f"{'pattern':30} {'d':>3} {'w':>4} {'MMACs':>8} {'bytes':>8} {'FLOP/B':>7}  {'efficacy':>9}  {'by time':>12} "
         f"{'native ms':>10} {backend + ' ms':>12} {'speedup':>18}  {'of roof':>9}"
     )
-    for record in records:
-        if record.backend != backend or record.form["kind"] != "pattern":
-            continue
+    own = [record for record in records if record.backend == backend and record.form["kind"] == "pattern"]
+    for record in sorted(own, key=lambda one: (one.form["name"], one.form["depth"], one.form["width"])):
         native = natives.get(record.case, record)
         both = [
             "/".join(_figure(seen(one, *key), digits) for one in (native, record))
