@@ -12,7 +12,7 @@ STRAY_PAIRS = 1  # of the pairs of turns, which a busy moment may turn round
 
 
 def may_grow(calls: Sequence[float], early: float) -> bool:
-    """Return whether the last calls of a launch are longer than its early ones, for whatever reason.
+    """Return whether the last calls of a launch are longer than its early or first ones, for whatever reason.
 
     Args:
         calls: the seconds of its counted calls, in their order.
@@ -23,7 +23,9 @@ def may_grow(calls: Sequence[float], early: float) -> bool:
     """
     if early <= 0 or len(calls) < PARTS:
         return False
-    return median(calls[-max(1, len(calls) // PARTS) :]) >= SUSPECT * early
+    part = max(1, len(calls) // PARTS)
+    # A busy moment may make either of the two long.
+    return median(calls[-part:]) >= SUSPECT * min(early, median(calls[:part]))
 
 
 def grown(ratios: Sequence[float]) -> float | None:
