@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import lzma
+import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,19 +91,52 @@ class ProgramSource:
     def weigh(self) -> None:
         """Return None: `stored_bytes` gives the size."""
 
+    def check_loads(self) -> None:
+        """Check that torch loads the file, which takes a process that has torch.
+
+        Raises:
+            BadInput: it does not; as where it was written with operators that are not registered here.
+        """
+        self._module()
+
     def _module(self) -> nn.Module:
         import torch
 
         check_program(Path(self.path))
         _check_samples(Path(self.path))
-        logging.disable(logging.CRITICAL)  # torch prints its own traceback of what the sentence below says
-        try:
-            program = torch.export.load(self.path)
-        except Exception as error:
-            raise BadInput(f"{self.path} does not load as an exported program: {one_line(error)}") from error
-        finally:
-            logging.disable(logging.NOTSET)
+        with _told_by_torch() as causes:
+            try:
+                program = torch.export.load(self.path)
+            except Exception as error:
+                cause = causes[0] if causes else error
+                raise BadInput(f"{self.path} does not load as an exported program: {_why(cause)}") from error
         return program.module()
+
+
+@contextmanager
+def _told_by_torch() -> Iterator[list[BaseException]]:
+    """Collect the errors that torch prints with their tracebacks, and raises another one in their place."""
+    causes: list[BaseException] = []
+    logger = logging.getLogger("torch.export")
+    keep = logging.Handler()
+    keep.emit = lambda record: causes.extend(filter(None, (record.exc_info or ())[1:2]))  # type: ignore[method-assign]
+    logger.addHandler(keep)
+    propagates, logger.propagate = logger.propagate, False
+    try:
+        yield causes
+    finally:
+        logger.propagate = propagates
+        logger.removeHandler(keep)
+
+
+def _why(error: BaseException) -> str:
+    """Return why torch does not load a program, as one line."""
+    if found := re.search(r"failed to resolve (\S+) to an operator", str(error)):
+        return (
+            f"its operator {found[1].removeprefix('torch.ops.')} is not registered here; give a function of yours "
+            "that imports what registers it and loads the file (package.module:function)"
+        )
+    return one_line(error)
 
 
 def check_program(path: Path) -> None:
@@ -117,6 +153,8 @@ def check_program(path: Path) -> None:
                 raise BadInput(f"{path} is not an exported program: its lists of weights are too large")
             if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
                 raise BadInput(f"{path} is compressed, which torch.export.save never does: {advice}")
+            if damaged := archive.testzip():
+                raise BadInput(f"{path} is damaged, at {damaged} in it: {advice}")
             if "archive_format" not in names or archive.open(names["archive_format"]).read(4) != b"pt2":
                 raise BadInput(f"{path} is not an exported program: {advice}")
             roots = {name.partition("/")[0] for name in archive.namelist()}

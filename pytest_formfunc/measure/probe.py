@@ -1,4 +1,4 @@
-"""Ask worker processes which backends and which packages a workspace has."""
+"""Ask worker processes which backends and which packages a workspace has, and whether files load there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.forms.programs import ProgramSource
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import OWN, Workspace
 
@@ -22,6 +23,15 @@ def probe_backends(workers: WorkerServer, backends: Sequence[str], workspace: Wo
     if waiting:
         with workers.worker(workers.job("probe", workspace, backends=waiting), "backend probe") as worker:
             answer |= worker.receive()
+    return answer
+
+
+def probe_programs(workers: WorkerServer, sources: Sequence[ProgramSource]) -> dict[str, str]:
+    """Return, for each exported program's file that torch does not load, why; no process is started for none."""
+    if not sources:
+        return {}
+    with workers.worker(workers.job("load", OWN, sources=tuple(sources)), "look at the models' files") as worker:
+        answer: dict[str, str] = worker.receive()
     return answer
 
 

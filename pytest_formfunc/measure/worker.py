@@ -43,6 +43,7 @@ def worker_main(connection: Line) -> None:
         "prepare": _prepare,
         "measure": _measure,
         "probe": _probe,
+        "load": _load,
         "host": _host,
         "survey": _survey,
         "weigh": _weigh,
@@ -127,6 +128,17 @@ def _probe(connection: Line, job: Job) -> None:
             answer[name] = entry.why_not_installed() or entry.make(job.threads).why_unavailable()
         except Exception as error:  # noqa: BLE001 - after any error the engine cannot be used
             answer[name] = f"it does not load here ({_failure(error).reason})"
+    connection.send(answer)
+
+
+def _load(connection: Line, job: Job) -> None:
+    """Answer which exported programs do not load: ``{path: why}``."""
+    answer: dict[str, str] = {}
+    for source in job.payload["sources"]:
+        try:
+            source.check_loads()
+        except FormfuncError as error:
+            answer[source.path] = str(error)
     connection.send(answer)
 
 

@@ -18,6 +18,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.extensions import current
 from pytest_formfunc.fitness import why_unfit
 from pytest_formfunc.forms.patterns import pattern_names
+from pytest_formfunc.forms.programs import ProgramSource
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_sentences, why_incomplete
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
@@ -78,6 +79,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         checked_out = _check_out(session) if settings.against else None  # it fails sooner than a process starts
         if not config.getoption("benchmark_skip", False):
             _check_backends(session, plans)
+            _check_programs(session, plans)
         other = None
         alike = _about_same_code(session, *checked_out) if checked_out is not None else []
         if checked_out is not None:
@@ -218,6 +220,17 @@ def _check_backends(session: Session, plans: Sequence[TestPlan]) -> None:
     for name, reason in session.probe([native, *others]).items():
         if reason is not None:
             raise BadInput(f"backend {name!r} cannot be used here: {reason}")
+
+
+def _check_programs(session: Session, plans: Sequence[TestPlan]) -> None:
+    """Check that torch loads the exported programs that ``--formfunc-model`` names.
+
+    Raises:
+        BadInput: one does not load.
+    """
+    sources = {case.source for group in {plan.group for plan in plans} if (case := session.cases.get(group))}
+    for reason in session.unloadable([source for source in sources if isinstance(source, ProgramSource)]).values():
+        raise BadInput(reason)
 
 
 def _check_out(session: Session) -> tuple[Revision, Environment | None]:

@@ -22,6 +22,7 @@ from pytest_formfunc.text import log_line
 if TYPE_CHECKING:
     from pytest_formfunc.cases import Case
     from pytest_formfunc.extensions import Extensions
+    from pytest_formfunc.forms.programs import ProgramSource
     from pytest_formfunc.measure.scratch import OwnFolder
     from pytest_formfunc.measure.signals import Signals
     from pytest_formfunc.measure.workers import WorkerServer
@@ -169,6 +170,16 @@ class Session:
         """Return, for each backend, why it cannot be used here, or None if it can."""
         return self._probe(backends, self.settings)
 
+    def unloadable(self, sources: Sequence[ProgramSource]) -> dict[str, str]:
+        """Return, for each exported program's file that torch does not load, why."""
+        from pytest_formfunc.measure.probe import probe_programs
+
+        began = now_s()
+        try:
+            return probe_programs(self._workers_of(self.settings), sources)
+        finally:
+            self.starting_s += now_s() - began
+
     def start(self, work: Work, notes: Sequence[str] = ()) -> Run:
         """Begin the run that all tests share.
 
@@ -227,8 +238,8 @@ class Session:
         everything = self.plans_of_all or plans
         if named and not self.deselected and not any(plan.group in self.cases for plan in everything):
             raise pytest.UsageError(
-                f"formfunc: no test here takes --formfunc-model {named}: write one that has formfunc_case among its "
-                "arguments, or name the test's file"
+                f"formfunc: no test here takes --formfunc-model {named}: write one that has formfunc and formfunc_case "
+                "among its arguments, or name the test's file"
             )
 
     def refuse_to_compare_nothing(self) -> None:

@@ -1,6 +1,7 @@
 """Networks from other projects are measured like any form: from libraries, folders and files."""
 
 import importlib.util
+import zipfile
 from pathlib import Path
 
 import onnx
@@ -95,3 +96,16 @@ def test_files_without_a_pytorch_form(project, native):
     assert found["test_files.py::test_tokens"]["cost"]["macs"] == 6 * 16 * 8
     assert found["test_files.py::test_tokens"]["cost"]["params"] == 20 * 16 + 16 * 8
     assert found["test_files.py::test_knows_its_shape"]["input_shape"] == [20, 16, 50, 40]
+
+
+def test_a_program_that_does_not_load_is_wrong_usage(bench):
+    """Before anything is measured, with the exit code of wrong usage, and not that of a regression."""
+    torch.export.save(exported_program(), bench.folder / "fine.pt2")
+    with zipfile.ZipFile(bench.folder / "fine.pt2") as old, zipfile.ZipFile(bench.folder / "net.pt2", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"aten.relu.default", b"mine.relu.default"))
+    outcome = bench.measure("--formfunc-model", "fine.pt2,net.pt2", *QUICK)
+    assert outcome.code == pytest.ExitCode.USAGE_ERROR, outcome.text
+    (said,) = [line for line in outcome.text.splitlines() if line.startswith("ERROR")]
+    assert "net.pt2 does not load as an exported program: its operator mine.relu.default is not registered" in said
+    assert not (bench.folder / "out.json").exists()

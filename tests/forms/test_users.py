@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -203,19 +204,52 @@ def test_a_program_that_holds_pickles_is_not_read(here):
 
     torch.export.save(torch.export.export(Wide(), (torch.ones(2),)), here / "fine.pt2")
     check_program(here / "fine.pt2")
-    import zipfile
-
-    with zipfile.ZipFile(here / "fine.pt2") as source, zipfile.ZipFile(here / "bad.pt2", "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name.endswith("model_constants_config.json"):
-                content = b'{"config": {"x": {"path_name": "custom_obj_0", "use_pickle": true}}}'
-            target.writestr(name, content)
+    pickled = b'{"config": {"x": {"path_name": "custom_obj_0", "use_pickle": true}}}'
+    _changed(
+        here / "fine.pt2", here / "bad.pt2",
+        lambda name, content: pickled if name.endswith("model_constants_config.json") else content,
+    )  # fmt: skip
     with pytest.raises(BadInput, match="holds pickled objects, and reading those runs code"):
         check_program(here / "bad.pt2")
     torch.save({"a": 1}, here / "state.pt2")
     with pytest.raises(BadInput, match="is not an exported program"):
         check_program(here / "state.pt2")
+
+
+def _changed(source, target, change):
+    """Write a program's file again, whole, with other content."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+
+
+def test_a_program_that_is_damaged_is_not_loaded(here):
+    """One byte of its weights: torch would load others."""
+    torch.export.save(exported_program(), here / "net.pt2")
+    content = bytearray((here / "net.pt2").read_bytes())
+    with zipfile.ZipFile(here / "net.pt2") as archive:
+        weight = next(one for one in archive.infolist() if one.filename.endswith("weights/weight_0"))
+    content[weight.header_offset + 200 + weight.file_size // 2] ^= 1
+    (here / "net.pt2").write_bytes(content)
+    with pytest.raises(BadInput, match="is damaged, at .*weight_0 in it: write it with"):
+        check_program(here / "net.pt2")
+
+
+def test_why_a_program_does_not_load(here):
+    """Its cause, which torch only prints."""
+    torch.export.save(exported_program(), here / "net.pt2")
+    _changed(
+        here / "net.pt2", here / "other.pt2",
+        lambda name, content: content.replace(b"aten.relu.default", b"mine.relu.default") if ".json" in name else content,
+    )  # fmt: skip
+    with pytest.raises(BadInput, match="its operator mine.relu.default is not registered here; give a function"):
+        ProgramSource(str(here / "other.pt2")).check_loads()
+    _changed(
+        here / "net.pt2", here / "short.pt2",
+        lambda name, content: content[:-4] if name.endswith("weights/weight_0") else content,
+    )  # fmt: skip
+    with pytest.raises(BadInput, match="does not load as an exported program: RuntimeError: .*storage"):
+        ProgramSource(str(here / "short.pt2")).check_loads()
 
 
 def test_a_program_has_the_inputs_that_it_was_exported_with(here):
