@@ -14,13 +14,12 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
-import time
 import warnings
 
 from pytest_formfunc.measure.scratch import MARK_VARIABLE
 from pytest_formfunc.measure.server_process import ServerProcess
+from support.child import Child
 
 EXPORTING = ("torch._dynamo.eval_frame", "torch.export._trace", "torch._export.non_strict_utils",
              "openvino.frontend.pytorch")  # fmt: skip
@@ -41,37 +40,14 @@ def fork_template() -> None:
         _templates.append(Template())
 
 
-class Template:
-    """The child, and this process' handle of it; the part of ``subprocess.Popen`` that a server's parent uses."""
+class Template(Child):
+    """The child, and this process' handle of it."""
 
     def __init__(self) -> None:
-        self.returncode: int | None = None
+        super().__init__()
         self.control, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _become_a_server(theirs.detach())
+        self.fork(lambda: _become_a_server(theirs.detach()))
         theirs.close()
-
-    def poll(self) -> int | None:
-        if self.returncode is None:
-            with contextlib.suppress(ChildProcessError):
-                ended, status = os.waitpid(self.pid, os.WNOHANG)
-                self.returncode = os.waitstatus_to_exitcode(status) if ended else None
-        return self.returncode
-
-    def wait(self, timeout: float = 60.0) -> int:
-        end = time.monotonic() + timeout
-        while self.poll() is None:
-            if time.monotonic() > end:
-                raise subprocess.TimeoutExpired("server", timeout)
-            time.sleep(0.002)
-        return self.returncode
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
 
 
 class ForkedServer(ServerProcess):
@@ -90,35 +66,28 @@ class ForkedServer(ServerProcess):
 
 
 def _become_a_server(control: int) -> None:
-    """Wait for the order, and serve; never returns."""
-    code = 1
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-        faulthandler.disable()
-        os.closerange(3, control)
-        os.closerange(control + 1, 4096)
-        size = int.from_bytes(_exactly(control, 8), "big")
-        job = json.loads(_exactly(control, size))
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1):
-            os.dup2(nowhere, number)
-        sys.stdin, sys.stdout, sys.stderr = (
-            os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww")
-        )
-        logging.getLogger().handlers.clear()
-        warnings.simplefilter("ignore")
-        os.chdir(job["folder"])
-        os.environ.clear()
-        os.environ.update(job["environment"])
-        sys.path[:] = job["path"]
-        for name in [one for one in sys.modules if one.partition(".")[0] == "pytest_formfunc"]:
-            del sys.modules[name]  # their tables may have what a project adds
-        sys.argv = ["server", str(control), *job["arguments"]]
-        importlib.import_module("pytest_formfunc.measure.server").main()
-        code = 0
-    finally:
-        os._exit(code)
+    """Wait for the order, and serve."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    faulthandler.disable()
+    os.closerange(3, control)
+    os.closerange(control + 1, 4096)
+    size = int.from_bytes(_exactly(control, 8), "big")
+    job = json.loads(_exactly(control, size))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nowhere, number)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    logging.getLogger().handlers.clear()
+    warnings.simplefilter("ignore")
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    sys.path[:] = job["path"]
+    for name in [one for one in sys.modules if one.partition(".")[0] == "pytest_formfunc"]:
+        del sys.modules[name]  # their tables may have what a project adds
+    sys.argv = ["server", str(control), *job["arguments"]]
+    importlib.import_module("pytest_formfunc.measure.server").main()
 
 
 def _exactly(control: int, size: int) -> bytes:

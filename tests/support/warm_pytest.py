@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from support import forked_server
+from support import forked_server, forked_worker
 
 
 class WarmPytest:
@@ -104,6 +104,7 @@ def _be_the_users(request: dict) -> int:
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
     let_workers_find_it()
+    forked_worker.fork_workers(forked_worker.number_of(request["args"]), quick=request["quick"])
     if request["quick"]:
         forked_server.fork_template()
     return int(pytest.main(request["args"], plugins=[Quick()] if request["quick"] else []))
