@@ -142,14 +142,14 @@ def run(journal, points, extent):
     )  # fmt: skip
 
 
-def observe_suite(file, journal, *args):
+def observe_suite(file, journal, *args, backends=BACKEND):
     """Run a file of tests with instruments, or what is not yet in its journal; what it prints is kept beside that."""
     printed = journal.with_suffix(".txt")
     with printed.open("a") as report:
         done = subprocess.run(
             [
                 sys.executable, "-m", "pytest", str(file), "-q", f"--rootdir={SUITE.parent.parent}",
-                f"--formfunc-backends={BACKEND}", "--formfunc-why", f"--formfunc-journal={journal}",
+                f"--formfunc-backends={backends}", "--formfunc-why", f"--formfunc-journal={journal}",
                 *(["--formfunc-resume"] if journal.exists() else []), *args,
             ],
             check=False, stdout=report, stderr=subprocess.STDOUT, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,

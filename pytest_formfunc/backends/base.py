@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_formfunc.errors import Unsupported
+from pytest_formfunc.errors import MeasurementError, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -111,6 +112,17 @@ class Engine(ABC):
     def graph(self) -> dict[str, Any] | None:
         """Return ``{"hash": ..., "kernels": {name: count}}`` if the engine reports its kernels, else None."""
         return None
+
+    def profiler(self, program: Any) -> Profiler:
+        """Return what times each step of the engine, on the inputs that it has.
+
+        Args:
+            program: the ``torch.export.ExportedProgram`` that it was prepared from; None where there is none.
+
+        Raises:
+            MeasurementError: the engine does not tell, or not of this model.
+        """
+        raise MeasurementError("this engine does not report the time of each layer")
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults, as a user would write them."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends.arrays import from_array, output_array
 from pytest_formfunc.backends.base import Engine
 from pytest_formfunc.backends.torch_state import unusual_settings
-from pytest_formfunc.errors import Unsupported
+from pytest_formfunc.errors import MeasurementError, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -77,6 +78,22 @@ class NativeEngine(Engine):
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return copies of the module's buffers, by name, to see which of them calls change."""
         return {name: output_array(buffer) for name, buffer in self._network.named_buffers()}
+
+    def profiler(self, program: Any) -> Profiler:
+        """Return what runs the exported program operator by operator.
+
+        Raises:
+            MeasurementError: there is no program, or it branches.
+        """
+        from pytest_formfunc.backends.native_profile import NativeProfiler
+
+        if program is None:
+            raise MeasurementError("there is no exported program, whose operators could be timed")
+        return NativeProfiler(program, self._arguments, self._lay_out)
+
+    def _lay_out(self, tensor: Any) -> Any:
+        """Return a weight as the engine has it in memory."""
+        return tensor
 
     def settings(self) -> dict[str, Any]:
         """Return what distinguishes the module from float32 that PyTorch runs operator by operator, by its defaults."""

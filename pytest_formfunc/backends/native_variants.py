@@ -22,14 +22,14 @@ class NativeNhwcEngine(NativeEngine):
         super().load(source, artifact)
         # Module.to(memory_format=...) would refuse a module that also has 5-D weights.
         for tensor in (*self._network.parameters(), *self._network.buffers()):
-            tensor.data = self._channels_last(tensor.data)
+            tensor.data = self._lay_out(tensor.data)
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
         """Choose the arrays that the next calls read, converted to channels last."""
         super().set_inputs(inputs)
-        self._arguments = self._arguments.map(lambda _, tensor: self._channels_last(tensor))
+        self._arguments = self._arguments.map(lambda _, tensor: self._lay_out(tensor))
 
-    def _channels_last(self, tensor: Any) -> Any:
+    def _lay_out(self, tensor: Any) -> Any:
         return tensor.contiguous(memory_format=self._torch.channels_last) if tensor.dim() == 4 else tensor
 
     def settings(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def describe_graph(original: Path, optimised: Path) -> dict[str, Any]:
     reorders = 0
     digest = hashlib.sha256()
     for node in after.node:
-        kernel = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+        kernel = kernel_of(node)
         known = [types[name] for name in (*node.output, *node.input) if name in types]
         precision = known[0] if known else ""
         kernels[kernel] += 1
@@ -53,6 +53,11 @@ def describe_graph(original: Path, optimised: Path) -> dict[str, Any]:
         "fused": max(0, len([node for node in before.node if node.op_type != "Constant"]) - computing),
         "layers": layers,
     }
+
+
+def kernel_of(node: Any) -> str:
+    """Return a node's operator type, with its domain if that is not ONNX's own."""
+    return f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else str(node.op_type)
 
 
 def _value_types(graph: Any) -> dict[str, str]:

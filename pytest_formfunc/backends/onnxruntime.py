@@ -15,6 +15,7 @@ from pytest_formfunc.backends.base import Engine
 from pytest_formfunc.errors import MOST_LETTERS, MeasurementError, Unsupported, shorten
 
 if TYPE_CHECKING:
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -75,10 +76,9 @@ class OnnxRuntimeEngine(Engine):
         """
         import onnxruntime
 
-        del source
         onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
         self._onnxruntime = onnxruntime
-        self._artifact = artifact
+        self._source, self._artifact = source, artifact
         try:
             self._session = onnxruntime.InferenceSession(
                 artifact, self._options(self.threads), providers=self._providers()
@@ -140,6 +140,16 @@ class OnnxRuntimeEngine(Engine):
             )
             self._onnxruntime.InferenceSession(self._artifact, options, providers=self._providers())
             return describe_graph(self._artifact, optimised)
+
+    def profiler(self, program: Any) -> Profiler:
+        """Return a session that writes its profile."""
+        from pytest_formfunc.backends.onnxruntime_profile import OnnxRuntimeProfiler
+
+        return OnnxRuntimeProfiler(self, self._source, self._artifact, self._arrays, program)
+
+    def end_profile(self) -> str:
+        """End the profile, and return the path of its file."""
+        return str(self._session.end_profiling())
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""

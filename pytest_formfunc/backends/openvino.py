@@ -15,6 +15,7 @@ from pytest_formfunc.backends.base import Engine
 from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -33,6 +34,7 @@ class OpenVinoEngine(Engine):
     artifact = "model.xml"
     hint = "f32"
     performance = "LATENCY"
+    counts = False  # the time of each node
 
     def why_unavailable(self) -> str | None:
         """Return a clause that names a missing device and the available ones, or None if all are there."""
@@ -88,8 +90,7 @@ class OpenVinoEngine(Engine):
         """Read the IR and compile it for ``threads`` threads of the host and this engine's performance hint."""
         import openvino
 
-        del source
-        self._openvino = openvino
+        self._openvino, self._source, self._artifact = openvino, source, artifact
         self._core = openvino.Core()
         self._compiled = self._core.compile_model(
             artifact,
@@ -97,6 +98,7 @@ class OpenVinoEngine(Engine):
             {
                 "PERFORMANCE_HINT": self.performance,
                 "INFERENCE_PRECISION_HINT": self.hint,
+                **({"PERF_COUNT": True} if self.counts else {}),
                 **self._thread_settings(),
             },
         )
@@ -145,6 +147,16 @@ class OpenVinoEngine(Engine):
         tensors = [request.get_output_tensor(index) for index in range(len(self._compiled.outputs))]
         bf16 = self._openvino.Type.bf16
         return [from_bfloat16_bits(one.data) if one.element_type == bf16 else np.array(one.data) for one in tensors]
+
+    def profiler(self, program: Any) -> Profiler:
+        """Return a request of the model compiled once more, with performance counters, with the same inputs."""
+        from pytest_formfunc.backends.openvino_profile import OpenVinoProfiler
+
+        profiled = type(self)(self.threads, self.target)
+        profiled.counts = True
+        profiled.load(self._source, self._artifact)
+        profiled.set_inputs(self._arrays)
+        return OpenVinoProfiler(profiled._compiled, profiled._request, profiled.call, program)
 
     def graph(self) -> dict[str, Any] | None:
         """Return the executed kernels, read from OpenVINO's runtime model without running it."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_formfunc.backends.openvino import OpenVinoEngine
+from pytest_formfunc.errors import MeasurementError
 
 if TYPE_CHECKING:
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.sources import Source
 
 
@@ -41,6 +43,14 @@ class OpenVinoThroughputEngine(OpenVinoEngine):
         """Run every request once and return copies of the last one's outputs."""
         self.call()
         return self._outputs_of(self._queue[self.inferences - 1])
+
+    def profiler(self, program: Any) -> Profiler:
+        """Refuse.
+
+        Raises:
+            MeasurementError: always; requests run side by side.
+        """
+        raise MeasurementError("it computes several batches side by side, whose layers share the cores")
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""

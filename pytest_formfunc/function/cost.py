@@ -61,7 +61,7 @@ def count_cost(network: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     leaves = [module for module in network.modules() if next(module.children(), None) is None]
     handles = [leaf.register_forward_hook(add_output) for leaf in leaves]
     cpu_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    counter = FlopCounterMode(display=False, custom_mapping={cpu_attention: _count_attention_flops})
+    counter = FlopCounterMode(display=False, custom_mapping={cpu_attention: count_attention_flops})
     had_fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fast path is one operator that the counter does not know
     try:
@@ -119,7 +119,7 @@ def count_activation_bytes(program: Any) -> int:
     return total
 
 
-def _count_attention_flops(
+def count_attention_flops(
     query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...], *args: Any, **kwargs: Any
 ) -> int:
     """Count attention's two matrix products from its shapes ``(batch, heads, tokens, head_dim)``.

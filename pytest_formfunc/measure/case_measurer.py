@@ -11,7 +11,7 @@ from typing import Any
 from pytest_formfunc.backends import MIN_SQNR_DB, NATIVE, backend_entry
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
-from pytest_formfunc.measure.history import MOST_LOOKS, slower_than_fresh
+from pytest_formfunc.measure.history import MOST_LOOKS, slower_after_calls
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Ready, Round
 from pytest_formfunc.measure.quiet import Cause
@@ -239,7 +239,7 @@ class CaseMeasurer:
     ) -> None:
         """Fail native if its latency grows with its calls: it has none of its own, and so there is no speedup.
 
-        A launch that ends slower than it began may have had a slow moment, so a new worker is called in turn with it.
+        A launch that ends slower than it began may have had a slow moment, so a new worker makes many calls beside it.
         """
         calls = [seconds for turn in rounds for seconds in turn.calls_s]
         if self._looks_at_growth[participant] >= MOST_LOOKS or not may_grow(calls, ready.early_call_s):
@@ -251,7 +251,7 @@ class CaseMeasurer:
             if participant not in self._participants:
                 return
             try:
-                found = slower_than_fresh(worker, fresh[participant], ready.early_call_s)
+                found = slower_after_calls(worker, fresh[participant], ready.early_call_s)
             except MeasurementError as error:
                 self._fail(participant, error)
                 return
@@ -259,9 +259,9 @@ class CaseMeasurer:
             self._fail(
                 participant,
                 MeasurementError(
-                    f"native gets slower from call to call: a process that has called it some {len(calls)} times "
-                    f"takes {found:.1f} times as long as one that has just begun, called in turn; it keeps something "
-                    "of every call, so its latency depends on how often it was called"
+                    f"native gets slower from call to call: {found.calls} calls made a process {found.factor:.1f} "
+                    "times as slow as it was before them, beside another one that made none; it keeps something of "
+                    "every call, so its latency depends on how often it was called"
                 ),
             )
 

@@ -1,8 +1,8 @@
-"""A worker that has made many calls beside one that begins: whether a network keeps something of every call."""
+"""A worker that makes many more calls beside one that makes few: whether a network keeps something of every call."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from pytest_formfunc.measure.protocol import Turn
@@ -10,19 +10,34 @@ from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
 from pytest_formfunc.stats.growth import grown
 
-PAIRS = 9
-MOST_CALLS = 3  # counted, of a turn: the one that begins should still have made few in the end
+PAIRS = 9  # before the one has made its calls, and after
+MOST_CALLS = 3  # counted, of a turn: few calls, beside those in between
 MOST_DISCARDED = 1
-# Beside other programs a launch may have made few calls: its worker makes more first, else the new one catches up.
-FIRST = Turn(discard=0, calls=400, limit_s=0.5)
+MANY = Turn(discard=0, calls=4000, limit_s=0.5)
 MOST_LOOKS = 2  # at one network that turned out not to grow
 
 
-def slower_than_fresh(old: WorkerLike, fresh: WorkerLike, call_s: float) -> float | None:
-    """Return by which factor calls of an old worker take longer than a new one's, or None if they do not.
+@dataclass(frozen=True)
+class Growth:
+    """How a worker got slower.
+
+    Attributes:
+        calls: that it made in between.
+        factor: what a call takes after them / before.
+    """
+
+    calls: int
+    factor: float
+
+
+def slower_after_calls(old: WorkerLike, fresh: WorkerLike, call_s: float) -> Growth | None:
+    """Return by which factor many calls make a new worker slower, or None if they do not.
+
+    The new one makes them: one that has made its launch's calls already would hardly notice as many more.
 
     Args:
-        old: the worker that has made its launch's calls; it makes more of them.
+        old: the worker that has made its launch's calls; it is called in turn with the other one, so that what the
+            machine does is in neither.
         fresh: another of the same participant, which has loaded.
         call_s: seconds of a call, to plan turns with.
 
@@ -31,11 +46,18 @@ def slower_than_fresh(old: WorkerLike, fresh: WorkerLike, call_s: float) -> floa
     """
     turn = plan_turn(call_s)
     turn = replace(turn, discard=min(turn.discard, MOST_DISCARDED), calls=min(turn.calls, MOST_CALLS))
-    old.ask(FIRST)
+    before = _ratios(old, fresh, turn)
+    made = len(fresh.ask(MANY).calls_s)
+    factor = grown(before, _ratios(old, fresh, turn))
+    return None if factor is None else Growth(made, factor)
+
+
+def _ratios(old: WorkerLike, fresh: WorkerLike, turn: Turn) -> list[float]:
+    """Return the seconds of a call of the new worker over the old one's, of each pair of turns."""
     ratios = []
     for pair in range(PAIRS):
         seconds = {}
         for worker in (old, fresh) if pair % 2 else (fresh, old):
-            seconds[worker is old] = median(worker.ask(turn).calls_s)
+            seconds[worker is fresh] = median(worker.ask(turn).calls_s)
         ratios.append(seconds[True] / seconds[False])
-    return grown(ratios)
+    return ratios

@@ -75,6 +75,8 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         cost=payload["cost"],
         cache=cache_share(),
         free_bytes=None if free is None else free.bytes,
+        profiler=engine.profiler,
+        folder=Path(payload["folder"]),
         recipe={
             "engine": payload["engine"],
             "seed": payload["seed"],

@@ -47,6 +47,7 @@ def observe_case(
     product: PreparedSide | None,
     backends: Sequence[str],
     server: WorkerServer,
+    folder: Path,
     seed: int,
     show: Callable[[str], None],
     names: Sequence[str],
@@ -58,6 +59,7 @@ def observe_case(
         product: the network that an engine's peak is measured with; None where it could not be prepared.
         backends: those that were measured, native among them.
         server: forks the workers.
+        folder: for what launches leave to later ones.
         seed: of the inputs.
         show: shows a short progress text.
         names: of the instruments.
@@ -69,7 +71,7 @@ def observe_case(
             backend = backends[place]
             if wanted := observed[backend].wanted(names):
                 show(f"{backend}, {number + 1} of {launches}")
-                _look(side, product, backend, server, seed, number, wanted, observed[backend])
+                _look(side, product, backend, server, folder, seed, number, wanted, observed[backend])
                 _share(names, observed[backend], observed.values())
     return {backend: _sum_up(names, backend, observed, side.prepared.cost) for backend in backends}
 
@@ -91,6 +93,7 @@ def _look(
     product: PreparedSide | None,
     backend: str,
     server: WorkerServer,
+    folder: Path,
     seed: int,
     number: int,
     wanted: Sequence[str],
@@ -102,7 +105,7 @@ def _look(
     job = server.job(
         "observe", side.workspace, instruments=list(wanted), earlier=earlier, engine=prepared.engines[backend],
         own=_loadable(side, backend), product=None if product is None else _loadable(product, backend), seed=seed,
-        keep_memory=why_not_kept() is None, cost=prepared.cost,
+        keep_memory=why_not_kept() is None, cost=prepared.cost, folder=str(folder),
     )  # fmt: skip
     looking = wanted[0]
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.instruments import usual_instruments
@@ -19,6 +21,7 @@ def observe(
     results: Results,
     sides: BothSides,
     workers: WorkerServer,
+    scratch: Path,
     say: Callable[[str], None],
     *,
     simulate: bool,
@@ -30,6 +33,7 @@ def observe(
         results: of this run, with the records of the case.
         sides: prepare what else has to be measured.
         workers: fork the workers.
+        scratch: a folder for what launches leave to later ones.
         say: shows a short progress text.
         simulate: whether to count under callgrind as well.
     """
@@ -39,4 +43,5 @@ def observe(
         ready.measured.observations.update(dict.fromkeys(ready.backends, unavailable))
         return
     product = sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
-    ready.measured.observe(ready.backends, product, workers, ready.case.seed, say, names)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        ready.measured.observe(ready.backends, product, workers, Path(folder), ready.case.seed, say, names)

@@ -339,9 +339,9 @@ class Run:
 
     def _observe(self, ready: Ready) -> None:
         """Observe a case by instruments; its records have what they find from then on."""
-        began = self._workers.clock()
+        began, simulate = self._workers.clock(), self._settings.callgrind
         self._collect(ready.case, ready.measured)
-        observe(ready, self.results, self._sides, self._workers, self._say, simulate=self._settings.callgrind)
+        observe(ready, self.results, self._sides, self._workers, self._scratch, self._say, simulate=simulate)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:

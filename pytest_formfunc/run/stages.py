@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pytest_formfunc.cases import Case
 from pytest_formfunc.gate.judge import Evidence, OtherSide
@@ -52,13 +53,14 @@ class Measured:
         backends: Sequence[str],
         product: PreparedSide | None,
         workers: WorkerServer,
+        folder: Path,
         seed: int,
         show: Callable[[str], None],
         instruments: Sequence[str],
     ) -> None:
         """Observe by instruments those of the backends that were measured."""
         alive = [name for name in backends if Participant(name) in self.measurer.result.series]
-        self.observations.update(observe_case(self.here, product, alive, workers, seed, show, instruments))
+        self.observations.update(observe_case(self.here, product, alive, workers, folder, seed, show, instruments))
 
     def forget(self) -> Settled:
         """Return what the journal may still ask for, without the rounds of every launch."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import median
 
 PARTS = 6  # of a launch's calls, in their order
-SUSPECT = 1.3  # last part / early calls: machines that slow down do that too, so this only asks for a second look
-GROWN = 1.5  # a process that has made many calls / one that begins, called in turn
-STRAY_PAIRS = 1  # of the pairs of turns, which a busy moment may turn round
+SUSPECT = 1.5  # last part / early calls: machines that slow down do that too, so this only asks for a second look
+GROWN = 2.0  # what a process takes after many more calls / what it took before
+STRAY_PAIRS = 1  # of the pairs of turns on either side, which a busy moment may turn round
 
 
 def may_grow(calls: Sequence[float], early: float) -> bool:
@@ -28,16 +28,25 @@ def may_grow(calls: Sequence[float], early: float) -> bool:
     return median(calls[-part:]) >= SUSPECT * min(early, median(calls[:part]))
 
 
-def grown(ratios: Sequence[float]) -> float | None:
-    """Return by which factor a process that has made many calls is slower than one that begins, or None if it is not.
+def grown(before: Sequence[float], after: Sequence[float]) -> float | None:
+    """Return by which factor many more calls have made a process slower, or None if they have not.
+
+    Two processes of one network differ, by half and more, in where their memory lies; so they are not compared with
+    each other, but each with itself.
 
     Args:
-        ratios: of each pair of turns, the seconds of a call of the one over those of the other. A machine that is busy
-            or slow is so for both of a pair.
+        before: of each pair of turns, the seconds of a call of the process over those of another one, called in turn
+            with it. A machine that is busy or slow is so for both of a pair.
+        after: the same, when the process has made many more calls, and the other one hardly any.
 
-    >>> grown([2.0, 2.2, 2.1, 1.9, 2.4, 0.8, 2.3]), grown([2.0, 1.0, 1.0, 2.2, 1.1, 1.9, 2.1]), grown([1.1] * 7)
-    (2.1, None, None)
+    >>> grown([0.5, 0.6, 0.5, 2.9, 0.4], [1.1, 1.2, 0.3, 1.0, 1.1])
+    2.2
+    >>> grown([1.7, 1.8, 1.6, 1.7, 1.9], [1.8, 1.6, 1.7, 1.7, 1.8]), grown([1.0] * 5, [2.0, 2.0, 2.0, 1.0, 1.0])
+    (None, None)
     """
-    if sum(ratio < SUSPECT for ratio in ratios) > STRAY_PAIRS or median(ratios) < GROWN:
+    earlier, later = median(before), median(after)
+    middle = (earlier * later) ** 0.5
+    strays = sum(one > middle for one in before), sum(one < middle for one in after)
+    if later < GROWN * earlier or max(strays) > STRAY_PAIRS:
         return None
-    return median(ratios)
+    return later / earlier

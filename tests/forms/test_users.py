@@ -231,7 +231,7 @@ def test_a_program_that_is_damaged_is_not_loaded(here):
         weight = next(one for one in archive.infolist() if one.filename.endswith("weights/weight_0"))
     content[weight.header_offset + 200 + weight.file_size // 2] ^= 1
     (here / "net.pt2").write_bytes(content)
-    with pytest.raises(BadInput, match="is damaged, at .*weight_0 in it: write it with"):
+    with pytest.raises(BadInput, match=r"is damaged, at .*weight_0 in it: write it with"):
         check_program(here / "net.pt2")
 
 
@@ -242,13 +242,13 @@ def test_why_a_program_does_not_load(here):
         here / "net.pt2", here / "other.pt2",
         lambda name, content: content.replace(b"aten.relu.default", b"mine.relu.default") if ".json" in name else content,
     )  # fmt: skip
-    with pytest.raises(BadInput, match="its operator mine.relu.default is not registered here; give a function"):
+    with pytest.raises(BadInput, match=r"its operator mine\.relu\.default is not registered here; give a function"):
         ProgramSource(str(here / "other.pt2")).check_loads()
     _changed(
         here / "net.pt2", here / "short.pt2",
         lambda name, content: content[:-4] if name.endswith("weights/weight_0") else content,
     )  # fmt: skip
-    with pytest.raises(BadInput, match="does not load as an exported program: RuntimeError: .*storage"):
+    with pytest.raises(BadInput, match=r"does not load as an exported program: RuntimeError: .*storage"):
         ProgramSource(str(here / "short.pt2")).check_loads()
 
 

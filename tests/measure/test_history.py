@@ -2,7 +2,9 @@
 
 import random
 
-from pytest_formfunc.measure.history import MOST_CALLS, MOST_DISCARDED, PAIRS, slower_than_fresh
+import pytest
+
+from pytest_formfunc.measure.history import MANY, MOST_CALLS, MOST_DISCARDED, PAIRS, slower_after_calls
 from pytest_formfunc.measure.protocol import Disturbance, Round
 
 
@@ -18,44 +20,51 @@ class Machine:
 
 
 class Net:
-    def __init__(self, machine, made, grows):
-        self.machine, self.made, self.grows, self.turns = machine, made, grows, []
+    """What a call takes: a part that grows with the calls made, and a part that is the process' own."""
+
+    def __init__(self, machine, made, grows, own=1.0):
+        self.machine, self.made, self.grows, self.own, self.turns = machine, made, grows, own, []
 
     def ask(self, turn):
         calls = []
         self.turns.append(turn)
-        for _ in range(turn.discard + turn.calls):
+        steps = min(turn.calls, 50)  # of many calls, not each is drawn
+        self.made += turn.calls - steps
+        for _ in range(turn.discard + steps):
             self.made += 1
-            calls.append(self.machine.step() * (1 + self.grows * self.made))
+            calls.append(self.machine.step() * self.own * (1 + self.grows * self.made))
         return Round(tuple(calls[turn.discard :]), Disturbance(0.0, 0, 0, 0.0, 1.0))
 
 
-def looked(seed, grows, made=1000):
+def looked(seed, grows, made=1000, own=1.0):
     machine = Machine(seed)
-    return slower_than_fresh(Net(machine, made, grows), Net(machine, 20, grows), 1e-5)
+    found = slower_after_calls(Net(machine, made, grows), Net(machine, 20, grows, own), 1e-5)
+    return found and found.factor
 
 
 def test_a_machine_that_slows_down_is_no_growth():
-    """Not once in five hundred looks."""
-    assert [looked(seed, 0.0) for seed in range(500)] == [None] * 500
+    """Not once in a thousand looks."""
+    assert [looked(seed, 0.0) for seed in range(1000)] == [None] * 1000
 
 
-def test_a_network_that_keeps_its_inputs_is_slower_than_itself():
-    """By about the factor of their calls; nearly always."""
-    found = [looked(seed, 0.002) for seed in range(200)]
+@pytest.mark.parametrize("own", [0.4, 2.5])
+def test_processes_that_differ_are_no_growth(own):
+    """One has its memory in a bad place: multi_branch-d2-w16 was once said to grow, which it does not."""
+    assert [looked(seed, 0.0, own=own) for seed in range(200)] == [None] * 200
+
+
+@pytest.mark.parametrize("made", [40, 1000])
+def test_a_network_that_keeps_its_inputs_is_slower_than_itself(made):
+    """By about the factor of its calls; nearly always, whether its launch made few calls or many."""
+    found = [looked(seed, 0.05, made) for seed in range(200)]
     assert sum(one is not None for one in found) > 190
-    assert all(1.5 <= one < 6 for one in found if one)
+    assert all(2 <= one < 200 for one in found if one)
 
 
-def test_a_launch_of_few_calls_is_enough():
-    """Beside other programs it makes no more, and the one that begins would catch up with it."""
-    found = [looked(seed, 0.05, made=40) for seed in range(200)]
-    assert sum(one is not None for one in found) > 190
-
-
-def test_the_one_that_begins_makes_few_calls():
-    """Else it would grow as well. The other one makes more before they begin, for a limited time."""
+def test_only_one_of_them_makes_many_calls():
+    """For a limited time; turns are of few calls."""
     old, fresh = Net(Machine(1), 0, 0.0), Net(Machine(0), 0, 0.0)
-    slower_than_fresh(old, fresh, 1e-6)
-    assert fresh.made <= PAIRS * (MOST_CALLS + MOST_DISCARDED) < old.turns[0].calls / 4
-    assert 0 < old.turns[0].limit_s <= 1
+    slower_after_calls(old, fresh, 1e-6)
+    assert old.made <= 2 * PAIRS * (MOST_CALLS + MOST_DISCARDED)
+    assert fresh.made == old.made + MANY.calls
+    assert 0 < MANY.limit_s <= 1

@@ -34,9 +34,17 @@ def test_what_instruments_find_is_in_the_record(observed):
         assert roof["flops"] == 2 * records[CASE, backend]["cost"]["macs"]
         assert roof["intensity"] == roof["flops"] / found["reuse"]["touched_bytes"]
         assert 0 < roof["share_of_roof"]["value"] < 5
+        layers = records[CASE, backend]["observations"]["layers"]
+        assert layers["call_s"]["n"] == 3
+        assert layers["profiled_over_plain"]["value"] > 0
+        (stem,) = [one for one in layers["layers"] if one["operators"][:1] == ["conv2d"]]
+        assert (stem["seconds"]["value"] > 0, "native_seconds" in stem) == (True, backend == "openvino")
+        assert sum(one["macs"] for one in layers["layers"]) == records[CASE, backend]["cost"]["macs"]
     own, native = (records[CASE, backend]["observations"] for backend in ("openvino", "native"))
     assert "speedup_cold_over_sham" in own["cache"]
     assert own["reuse"]["touched_bytes"] <= native["reuse"]["touched_bytes"]
+    assert own["layers"]["matched_native"] > 0.9
+    assert len(own["layers"]["layers"]) < len(native["layers"]["layers"])  # it fuses
 
 
 def test_it_is_said_in_words_by_the_report_and_by_the_command(observed):
@@ -46,6 +54,7 @@ def test_it_is_said_in_words_by_the_report_and_by_the_command(observed):
     for file in ("out.json", "run.jsonl"):
         told = command("why", observed.folder / file, CASE)
         assert (told.code, told.text.count("openvino, cache: with caches that hold other data")) == (0, 1), told.text
+        assert "openvino, layers: stem: conv, bn, act: " in told.text
 
 
 def test_what_a_file_says_of_an_instrument_is_checked(observed):
@@ -58,7 +67,7 @@ def test_what_a_file_says_of_an_instrument_is_checked(observed):
         {"unavailable": "::error::x\x1b[2J"},
     ):
         for entry in document["benchmarks"]:
-            entry["extra_info"]["formfunc"]["observations"]["cache"] = damaged
+            entry["extra_info"]["formfunc"]["observations"] |= {"cache": damaged, "layers": damaged}
         (observed.folder / "bad.json").write_text(json.dumps(document))
         told = command("why", observed.folder / "bad.json", CASE)
         assert (told.code, "Traceback" in told.text, "\x1b" in told.text) == (0, False, False), told.text

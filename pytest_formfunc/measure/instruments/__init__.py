@@ -38,6 +38,7 @@ INSTRUMENTS = Table(
     [
         InstrumentEntry("cache", "cold_cache:ColdCache"),
         InstrumentEntry("counters", "counters:Counters"),
+        InstrumentEntry("layers", "layers:Layers"),
         InstrumentEntry("roof", "roof:Roof"),
         InstrumentEntry("reuse", "reuse:Reuse"),
         InstrumentEntry("callgrind", "callgrind:Callgrind", asked=True),

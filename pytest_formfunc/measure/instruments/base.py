@@ -6,8 +6,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
+from pytest_formfunc.backends.profiling import Profiler
 from pytest_formfunc.forms.built import Network
 from pytest_formfunc.host import CacheShare
 from pytest_formfunc.stats import Estimate
@@ -35,6 +37,8 @@ class Subject:
         cache: the last-level cache, and this process' share of it.
         free_bytes: memory that may still be used; None if unknown.
         recipe: what another process needs to load it: ``engine``, ``source``, ``artifact``, ``half`` and ``seed``.
+        profiler: returns what times the engine's steps, of an exported program or None.
+        folder: of the case, for what a launch leaves to later ones; None where there is none.
         earlier: what the instrument saw in the first launch of this participant; None in that one.
     """
 
@@ -48,6 +52,8 @@ class Subject:
     cache: CacheShare
     free_bytes: int | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    profiler: Callable[[Any], Profiler] | None = None
+    folder: Path | None = None
     earlier: Seen | None = None
 
     @property
