@@ -32,7 +32,7 @@ from pytest_formfunc.units import format_bytes, format_shape
 
 MOST_CALL_S = 0.5  # of native, as predicted
 COPIES = 12  # of the weights: in the workers of both sides, memory kept and by default, and while converting
-ATTEMPTS = 3  # for points that claim nothing, because the machine was disturbed
+ATTEMPTS = 2  # for points that claim nothing, because the machine was disturbed
 BACKEND = "openvino"
 
 
@@ -175,9 +175,9 @@ def test_scaling(folder, capsys):
             print(line)
         for line in left_out:
             print(f"left out: {line}")
-    claimed = points_of(records, BACKEND)
-    assert len(claimed) >= 0.8 * len(points), "too many rows claim nothing"
-    found = study(claimed)
+    measured = points_of(records, BACKEND, disturbed=True)
+    assert len(measured) >= 0.95 * len(points), "too many rows could not be measured"
+    found = study(measured)
     if len(PATTERNS) > 1:
         assert found.association(FLOPS, NATIVE, scope=ALL).rank.low > 0
         assert conclude(found)

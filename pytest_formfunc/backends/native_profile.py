@@ -57,8 +57,9 @@ class NativeProfiler(Profiler):
                 return result
 
         module = program.module()
-        for tensor in (*module.parameters(), *module.buffers()) if lay_out else ():
-            tensor.data = lay_out(tensor.data)
+        if lay_out is not None:
+            for tensor in (*module.parameters(), *module.buffers()):
+                tensor.data = lay_out(tensor.data)
         kwargs = reorder_kwargs(dict(arguments.kwargs), program.call_spec.in_spec)
         self._flat = tree_leaves((arguments.args, kwargs))
         self._interpreter: Any = Timed(module)

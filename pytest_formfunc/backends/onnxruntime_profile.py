@@ -6,7 +6,7 @@ import ast
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_formfunc.forms.sources import Source
 
-_BLOCKED = "_nchwc"  # what ONNX Runtime adds to the name of a node that computes in its blocked layout
 _PRODUCTS = ("Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "Attention",
              "MultiHeadAttention", "MatMulNBits", "QLinearConv", "MatMulInteger")  # fmt: skip
 _SUFFIX = "_kernel_time"
@@ -90,8 +89,8 @@ class OnnxRuntimeProfiler(Profiler):
                 readers.setdefault(name, _name(node))
         found = []
         for node in after.node:
-            candidates = [node.name, node.name.removesuffix(_BLOCKED), *node.output]
-            operators = tuple(dict.fromkeys(named[name] for name in candidates if name in named))
+            names = [*_stems(node.name), *node.output]
+            operators = tuple(dict.fromkeys([named[name] for name in names if name in named][:1]))
             reader = "" if operators else next((readers[one] for one in node.output if one in readers), "")
             found.append(
                 Step(
@@ -111,6 +110,19 @@ class OnnxRuntimeProfiler(Profiler):
                 spent[event["name"].removesuffix(_SUFFIX)].append(int(event["dur"]))
         # A node's name may be that of several, or one may run several times in a call.
         return {name: median(times) * len(times) / calls / 1e6 for name, times in spent.items()}
+
+
+def _stems(name: str) -> Iterator[str]:
+    """Yield a name, and what it was before ONNX Runtime fused and laid it out.
+
+    As of ``getitem_3_bn_nchwc`` and ``node_MatMul_20/MatMulAddFusion``.
+    """
+    yield name
+    name = name.partition("/")[0]
+    yield name
+    while "_" in name and not name.rpartition("_")[2].isdigit():
+        name = name.rpartition("_")[0]
+        yield name
 
 
 def _name(node: Any) -> str:
@@ -136,7 +148,8 @@ def _operators_by_name(graph: Any, program: Any) -> dict[str, str]:
         if not scopes:
             continue
         module, decomposed = ["", "", *ast.literal_eval(scopes[0])][-2:]
-        origin = origins.get(decomposed, "")
+        # What the exporter decomposes itself has the name that it had before.
+        origin = decomposed if modules.get(decomposed) == module else origins.get(decomposed, "")
         if modules.get(origin) != module:
             only = in_module.get(module, [])
             origin = only[0] if len(only) == 1 else ""

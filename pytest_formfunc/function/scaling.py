@@ -34,12 +34,14 @@ class Point:
     Attributes:
         pattern, depth, width: the form.
         values: by quantity, as named in this file. What is not known is absent.
+        disturbed: whether the machine was, so that nothing is claimed of the point by itself.
     """
 
     pattern: str
     depth: int
     width: int
     values: Mapping[str, float] = field(default_factory=dict)
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,46 +19,79 @@ from pytest_formfunc.function.scaling import (
 )
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.figures import NONE
-from pytest_formfunc.stats import Estimate
-from pytest_formfunc.units import format_bytes, format_estimate, format_ms
+from pytest_formfunc.stats import Estimate, quantile
+from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_ratio
 
 _SHORT = {
     scaling.FLOPS: "FLOPs", scaling.NATIVE: "native", scaling.ACCELERATED: "accelerated", scaling.SPEEDUP: "speedup",
 }  # fmt: skip
 
 
-def points_of(records: Iterable[Record], backend: str) -> list[Point]:
+def points_of(records: Iterable[Record], backend: str, *, disturbed: bool = False) -> list[Point]:
     """Return the points of one backend's study: patterns of which a speedup is claimed.
 
     Args:
         records: of a run; those of ``backend`` and of native are looked at.
         backend: name of the accelerated backend.
+        disturbed: whether to take contended rows as well, by their fastest rounds (`_by_fastest_rounds`).
     """
     records = list(records)
     natives = {record.case: record for record in records if record.native}
     found = []
     for record in records:
-        speedup, native = record.ranked_speedup, natives.get(record.case)
-        if record.backend != backend or record.form["kind"] != "pattern" or record.typical_s is None:
+        native = natives.get(record.case)
+        if record.backend != backend or record.form["kind"] != "pattern" or native is None or not record.cost["macs"]:
             continue
-        if speedup is None or native is None or record.native_typical_s is None or not record.cost["macs"]:
+        taken = _claimed(record) or (_by_fastest_rounds(record) if disturbed else None)
+        if taken is None:
             continue
-        values = {
-            scaling.FLOPS: 2.0 * record.cost["macs"],
-            scaling.NATIVE: record.native_typical_s,
-            scaling.ACCELERATED: record.typical_s.value,
-            scaling.SPEEDUP: speedup.value,
-        }
+        values = {scaling.FLOPS: 2.0 * record.cost["macs"], **taken}
         wanted = {
             scaling.EFFICACY: seen(native, "reuse", "efficacy"),
             scaling.OWN_EFFICACY: seen(record, "reuse", "efficacy"),
             scaling.EFFICACY_BY_TIME: seen(native, "cache", "efficacy"),
             scaling.OWN_EFFICACY_BY_TIME: seen(record, "cache", "efficacy"),
-            scaling.INTENSITY: seen(native, "roof", "intensity"),
+            scaling.INTENSITY: _intensity(record.cost["macs"], native),
         }
         values |= {name: value for name, value in wanted.items() if value is not None}
-        found.append(Point(str(record.form["name"]), int(record.form["depth"]), int(record.form["width"]), values))
+        form = str(record.form["name"]), int(record.form["depth"]), int(record.form["width"])
+        found.append(Point(*form, values, disturbed=record.ranked_speedup is None))
     return found
+
+
+def _claimed(record: Record) -> dict[str, float] | None:
+    """Return both latencies and the speedup where they are claimed."""
+    if record.typical_s is None or record.ranked_speedup is None or record.native_typical_s is None:
+        return None
+    return {
+        scaling.NATIVE: record.native_typical_s,
+        scaling.ACCELERATED: record.typical_s.value,
+        scaling.SPEEDUP: record.ranked_speedup.value,
+    }
+
+
+def _by_fastest_rounds(record: Record) -> dict[str, float] | None:
+    """Return latencies and speedup of a contended row: the lower quartile of the rounds, the median of their ratios.
+
+    A neighbour on the machine makes calls longer, by a third or by half; latencies of a study differ by a factor of a
+    thousand. So they show how latency grows, though no speedup is claimed of any of them.
+    """
+    sides = record.native_kept_samples or record.native_samples, record.kept_samples or record.samples
+    native, own = ([] if side is None else [one for launch in side.low for one in launch] for side in sides)
+    ratios = [one / other for one, other in zip(native, own, strict=False)]
+    if not ratios:
+        return None
+    return {
+        scaling.NATIVE: quantile(native, 0.25),
+        scaling.ACCELERATED: quantile(own, 0.25),
+        scaling.SPEEDUP: quantile(ratios, 0.5),
+    }
+
+
+def _intensity(macs: int, native: Record) -> float | None:
+    """Return FLOPs for each byte that the tensors of native's call have."""
+    touched = seen(native, "reuse", "touched_bytes")
+    return 2.0 * macs / touched if touched else None
 
 
 def seen(record: Record, instrument: str, name: str) -> float | None:
@@ -71,9 +104,17 @@ def seen(record: Record, instrument: str, name: str) -> float | None:
 
 
 def render_study(records: Sequence[Record], backend: str) -> Iterator[str]:
-    """Render the study of one backend: points, correlations, growth, sentences."""
-    points = points_of(records, backend)
+    """Render the study of one backend: points, correlations, growth, sentences.
+
+    Contended rows take part by their fastest rounds, and are marked.
+    """
+    points = points_of(records, backend, disturbed=True)
     yield from _rows(records, backend)
+    if disturbed := sum(point.disturbed for point in points):
+        yield (
+            f"~ {disturbed} of {len(points)} points were measured while other work disturbed the machine: their "
+            "latencies are the lower quartile of the rounds, and no speedup is claimed of any of them by itself"
+        )
     found = study(points)
     if len({point.pattern for point in points}) > 1:
         yield ""
@@ -100,16 +141,27 @@ def _rows(records: Sequence[Record], backend: str) -> Iterator[str]:
             "/".join(_figure(seen(one, *key), digits) for one in (native, record))
             for key, digits in ((("reuse", "efficacy"), 2), (("cache", "efficacy"), 2), (("roof", "share_of_roof"), 2))
         ]
-        touched, intensity = seen(native, "reuse", "touched_bytes"), seen(native, "roof", "intensity")
-        speedup = record.ranked_speedup
+        touched, intensity = seen(native, "reuse", "touched_bytes"), _intensity(record.cost["macs"], native)
+        told = _latencies(record)
         yield (
             f"{record.form['name']:30} {record.form['depth']:>3} {record.form['width']:>4} "
             f"{record.cost['macs'] / 1e6:>8.1f} {NONE if touched is None else format_bytes(touched):>8} "
             f"{_figure(intensity, 1):>7}  {both[0]:>9}  {both[1]:>12} "
-            f"{NONE if record.native_typical_s is None else format_ms(record.native_typical_s):>10} "
-            f"{NONE if record.typical_s is None else format_ms(record.typical_s.value):>12} "
-            f"{'contended' if speedup is None else format_estimate(speedup):>18}  {both[2]:>9}"
+            f"{told[0]:>10} {told[1]:>12} {told[2]:>18}  {both[2]:>9}"
         )
+
+
+def _latencies(record: Record) -> tuple[str, str, str]:
+    """Return native's latency, the engine's, and the speedup; of a contended row marked ``~``."""
+    speedup, taken = record.ranked_speedup, _by_fastest_rounds(record)
+    if speedup is None and taken is not None:
+        native, own = (f"~{format_ms(taken[name])}" for name in (scaling.NATIVE, scaling.ACCELERATED))
+        return native, own, f"~{format_ratio(taken[scaling.SPEEDUP])}"
+    return (
+        NONE if record.native_typical_s is None else format_ms(record.native_typical_s),
+        NONE if record.typical_s is None else format_ms(record.typical_s.value),
+        "contended" if speedup is None else format_estimate(speedup),
+    )
 
 
 def _figure(value: float | None, digits: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_formfunc.measure.both_sides import BothSides
-from pytest_formfunc.measure.instruments import usual_instruments
+from pytest_formfunc.measure.instruments import INSTRUMENTS, usual_instruments
 from pytest_formfunc.measure.instruments.roof import PRODUCT
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.results import Results
@@ -26,7 +26,7 @@ def observe(
     *,
     simulate: bool,
 ) -> None:
-    """Put what the instruments find among the observations of a case; of a contended one, that nothing was observed.
+    """Put what the instruments find among the observations of a case; of a contended one, what rests on no time.
 
     Args:
         ready: the case, measured.
@@ -39,9 +39,12 @@ def observe(
     """
     names = usual_instruments(*(["callgrind"] if simulate else []))
     if any(record.noise.contended for record in results.records.values() if record.case == ready.case.id):
-        unavailable = {name: {"unavailable": _CONTENDED} for name in names}
-        ready.measured.observations.update(dict.fromkeys(ready.backends, unavailable))
-        return
-    product = sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
+        product, looked = None, tuple(name for name in names if INSTRUMENTS.entry(name).make().timeless)
+    else:
+        product = sides.beside("the product that an engine's peak is measured with", PRODUCT, ready.backends)
+        looked = names
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        ready.measured.observe(ready.backends, product, workers, Path(folder), ready.case.seed, say, names)
+        ready.measured.observe(ready.backends, product, workers, Path(folder), ready.case.seed, say, looked)
+    observations = ready.measured.observations
+    for backend, found in observations.items():
+        observations[backend] = {name: found.get(name, {"unavailable": _CONTENDED}) for name in names}

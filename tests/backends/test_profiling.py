@@ -34,7 +34,7 @@ def loaded(source, backend, folder):
 @pytest.mark.parametrize("backend", ENGINES)
 def test_every_product_is_matched_and_timed(backend, pattern, tmp_path):
     """In a step that ran; what the engine has put in is no product."""
-    engine, program = loaded(pattern_case(pattern, 2, 16, (1, 3, 32, 32), 0).source, backend, tmp_path)
+    engine, program = loaded(pattern_case(pattern, 2, 32, (1, 3, 32, 32), 0).source, backend, tmp_path)
     profiler = engine.profiler(program)
     for _ in range(5):
         profiler.call()

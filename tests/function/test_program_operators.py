@@ -48,7 +48,7 @@ def test_sizes_of_inputs_and_weights(program):
 @pytest.mark.parametrize("pattern", ["residual", "attention", "depthwise_separable", "dense"])
 def test_the_operators_cost_what_the_network_costs(pattern):
     """Their multiply-accumulates, one by one, from the shapes in the program."""
-    network = pattern_case(pattern, 2, 16, (1, 3, 32, 32), 0).source.build()
+    network = pattern_case(pattern, 2, 32, (1, 3, 32, 32), 0).source.build()
     assert (
         sum(one.macs for one in operators_of(network.program)) == count_cost(network.module, network.inputs.args).macs
     )
@@ -57,7 +57,7 @@ def test_the_operators_cost_what_the_network_costs(pattern):
 @pytest.mark.parametrize("pattern", ["residual", "attention"])
 def test_where_decomposed_operators_come_from(pattern):
     """Each is from one of the program, of the same module."""
-    program = pattern_case(pattern, 2, 16, (1, 3, 32, 32), 0).source.build().program
+    program = pattern_case(pattern, 2, 32, (1, 3, 32, 32), 0).source.build().program
     modules = {one.name: one.module for one in operators_of(program)}
     decomposed = program.run_decompositions()
     origins = origins_of(decomposed)

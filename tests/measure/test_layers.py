@@ -23,7 +23,7 @@ def step(name, kernel, *operators, product=False, before=""):
 
 
 OPERATORS = [operator("c", "conv2d", "x", "w", product=True, module="a.conv"), operator("r", "relu", "c", module="a.act"),
-             operator("s", "softmax", "r")]  # fmt: skip
+             operator("p", "linear", "r", "v", product=True)]  # fmt: skip
 STEPS = [step("reorder", "Reorder", before="A"), step("A", "brgconv", "r", product=True)]
 
 
@@ -40,7 +40,7 @@ def own(*scales):
 def native(*scales):
     steps = [step(one["name"], one["kind"], one["name"]) for one in OPERATORS]
     shared = {"operators": OPERATORS, "sizes": {}}
-    return [launch({"c": 6.0 * scale, "r": 2.0 * scale, "s": 1.0 * scale}, steps, **shared) for scale in scales]
+    return [launch({"c": 6.0 * scale, "r": 2.0 * scale, "p": 1.0 * scale}, steps, **shared) for scale in scales]
 
 
 def summed(own_launches, native_launches):
@@ -73,8 +73,8 @@ def test_the_share_of_the_roof():
 def test_what_one_side_lacks_is_a_row_without_a_ratio():
     """An operator without a step; a step that the engine has put in."""
     found = summed(own(1.0, 1.0), native(1.0, 1.0))
-    softmax, reorder = found["layers"][1:]
-    assert ("native_seconds" in softmax, "seconds" in softmax, "speedup" in softmax) == (True, False, False)
+    product, reorder = found["layers"][1:]
+    assert ("native_seconds" in product, "seconds" in product, "speedup" in product) == (True, False, False)
     assert (reorder["operators"], reorder["before"], reorder["seconds"]["value"]) == ([], "A", 1.0)
     assert found["matched_native"] == pytest.approx(8 / 9)
     assert found["matched_accelerated"] == pytest.approx(2 / 3)
@@ -107,7 +107,7 @@ def test_words():
     assert lines[1] == "a: conv, act: 8.00 ms native, 2.00 ms here, 4.00x (4.00 to 4.00), brgconv"
     assert "88.9% of the time of native's operators and 66.7% of that of this engine's steps" in lines[-3]
     assert lines[-2] == "the engine has put in 1 steps that are no operator of the network (1.00 ms): Reorder"
-    assert lines[-1] == "no step was found for softmax"
+    assert lines[-1] == "no step was found for linear"
 
 
 def test_only_the_longest_layers_are_named():

@@ -17,7 +17,7 @@ class Reuse(Instrument):
     operators touch less.
     """
 
-    once = of_all = True
+    once = of_all = timeless = True
 
     def observe(self, subject: Subject) -> Seen:
         """Return the share for both, and the bytes that a call works on."""
