@@ -16,6 +16,7 @@ KNOWN = {
     "FORMFUNC_NETWORK": architecture_names(),
     "FORMFUNC_BACKENDS": backend_names(),
     "FORMFUNC_STEP": tuple(map(str, range(1, 9))),
+    "FORMFUNC_ATTEMPTS": ("1", "2", "3"),
 }
 
 

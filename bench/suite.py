@@ -39,12 +39,12 @@ class SuiteRun:
     records: tuple[Record, ...]
 
 
-def run_suite(out: Path, *args: str) -> SuiteRun:
-    """Run the suite with some options, and keep its records in the file ``out``."""
+def run_suite(out: Path, *args: str, file: Path = SUITE) -> SuiteRun:
+    """Run the suite, or another file of it, with some options, and keep its records in the file ``out``."""
     began = time.monotonic()
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", str(SUITE), "-p", "no:cacheprovider", f"--rootdir={SUITE.parent.parent}",
+            sys.executable, "-m", "pytest", str(file), "-p", "no:cacheprovider", f"--rootdir={SUITE.parent.parent}",
             f"--benchmark-json={out}", *args,
         ],
         capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,

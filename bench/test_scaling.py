@@ -3,6 +3,8 @@
 FORMFUNC_STUDY=full takes depths 2 to 64 and widths 16 to 512 by doubling at 1x3x224x224 instead of three of each at
 1x3x112x112: days on two cores. FORMFUNC_PATTERNS takes some patterns only. Everything measured is in journals in the
 folder FORMFUNC_FOLDER (default: one that is new); a run with the same folder measures only what is not there.
+Points that were disturbed are measured once more (FORMFUNC_ATTEMPTS says how often in all), and take part as they are
+if they stay so.
 
 Prints the points, what was left out and why, how the quantities go together, and the sentences that follow.
 """
@@ -32,7 +34,6 @@ from pytest_formfunc.units import format_bytes, format_shape
 
 MOST_CALL_S = 0.5  # of native, as predicted
 COPIES = 12  # of the weights: in the workers of both sides, memory kept and by default, and while converting
-ATTEMPTS = 2  # for points that claim nothing, because the machine was disturbed
 BACKEND = "openvino"
 
 
@@ -60,6 +61,7 @@ EXTENTS = {
         tuple(2**power for power in range(1, 7)), tuple(2**power for power in range(4, 10)), (1, 3, 224, 224), ()
     ),
 }  # fmt: skip
+ATTEMPTS = int(choice("FORMFUNC_ATTEMPTS", "2")[0])  # for points that claim nothing, because the machine was disturbed
 EXTENT = EXTENTS[choice("FORMFUNC_STUDY", "default")[0]]
 PATTERNS = choice("FORMFUNC_PATTERNS")
 

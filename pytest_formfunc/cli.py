@@ -202,8 +202,10 @@ def _why(given: argparse.Namespace) -> int:
         raise FormfuncError(
             f"{given.file} has no case {given.case!r}{f': did you mean {close[0]!r}?' if close else ''}"
         )
-    if not any(record.observations for record in of_case):
-        raise FormfuncError(f"nothing was observed of {given.case}: measure it with --formfunc-why")
+    if not any(record.observations or record.waterfall for record in of_case):
+        raise FormfuncError(
+            f"nothing was observed of {given.case}: measure it with --formfunc-why or --formfunc-waterfall"
+        )
     for line in [*explain(of_case), *explain_once(of_case)]:
         _print(line)
     return 0

@@ -91,6 +91,8 @@ OPTIONS = (
                "reuse distances, counters (docs/why.md)"),
     OptionSpec("callgrind", "", "", "as --formfunc-why, and simulate each case under valgrind's callgrind too, which "
                "counts instructions and misses where the processor shows none: a minute and more of a case"),
+    OptionSpec("waterfall", "", "", "measure what lies between native and an engine in the same rounds too, and say "
+               "how much of the speedup is memory, dispatch from Python, layout, and compilation"),
     OptionSpec("resume", "", "", "continue the newest run that did not end, or that of --formfunc-journal: measure "
                "only what is not in its journal or no longer matches", ini=False),
     OptionSpec("shard", "", "K/N", "measure the K-th of N parts of all cases; pytest-formfunc merge judges all parts",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_formfunc import cases, names
-from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.backends import NATIVE, WATERFALL
 from pytest_formfunc.calibration import check_calibration
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
@@ -55,6 +55,7 @@ class Settings:
         journal: path of the run's journal, or an empty string for the usual place.
         why: whether to observe each case by instruments, after it was timed.
         callgrind: whether to count under callgrind as well.
+        waterfall: whether what lies between native and an engine is among ``backends``.
         resume: whether to continue a run that did not end.
         shard: number of the part to measure, from 1, and number of parts; None to measure everything.
         durations: file of the seconds that each case takes.
@@ -94,6 +95,7 @@ class Settings:
     journal: str
     why: bool
     callgrind: bool
+    waterfall: bool
     resume: bool
     shard: tuple[int, int] | None
     durations: Path
@@ -158,11 +160,12 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
     best = BEST in _names(raw["backends"])
     if best and _names(raw["backends"]) != [BEST]:
         raise BadInput("--formfunc-backends best stands alone: it tries every backend that is available")
+    waterfall = _flag(raw["waterfall"], "waterfall")
     settings = Settings(
         patterns=_patterns(raw),
         depths=_numbers(raw["depths"], "depth"),
         widths=_numbers(raw["widths"], "width"),
-        backends=() if best else names.check_backends(_names(raw["backends"])),
+        backends=() if best else names.check_backends([*(WATERFALL if waterfall else ()), *_names(raw["backends"])]),
         best=best,
         native=names.check_backend_names([raw["native"].strip()])[0],
         architectures=names.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
@@ -187,6 +190,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         journal=raw["journal"],
         why=_flag(raw["why"], "why") or _flag(raw["callgrind"], "callgrind"),
         callgrind=_flag(raw["callgrind"], "callgrind"),
+        waterfall=waterfall,
         resume=_flag(raw["resume"], "resume"),
         shard=_shard(raw["shard"]),
         durations=root / raw["durations"],

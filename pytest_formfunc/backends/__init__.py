@@ -26,6 +26,8 @@ NATIVE = "native"
 # error is a third of the signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
 # An engine is held to no more than native's own precision allows: 40 dB for a float16 module, 20 dB for a bfloat16 one.
 MIN_SQNR_DB = {"f32": 60.0, "f16": 40.0, "bf16": 20.0, "int8": 10.0}
+# What only lies between native and an engine (measure/waterfall.py).
+WATERFALL = ("native-script", "native-script-nhwc")
 LIBC, OWN, KEPT = "libc", "own", "kept"
 _DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.:+()-]*")  # it becomes part of file names and test ids
 
@@ -157,6 +159,24 @@ BACKENDS = (
         precision="f32",
         summary="PyTorch eager, an allocator that keeps its memory",
         memory=KEPT,
+    ),
+    BackendEntry(
+        name="native-script",
+        target="pytest_formfunc.backends.native_script:NativeScriptEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="PyTorch's operators called by TorchScript's interpreter, not optimised",
+    ),
+    BackendEntry(
+        name="native-script-nhwc",
+        target="pytest_formfunc.backends.native_script:NativeScriptNhwcEngine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="f32",
+        summary="the same, channels_last",
     ),
     BackendEntry(
         name="openvino",

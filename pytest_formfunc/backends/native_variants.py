@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
 
 
-class NativeNhwcEngine(NativeEngine):
+class ChannelsLast(NativeEngine):
     """Weights and 4-D inputs in ``channels_last``; inputs are converted before the timed call."""
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Build the module and lay its 4-D weights out with channels last."""
+        """Load the module and lay its 4-D weights out with channels last."""
         super().load(source, artifact)
         # Module.to(memory_format=...) would refuse a module that also has 5-D weights.
         for tensor in (*self._network.parameters(), *self._network.buffers()):
@@ -35,6 +35,10 @@ class NativeNhwcEngine(NativeEngine):
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
         return {**super().settings(), "memory_format": "channels_last"}
+
+
+class NativeNhwcEngine(ChannelsLast):
+    """PyTorch eager with channels last."""
 
 
 class NativeRetainEngine(NativeEngine):

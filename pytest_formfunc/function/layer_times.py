@@ -56,11 +56,17 @@ def seconds_of(names: Sequence[str], times: Mapping[str, float]) -> float:
     return sum(times.get(name, 0.0) for name in names)
 
 
-def matched_share(rows: Sequence[Row], times: Mapping[str, float], *, native: bool) -> float:
-    """Return the share of the time of all operators (native) or steps that is in rows which both sides have."""
+def matched_share(rows: Sequence[Row], times: Mapping[str, float], *, others: bool) -> float:
+    """Return the share of the time of one side's steps that is in rows which both sides have.
+
+    Args:
+        rows: of both.
+        times: of the side's steps, by name.
+        others: whether it is the other side.
+    """
 
     def names(row: Row) -> list[str]:
-        return [one.name for one in (row.operators if native else row.steps)]
+        return [one.name for one in (row.others if others else row.steps)]
 
     whole = sum(seconds_of(names(row), times) for row in rows)
     matched = sum(seconds_of(names(row), times) for row in rows if row.is_matched)

@@ -73,15 +73,17 @@ class Row:
     Attributes:
         operators: in the order of the program.
         steps: in the order of execution.
+        others: those of another engine, such as native, which compute the same operators.
     """
 
     operators: list[Operator] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    others: list[Step] = field(default_factory=list)
 
     @property
     def is_matched(self) -> bool:
         """Return whether both sides have it."""
-        return bool(self.operators and self.steps)
+        return bool(self.steps and self.others)
 
     @property
     def label(self) -> str:
@@ -92,7 +94,7 @@ class Row:
         ('a: conv, act', 'body.0: add')
         """
         if not self.operators:
-            return ", ".join(step.name for step in self.steps)
+            return ", ".join(step.name for step in (*self.steps, *self.others))
         telling = [one for one in self.operators if not one.is_free] or self.operators
         paths = [one.module.split(".") if one.module else [] for one in telling]
         shared = _common(paths)
@@ -249,6 +251,40 @@ def match(operators: Sequence[Operator], steps: Sequence[Step]) -> list[Row]:
     order = {operator.name: number for number, operator in enumerate(operators)}
     found = [*rows.values(), *alone]
     return sorted(found, key=lambda row: order[row.operators[0].name] if row.operators else len(order))
+
+
+def match_both(operators: Sequence[Operator], steps: Sequence[Step], others: Sequence[Step]) -> list[Row]:
+    """Return the rows of two engines side by side, each as fine as both can tell.
+
+    Args:
+        operators: of the program, in its order.
+        steps: of one engine, in the order of execution.
+        others: of the other one.
+    """
+    own, theirs = match(operators, steps), match(operators, others)
+    parent = {one.name: one.name for one in operators}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for row in (*own, *theirs):
+        for one in row.operators[1:]:
+            parent[root(one.name)] = root(row.operators[0].name)
+    rows: dict[str, Row] = {}
+    for one in operators:
+        rows.setdefault(root(one.name), Row()).operators.append(one)
+    alone = []
+    for row in own:
+        into = rows[root(row.operators[0].name)] if row.operators else Row()
+        into.steps += row.steps
+        alone += [] if row.operators else [into]
+    for row in theirs:
+        into = rows[root(row.operators[0].name)] if row.operators else Row()
+        into.others += row.steps
+        alone += [] if row.operators else [into]
+    return [*rows.values(), *alone]
 
 
 def _place_products(graph: _Graph, steps: Sequence[Step]) -> None:

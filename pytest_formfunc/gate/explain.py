@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+from pytest_formfunc.function.layer_change import explain_loss
+from pytest_formfunc.records import Record
 
 _MOST_LAYERS = 2
 
@@ -42,6 +46,27 @@ def _first_layers(then: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 _MOST_NAMES = 6
+
+
+LAYERS, THERE = "layers", "there"  # of an observation: this side's, and the other side's of the same comparison
+
+
+def layers_of(record: Record, side: str = LAYERS) -> Any:
+    """Return the layers that were observed of a record, or of the other side; None where none were."""
+    found = record.observations.get("layers")
+    return found.get(side) if isinstance(found, dict) else None
+
+
+def layer_change(there: Any, here: Any) -> list[str]:
+    """Return a clause about the layer that a loss is in, where profiles of both sides (``layers``) are sure of one.
+
+    Args:
+        there: the layers of the other side, as an observation has them; anything else says nothing.
+        here: those of this side.
+    """
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):  # a file may hold anything
+        return list(filter(None, [explain_loss(there or (), here or ())]))
+    return []
 
 
 def program_change(

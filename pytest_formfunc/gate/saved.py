@@ -8,7 +8,7 @@ from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_contended, why_not_comparable, why_not_timed
 from pytest_formfunc.gate.decision import VERBS, decide
 from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
-from pytest_formfunc.gate.explain import graph_change, same_kernels
+from pytest_formfunc.gate.explain import graph_change, layer_change, layers_of, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
 from pytest_formfunc.host import version_changes
@@ -136,6 +136,7 @@ def _describe_verdict(now: Record, then: Record, change: Change, threshold: floa
     clauses = version_changes(then.host, now.host)
     if status in ("regressed", "inconclusive"):
         clauses += graph_change(then.graph, now.graph)
+        clauses += layer_change(layers_of(then), layers_of(now))
     return text + (f"; {'; '.join(clauses)}" if clauses else "")
 
 

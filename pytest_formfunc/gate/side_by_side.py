@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_formfunc.gate.decision import VERBS, decide
 from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
-from pytest_formfunc.gate.explain import graph_change, program_change, same_kernels
+from pytest_formfunc.gate.explain import THERE, graph_change, layer_change, layers_of, program_change, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.gate.paired_change import Change, PairedRounds, measure_change, only_native_moved
 from pytest_formfunc.measure.artifacts import Prepared
@@ -115,6 +115,8 @@ class SideBySideJudge:
             status = "unchanged"
         smallest = change.smallest_seen(max(2 * alpha, 1e-9))
         sentence = self._sentence(evidence.title, here, prepared, threshold, status, change, measurement, native_note)
+        if status == "regressed" and (record := evidence.record()) is not None:
+            sentence += "".join(f"; {one}" for one in layer_change(layers_of(record, THERE), layers_of(record)))
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"
         if status == "inconclusive":

@@ -15,6 +15,7 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance
 from pytest_formfunc.measure.series import LATENCY_COMMON, RATIO_COMMON, Measurement, Series
+from pytest_formfunc.measure.waterfall import waterfall
 from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
 from pytest_formfunc.records.parts import Latency, Noise, ProcessRange, Samples
 from pytest_formfunc.stats import Estimate, estimate_over_servers, quantile
@@ -78,6 +79,7 @@ def assemble_record(
             _samples(measurement.series[pair[0]], launches) if pair and pair[0] != participant.native else None
         ),
         servers=tuple(measurement.servers_of(launches)),
+        waterfall=waterfall(measurement, participant),
         **_estimates(measurement, participant, launches),
         parity=series.parity,
         graph=_graph(series.ready.graph, prepared.program["digest"]),

@@ -131,6 +131,22 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """One of the factors that a speedup by default is made of.
+
+    Attributes:
+        name: what is different between the two, such as ``memory management``.
+        over, under: the backends whose latencies it is the ratio of, in the same rounds.
+        ratio: latency of the first / latency of the second.
+    """
+
+    name: str
+    over: str
+    under: str
+    ratio: Estimate
+
+
+@dataclass(frozen=True)
 class Counterpart:
     """The same case and backend of another revision, measured in the same rounds.
 

@@ -21,6 +21,7 @@ from pytest_formfunc.json_reading import (
 )
 from pytest_formfunc.records.parts import (
     Counterpart,
+    Factor,
     Latency,
     Limit,
     Noise,
@@ -83,6 +84,7 @@ def read_record(data: Mapping[str, Any]) -> Record:
         servers=servers,
         process_range=_read_range(data["process_range"]) if "process_range" in data else None,
         limits=tuple(read_dataclass(Limit, one) for one in read_list(data, "limits", ())),
+        waterfall=tuple(map(_read_factor, read_list(data, "waterfall", ()))),
         speedup=_read_estimate(data["speedup"]) if "speedup" in data else None,
         speedup_memory_kept=_read_estimate(data["speedup_memory_kept"]) if "speedup_memory_kept" in data else None,
         typical_s=_read_estimate(data["typical_s"]) if "typical_s" in data else None,
@@ -111,6 +113,12 @@ def _read_latency(data: Any) -> Latency:
     if not latency.median > 0:
         raise ValueError("latency_s.median is no latency")
     return latency
+
+
+def _read_factor(data: Any) -> Factor:
+    if not isinstance(data, dict):
+        raise TypeError("a factor of waterfall is not an object")
+    return read_dataclass(Factor, data, ratio=_read_estimate(data["ratio"]))
 
 
 def _read_range(data: Any) -> ProcessRange:

@@ -14,6 +14,7 @@ from typing import Any
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.records.parts import (
     Counterpart,
+    Factor,
     Latency,
     Limit,
     Noise,
@@ -49,6 +50,7 @@ class Record:
         kept_samples: the accelerated rounds with memory kept, where the engine runs twice for that.
         native_kept_samples: native's rounds with memory kept.
         servers: the server that each launch of the samples was forked from.
+        waterfall: the factors that the speedup by default is made of, where they were measured.
         observations: what instruments have found, by their names; nothing of it was timed together with the samples.
     """
 
@@ -87,6 +89,7 @@ class Record:
     native_kept_samples: Samples | None = None
     servers: tuple[int, ...] = ()
     limits: tuple[Limit, ...] = ()
+    waterfall: tuple[Factor, ...] = ()
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
     observations: dict[str, Any] = field(default_factory=dict)
@@ -220,6 +223,8 @@ class Record:
             out["process_range"] = asdict(self.process_range)
         if self.limits:
             out["limits"] = [asdict(limit) for limit in self.limits]
+        if self.waterfall:
+            out["waterfall"] = [{**asdict(one), "ratio": _estimate_json(one.ratio)} for one in self.waterfall]
         if self.parity is not None:
             out["parity"] = _finite(asdict(self.parity))
         if self.graph is not None:

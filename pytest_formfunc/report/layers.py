@@ -63,7 +63,7 @@ def _unmatched(found: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) ->
         return
     native, own = (format_percent(round(float(found[f"matched_{side}"]), 3)) for side in ("native", "accelerated"))
     yield f"{native} of the time of native's operators and {own} of that of this engine's steps are in layers of both"
-    put_in = [one for one in layers if not one["operators"]]
+    put_in = [one for one in layers if one.get("steps") and not one["operators"]]
     if put_in:
         taken = format_ms(math.fsum(map(_seconds, put_in)))
         names = ", ".join(dict.fromkeys(str(kernel) for one in put_in for kernel in one["kernels"]))

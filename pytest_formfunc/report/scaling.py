@@ -33,7 +33,7 @@ def points_of(records: Iterable[Record], backend: str, *, disturbed: bool = Fals
     Args:
         records: of a run; those of ``backend`` and of native are looked at.
         backend: name of the accelerated backend.
-        disturbed: whether to take contended rows as well, by their fastest rounds (`_by_fastest_rounds`).
+        disturbed: whether to take contended rows as well, by their fastest rounds.
     """
     records = list(records)
     natives = {record.case: record for record in records if record.native}
@@ -42,7 +42,7 @@ def points_of(records: Iterable[Record], backend: str, *, disturbed: bool = Fals
         native = natives.get(record.case)
         if record.backend != backend or record.form["kind"] != "pattern" or native is None or not record.cost["macs"]:
             continue
-        taken = _claimed(record) or (_by_fastest_rounds(record) if disturbed else None)
+        taken = figures_of(record, disturbed=disturbed)
         if taken is None:
             continue
         values = {scaling.FLOPS: 2.0 * record.cost["macs"], **taken}
@@ -51,12 +51,17 @@ def points_of(records: Iterable[Record], backend: str, *, disturbed: bool = Fals
             scaling.OWN_EFFICACY: seen(record, "reuse", "efficacy"),
             scaling.EFFICACY_BY_TIME: seen(native, "cache", "efficacy"),
             scaling.OWN_EFFICACY_BY_TIME: seen(record, "cache", "efficacy"),
-            scaling.INTENSITY: _intensity(record.cost["macs"], native),
+            scaling.INTENSITY: intensity_of(record.cost["macs"], native),
         }
         values |= {name: value for name, value in wanted.items() if value is not None}
         form = str(record.form["name"]), int(record.form["depth"]), int(record.form["width"])
         found.append(Point(*form, values, disturbed=record.ranked_speedup is None))
     return found
+
+
+def figures_of(record: Record, *, disturbed: bool) -> dict[str, float] | None:
+    """Return latencies and the speedup where they are claimed, or else, if ``disturbed``, by the fastest rounds."""
+    return _claimed(record) or (_by_fastest_rounds(record) if disturbed else None)
 
 
 def _claimed(record: Record) -> dict[str, float] | None:
@@ -88,7 +93,7 @@ def _by_fastest_rounds(record: Record) -> dict[str, float] | None:
     }
 
 
-def _intensity(macs: int, native: Record) -> float | None:
+def intensity_of(macs: int, native: Record) -> float | None:
     """Return FLOPs for each byte that the tensors of native's call have."""
     touched = seen(native, "reuse", "touched_bytes")
     return 2.0 * macs / touched if touched else None
@@ -141,7 +146,7 @@ def _rows(records: Sequence[Record], backend: str) -> Iterator[str]:
             "/".join(_figure(seen(one, *key), digits) for one in (native, record))
             for key, digits in ((("reuse", "efficacy"), 2), (("cache", "efficacy"), 2), (("roof", "share_of_roof"), 2))
         ]
-        touched, intensity = seen(native, "reuse", "touched_bytes"), _intensity(record.cost["macs"], native)
+        touched, intensity = seen(native, "reuse", "touched_bytes"), intensity_of(record.cost["macs"], native)
         told = _latencies(record)
         yield (
             f"{record.form['name']:30} {record.form['depth']:>3} {record.form['width']:>4} "

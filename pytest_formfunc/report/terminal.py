@@ -174,7 +174,7 @@ def _best(records: Sequence[Record]) -> Iterator[Line]:
 
 def _why(records: Sequence[Record]) -> Iterator[Line]:
     """Say of each case what instruments have observed."""
-    for case in dict.fromkeys(record.case for record in records if record.observations):
+    for case in dict.fromkeys(record.case for record in records if record.observations or record.waterfall):
         yield Line(f"why, {case}:")
         for sentence in explain([record for record in records if record.case == case], records):
             yield from _paragraph(sentence, "  ")

@@ -11,7 +11,7 @@ from pytest_formfunc.function.efficacy import ways_of
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.layers import layer_words
 from pytest_formfunc.stats import Estimate
-from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent
+from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
 
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
@@ -25,6 +25,8 @@ def explain(records: Sequence[Record], run: Sequence[Record] = ()) -> Iterator[s
     """
     said = _nowhere(run or records)
     for record in sorted(records, key=lambda one: not one.native):
+        if made_of := waterfall_words(record):
+            yield made_of
         unseen = {str(one.get("unavailable", "")) for name, one in record.observations.items() if name not in said}
         if len(unseen) == 1 and "" not in unseen:
             yield f"{record.backend}: not observed, because {unseen.pop()}"
@@ -45,6 +47,15 @@ def explain(records: Sequence[Record], run: Sequence[Record] = ()) -> Iterator[s
         ways = [f"{text} {words}" for words, found in ways_of(record.observations).items() if (text := _share(found))]
         if ways:
             yield f"{record.backend}: efficacy of the last-level cache {', '.join(ways)}"
+
+
+def waterfall_words(record: Record) -> str:
+    """Say which factors a speedup by default is made of; nothing where they were not measured."""
+    if not record.waterfall:
+        return ""
+    factors = " x ".join(f"{one.name} {format_estimate(one.ratio)}" for one in record.waterfall)
+    product = math.prod(one.ratio.value for one in record.waterfall)
+    return f"{record.backend}: {format_ratio(product)} = {factors}"
 
 
 def explain_once(records: Sequence[Record]) -> Iterator[str]:

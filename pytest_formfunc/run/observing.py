@@ -9,6 +9,8 @@ from pathlib import Path
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.instruments import INSTRUMENTS, usual_instruments
 from pytest_formfunc.measure.instruments.roof import PRODUCT
+from pytest_formfunc.measure.launch import PreparedSide
+from pytest_formfunc.measure.observer import observe_case
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.results import Results
 from pytest_formfunc.run.stages import Ready
@@ -45,6 +47,15 @@ def observe(
         looked = names
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         ready.measured.observe(ready.backends, product, workers, Path(folder), ready.case.seed, say, looked)
+        if isinstance(ready.measured.there, PreparedSide) and "layers" in looked:
+            folder_there = Path(folder) / "there"
+            folder_there.mkdir()
+            other = observe_case(
+                ready.measured.there, None, [*ready.measured.observations], workers, folder_there, ready.case.seed, say,
+                ["layers"],
+            )  # fmt: skip
+            for backend, found in other.items():
+                ready.measured.observations[backend]["layers"]["there"] = found["layers"].get("layers", [])
     observations = ready.measured.observations
     for backend, found in observations.items():
         observations[backend] = {name: found.get(name, {"unavailable": _CONTENDED}) for name in names}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_formfunc.function.layer_times import cost_of, matched_share
-from pytest_formfunc.function.layers import Operator, Row, Step, match, short
+from pytest_formfunc.function.layers import Operator, Row, Step, match, match_both, short
 
 
 def conv(name, source, module="", macs=100):
@@ -141,7 +141,25 @@ def test_what_a_row_moves():
 
 def test_the_share_that_is_matched():
     """Of either side's time; a row that one side lacks is not."""
-    rows = [Row([conv("c", "x")], [product("A", "c")]), Row([simple("r", "c")]), Row([], [Step("B", "Reorder")])]
-    assert matched_share(rows, {"c": 3.0, "r": 1.0}, native=True) == 0.75
-    assert matched_share(rows, {"A": 1.0, "B": 1.0}, native=False) == 0.5
-    assert matched_share(rows, {}, native=False) == 0.0
+    c, r = conv("c", "x"), simple("r", "c")
+    rows = [
+        Row([c], [product("A", "c")], [Step("c", "conv2d", ("c",))]),
+        Row([r], [], [Step("r", "relu", ("r",))]),
+        Row([], [Step("B", "Reorder")]),
+    ]
+    assert matched_share(rows, {"c": 3.0, "r": 1.0}, others=True) == 0.75
+    assert matched_share(rows, {"A": 1.0, "B": 1.0}, others=False) == 0.5
+    assert matched_share(rows, {}, others=False) == 0.0
+
+
+def test_two_engines_side_by_side_are_as_fine_as_both_can_tell():
+    """One fuses the first pair, the other one the whole; what either has put in is a row of its own."""
+    own = [product("A", "r1"), product("B", "n2"), Step("C", "Relu", ("r2",))]
+    theirs = [product("X", "r1"), product("Y", "r2"), Step("reorder", "Reorder")]
+    rows = match_both(CHAIN, own, theirs)
+    assert [[[one.name for one in part] for part in (row.operators, row.steps, row.others)] for row in rows] == [
+        [["c1", "n1", "r1"], ["A"], ["X"]],
+        [["c2", "n2", "r2"], ["B", "C"], ["Y"]],
+        [[], [], ["reorder"]],
+    ]
+    assert [row.is_matched for row in rows] == [True, True, False]

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_formfunc.errors import MeasurementError, one_line
 from pytest_formfunc.function.layer_times import LayerCost, cost_of, matched_share, seconds_of
-from pytest_formfunc.function.layers import Operator, Row, Step, match
+from pytest_formfunc.function.layers import Operator, Row, Step, match_both, short
 from pytest_formfunc.function.program_operators import operators_of, sizes_of
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, mean_of, ratio_of
 
@@ -66,14 +66,12 @@ class Layers(Instrument):
         }
         if "no_program" in first:
             found["no_program"] = first["no_program"]
-        rows = _rows(first)
-        if rows is None:
-            rows = [Row([], [step]) for step in map(_step, first["steps"])]
+        rows = _rows(first, launches.native[0] if launches.native else first)
         operators = [one for row in rows for one in row.operators]
         found["layers"] = [_layer(row, launches, operators, first.get("sizes", {})) for row in rows]
-        for side, seen, native in (("accelerated", launches.own, False), ("native", launches.native, True)):
-            if seen:
-                found[f"matched_{side}"] = fmean(matched_share(rows, one["times_s"], native=native) for one in seen)
+        if operators and launches.native:
+            for side, seen, others in (("accelerated", launches.own, False), ("native", launches.native, True)):
+                found[f"matched_{side}"] = fmean(matched_share(rows, one["times_s"], others=others) for one in seen)
         return found
 
 
@@ -99,10 +97,12 @@ def _timed(call: Any) -> int:
     return time.perf_counter_ns() - started
 
 
-def _rows(seen: Seen) -> list[Row] | None:
+def _rows(seen: Seen, native: Seen) -> list[Row]:
+    """Return the rows of a participant beside native; without a program, its steps."""
+    steps = [_step(one) for one in seen["steps"]]
     if "operators" not in seen:
-        return None
-    return match([_operator(one) for one in seen["operators"]], [_step(one) for one in seen["steps"]])
+        return [Row([], [step]) for step in steps]
+    return match_both([_operator(one) for one in seen["operators"]], steps, [_step(one) for one in native["steps"]])
 
 
 def _operator(found: Mapping[str, Any]) -> Operator:
@@ -141,6 +141,7 @@ def _layer(row: Row, launches: Launches, operators: Sequence[Operator], sizes: M
     layer: dict[str, Any] = {
         "layer": row.label,
         "operators": [one.name for one in row.operators],
+        "members": [f"{one.module}: {short(one.kind)}" for one in row.operators if not one.is_free],
         "macs": cost.macs,
         "moved_bytes": cost.moved_bytes,
     }
@@ -157,8 +158,8 @@ def _layer(row: Row, launches: Launches, operators: Sequence[Operator], sizes: M
         }
         if not row.operators and row.steps[0].before:
             layer["before"] = row.steps[0].before
-    if row.operators and launches.native and not launches.is_native:
-        natives = [seconds_of(layer["operators"], one["times_s"]) for one in launches.native]
+    if row.others and launches.native and not launches.is_native:
+        natives = [seconds_of([step.name for step in row.others], one["times_s"]) for one in launches.native]
         layer["native_seconds"] = _mean(natives)
         pairs = list(zip(natives, own, strict=False))
         if row.steps and all(one > 0 and other > 0 for one, other in pairs):

@@ -1,0 +1,109 @@
+"""Which layer got slower between two revisions, or is slower in one engine than in another: what profiles of both say.
+
+Layers are joined by what they compute: the modules and operators in them, the first of a kind with the first of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+HALF = 0.5  # of all that layers lost: one that has less does not explain it
+
+
+@dataclass
+class LayerChange:
+    """A layer on two sides; what is on one side only takes no time on the other.
+
+    Attributes:
+        label: its modules.
+        there, here: the layers' entries on both sides, as a record has them.
+    """
+
+    label: str
+    there: list[Mapping[str, Any]] = field(default_factory=list)
+    here: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def lost_s(self) -> float:
+        """Return by how many seconds it takes longer here."""
+        return _total(self.here, "value") - _total(self.there, "value")
+
+    @property
+    def is_sure(self) -> bool:
+        """Return whether its intervals on both sides are apart."""
+        return _total(self.here, "low") > _total(self.there, "high")
+
+    @property
+    def clause(self) -> str:
+        """Return it as a clause: ``stem: conv, bn, act 0.012 -> 0.030 ms (brgconv -> ref)``."""
+        old, new = (_kernels(side) for side in (self.there, self.here))
+        kernels = f" ({old or 'nothing'} -> {new or 'nothing'})" if old != new else ""
+        before, after = (_total(side, "value") * 1e3 for side in (self.there, self.here))
+        return f"{self.label} {before:.3f} -> {after:.3f} ms{kernels}"
+
+
+def layer_changes(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> list[LayerChange]:
+    """Return the layers of two sides, joined, those that lost most first.
+
+    Args:
+        there: ``layers`` of one record's observations.
+        here: of the other one's.
+
+    Raises:
+        KeyError, TypeError, ValueError: they come from a file that is damaged.
+    """
+    parent: dict[Any, Any] = {}
+
+    def root(key: Any) -> Any:
+        while parent[key] != key:
+            key = parent[key]
+        return key
+
+    keyed = [[*_keys(side)] for side in (there, here)]
+    for side in keyed:
+        for keys, _ in side:
+            for key in keys:
+                parent.setdefault(key, key)
+                parent[root(key)] = root(keys[0])
+    found: dict[Any, LayerChange] = {}
+    for is_here, side in enumerate(keyed):
+        for keys, layer in side:
+            change = found.setdefault(root(keys[0]), LayerChange(str(layer["layer"])))
+            (change.here if is_here else change.there).append(layer)
+    return sorted(found.values(), key=lambda change: -change.lost_s)
+
+
+def explain_loss(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> str:
+    """Return a clause about the layer that a loss is in; nothing where none has half of it for sure."""
+    changes = layer_changes(there, here)
+    lost = math.fsum(change.lost_s for change in changes)
+    if not changes or lost <= 0 or not changes[0].is_sure or changes[0].lost_s < HALF * lost:
+        return ""
+    return f"most of it is in {changes[0].clause}"
+
+
+def _keys(layers: Sequence[Mapping[str, Any]]) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:
+    """Yield each layer that takes time with what it computes, numbered where that is there several times."""
+    seen: Counter[str] = Counter()
+    for layer in layers:
+        if "seconds" not in layer:
+            continue
+        # Steps that an engine has put in compute nothing: they are known by their kernels.
+        members = [str(one) for one in layer.get("members", ())] or [f"put in {_kernels([layer])}"]
+        keys = []
+        for member in members:
+            keys.append((member, seen[member]))
+            seen[member] += 1
+        yield keys, layer
+
+
+def _total(layers: Sequence[Mapping[str, Any]], end: str) -> float:
+    return math.fsum(float(layer["seconds"][end]) for layer in layers)
+
+
+def _kernels(layers: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(str(kernel) for layer in layers for kernel in layer.get("kernels", ())))
