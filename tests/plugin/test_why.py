@@ -6,6 +6,8 @@ import pytest
 from support.command import command
 from support.project import Project, make_bench
 
+from pytest_formfunc.function.layer_change import layer_changes
+
 pytestmark = pytest.mark.engine
 ONE = ("--formfunc-patterns=plain", "--formfunc-depths=1", "--formfunc-widths=8")
 CASE = "plain-d1-w8-1x3x32x32"
@@ -81,3 +83,15 @@ def test_a_run_without_it_observes_nothing(bench):
     assert (told.code, "measure it with --formfunc-why" in told.text) == (4, True)
     told = command("why", bench.folder / "out.json", "plain-d1-w9-1x3x32x32")
     assert (told.code, f"did you mean '{CASE}'?" in told.text) == (4, True)
+
+
+def test_side_by_side_the_other_revisions_layers_are_timed_too(repository):
+    """Joined by what they compute; unchanged code has the same ones."""
+    outcome = repository.measure(
+        "--formfunc-against", "v1", "--formfunc-why", "--formfunc-escalation=1ms", "--benchmark-json=out.json"
+    )
+    assert outcome.code == 0, outcome.text
+    for (_, backend), record in repository.records("out.json").items():
+        layers = record["observations"]["layers"]
+        assert [one["layer"] for one in layers["there"]] == [one["layer"] for one in layers["layers"]], backend
+        assert all(change.there and change.here for change in layer_changes(layers["there"], layers["layers"]))
