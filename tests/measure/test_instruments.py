@@ -137,16 +137,22 @@ def test_ratios_are_of_what_was_counted_together():
 
 @pytest.mark.alone
 def test_cold_calls_are_slower_where_calls_read_what_a_cache_holds():
-    """Half a cache that is summed, against a loop that touches nothing; sham calls are as fast as warm ones."""
+    """A megabyte that is summed, against a loop that touches nothing.
+
+    Against warm calls, because a neighbour on the same core may empty its caches in a pause: then a sham call is cold.
+    """
     one = INSTRUMENTS.entry("cache").make()
-    held = np.ones(2**20)  # 8 MB, which most last-level caches hold
-    ratios = {}
+    held = np.ones(2**17)
+    ratios, by_pause = {}, {}
     for name, call in (("reads", held.sum), ("computes", lambda: sum(range(30_000)))):
         launches = [one.observe(subject(timed(call))) for _ in range(3)]
         found = one.sum_up(Launches(launches, launches, {}))
         assert found["why_no_copies"] == "it has no weights"
-        ratios[name] = found["cold_over_sham"]["value"]
-    assert ratios["reads"] > 1.15 * ratios["computes"], ratios
+        by_pause[name] = found["sham_over_warm"]["value"]
+        ratios[name] = found["cold_over_sham"]["value"] * by_pause[name]
+    assert ratios["reads"] > 1.25 * ratios["computes"], ratios
+    if by_pause["reads"] < 1.1 * by_pause["computes"]:
+        assert ratios["reads"] / by_pause["reads"] > 1.15, (ratios, by_pause)
 
 
 @pytest.mark.alone
