@@ -32,7 +32,7 @@ class OpenVinoProfiler(Profiler):
             program: the ``torch.export.ExportedProgram`` that it was converted from; None for a file.
         """
         self._compiled, self._request, self._call = compiled, request, call
-        self._origins = _origins(program)
+        self._program = program
 
     def call(self) -> Any:
         """Run the request once."""
@@ -40,6 +40,7 @@ class OpenVinoProfiler(Profiler):
 
     def steps(self) -> list[Step]:
         """Return the nodes of the model as it is executed, constants and what moves nothing left out."""
+        origins = _origins(self._program)
         found: list[Step] = []
         readers: dict[str, str] = {}
         nodes = self._compiled.get_runtime_model().get_ordered_ops()
@@ -56,7 +57,7 @@ class OpenVinoProfiler(Profiler):
                 continue
             name = node.get_friendly_name()
             fused = (one.partition("/")[0] for one in named.split(",") if "/" in one)
-            operators = tuple(dict.fromkeys(self._origins.get(one, one) for one in fused))
+            operators = tuple(dict.fromkeys(origins.get(one, one) for one in fused))
             if not operators and "execTimeMcs" in info and str(info["execTimeMcs"].astype(str)) == _NOT_RUN:
                 continue
             found.append(

@@ -36,15 +36,15 @@ class Layers(Instrument):
                 end, before = time.perf_counter() + SECONDS / BLOCKS / 2, len(calls)
                 while len(calls) - before < FEWEST_CALLS or time.perf_counter() < end:
                     calls.append(call())
-        steps = profiler.steps()
         seen: Seen = {
             "source": profiler.source,
             "resolution_s": profiler.resolution_s,
             "call_s": median(plain) / 1e9,
             "profiled_s": median(profiled) / 1e9,
-            "steps": [asdict(step) for step in steps],
-            "times_s": dict(profiler.times_s()),
         }
+        if subject.earlier is None:  # what is executed is the same in each launch
+            seen["steps"] = [asdict(step) for step in profiler.steps()]
+        seen["times_s"] = dict(profiler.times_s())
         if subject.earlier is None and program is not None:
             seen["operators"] = [asdict(one) for one in operators_of(program)]
             seen["sizes"] = sizes_of(program)
