@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.errors import BadInput
-from pytest_formfunc.journal.lines import Failure, Header, Judged, Row
+from pytest_formfunc.journal.lines import INTERRUPTED, Failure, Header, Judged, Row
 from pytest_formfunc.journal.reading import end_of_whole_lines
 
 
@@ -42,12 +42,15 @@ class JournalWriter:
         self._last: dict[tuple[str, str], str] = {}
         self._at = after
         self._file = -1
+        self._is_begun = False
         try:
             if header is None:
                 self._open()
             else:
                 self._begin(header)
         except BaseException as error:
+            if header is not None and self._is_begun:  # it was interrupted, and its owner will never know this writer
+                self.end(INTERRUPTED)
             self.close()
             if not isinstance(error, OSError):
                 raise
@@ -78,6 +81,7 @@ class JournalWriter:
                 raise exists from None
             except OSError:  # a file system without links
                 os.rename(scratch, self.path)
+            self._is_begun = True
         finally:
             scratch.unlink(missing_ok=True)
         _sync_folder(self.path.parent)

@@ -207,8 +207,8 @@ def _open_whole(session: Session, journal: RunJournal, header: Header, found: Co
         BadInput: it cannot be written, unless it is a new one in the usual place, for which nobody asked.
     """
     if found is not None:
+        journal.writer, journal.earlier = found.writer, found.journal.rows  # first: a signal may come at any moment
         found.writer.go_on(header)
-        journal.writer, journal.earlier = found.writer, found.journal.rows
         half = "; its last line was half written and is left out" if found.journal.dropped else ""
         return [f"journal: {_shown(session, found.path)} is continued, which had {len(found.journal.rows)} rows{half}"]
     path, notes = path_of(session, header.run), []

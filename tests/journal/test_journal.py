@@ -151,6 +151,20 @@ def test_a_file_that_is_there_is_not_begun_anew(path):
     assert list(read_journal(path).rows) == [FIRST.key]
 
 
+def test_a_run_that_is_interrupted_while_it_begins_its_journal_says_so(path, monkeypatch):
+    """Its file is there, and nobody has the writer that could end it."""
+
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_formfunc.journal.writing._sync_folder", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        JournalWriter(path, HEADER)
+    assert read_journal(path).ended == INTERRUPTED
+    monkeypatch.undo()
+    JournalWriter(path, None).close()  # and it is unlocked
+
+
 def test_one_run_at_a_time_writes_a_journal(path):
     writer = JournalWriter(path, HEADER)
     with pytest.raises(BadInput, match="is being written by another run"):
