@@ -93,6 +93,9 @@ OPTIONS = (
                "counts instructions and misses where the processor shows none: a minute and more of a case"),
     OptionSpec("waterfall", "", "", "measure what lies between native and an engine in the same rounds too, and say "
                "how much of the speedup is memory, dispatch from Python, layout, and compilation"),
+    OptionSpec("advise", "", "NAMES", "as --formfunc-why, and build and time what may make each case faster: all, or "
+               "names of batch-norm, channels, attention, groups, activation (its program changed), threads, engine "
+               "(all others, and their precisions) or of backends, joined by commas; minutes of a case (docs/why.md)"),
     OptionSpec("resume", "", "", "continue the newest run that did not end, or that of --formfunc-journal: measure "
                "only what is not in its journal or no longer matches", ini=False),
     OptionSpec("shard", "", "K/N", "measure the K-th of N parts of all cases; pytest-formfunc merge judges all parts",

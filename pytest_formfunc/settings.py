@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_formfunc import cases, names
-from pytest_formfunc.backends import NATIVE, WATERFALL
+from pytest_formfunc.backends import NATIVE, WATERFALL, backend_names
 from pytest_formfunc.calibration import check_calibration
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
 from pytest_formfunc.forms.model_files import no_torch_form
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
+from pytest_formfunc.function.advice import TRIALS
 from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either
 from pytest_formfunc.stats.balance import MOST_PARTS
@@ -55,6 +56,7 @@ class Settings:
         journal: path of the run's journal, or an empty string for the usual place.
         why: whether to observe each case by instruments, after it was timed.
         callgrind: whether to count under callgrind as well.
+        advise: what may make each case faster, to be built and timed: names of lints, ``threads`` and ``engine``.
         waterfall: whether what lies between native and an engine is among ``backends``.
         resume: whether to continue a run that did not end.
         shard: number of the part to measure, from 1, and number of parts; None to measure everything.
@@ -96,6 +98,7 @@ class Settings:
     why: bool
     callgrind: bool
     waterfall: bool
+    advise: tuple[str, ...]
     resume: bool
     shard: tuple[int, int] | None
     durations: Path
@@ -188,7 +191,8 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
         journal=raw["journal"],
-        why=_flag(raw["why"], "why") or _flag(raw["callgrind"], "callgrind"),
+        why=_flag(raw["why"], "why") or _flag(raw["callgrind"], "callgrind") or bool(raw["advise"]),
+        advise=_trials(raw["advise"]),
         callgrind=_flag(raw["callgrind"], "callgrind"),
         waterfall=waterfall,
         resume=_flag(raw["resume"], "resume"),
@@ -268,6 +272,13 @@ def _shard(text: str) -> tuple[int, int] | None:
     raise BadInput(
         f"shard {text!r} is not a part of a whole: write 3/8 for the third of eight, with at most {MOST_PARTS} parts"
     )
+
+
+def _trials(text: str) -> tuple[str, ...]:
+    """Return what to try: names of lints, ``threads``, ``engine`` for all engines, or backends by name."""
+    if not text or text.strip() == "all":
+        return TRIALS if text else ()
+    return names.check_names(_names(text), (*TRIALS, *backend_names()[1:]), "lint or backend")
 
 
 def _flag(text: str, what: str) -> bool:

@@ -25,8 +25,8 @@ LAYERS = [
     {"backends", "calibration", "cases", "policy"},
     {"fitness", "forms", "journal", "parity", "results"},
     {"records"},
-    {"json_reading"},
-    {"function", "paths", "registry", "targets", "units"},
+    {"function", "json_reading"},
+    {"paths", "registry", "targets", "units"},
     {"allocator", "clock", "errors", "host", "option_specs", "output", "stats", "text"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}

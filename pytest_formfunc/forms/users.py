@@ -9,6 +9,7 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.factories import FactorySource, parse_factory
 from pytest_formfunc.forms.input_specs import Call
 from pytest_formfunc.forms.model_files import SUFFIXES, file_source
+from pytest_formfunc.forms.programs import PRELOAD as READS_PROGRAMS
 from pytest_formfunc.forms.programs import ProgramSource, check_program
 from pytest_formfunc.forms.sources import Source
 from pytest_formfunc.forms.transformers_folder import PRELOAD, transformers_source
@@ -44,6 +45,8 @@ class UserModel:
         """Return what a warm server should import for it; the user's own modules are not among these."""
         if self.kind == FOLDER:
             return PRELOAD
+        if self.kind == "file" and Path(self.rest).suffix == ".pt2":
+            return READS_PROGRAMS
         return ZOOS[self.kind].preload if self.kind in ZOOS else ()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -112,15 +112,23 @@ class BothSides:
             raise here
         return here, self._sides_there.get(case.id)
 
-    def beside(self, title: str, source: Source, backends: Sequence[str]) -> PreparedSide | None:
+    def beside(self, title: str, source: Source, backends: Sequence[str], calibration: str = "") -> PreparedSide | None:
         """Return this side of a network that is no case, or None if it cannot be prepared."""
         key = (title, *backends)
         if key not in self._beside:
-            self._beside[key] = None
-            with contextlib.suppress(MeasurementError):
-                self._beside[key] = PreparedSide(source, self._here.prepare(Recipe(title, source, backends)))
-            self._here.stop()
+            (self._beside[key],) = self.several([Recipe(title, source, backends, calibration)])
         return self._beside[key]
+
+    def several(self, recipes: Iterable[Recipe]) -> list[PreparedSide | None]:
+        """Return this side of networks that are no cases, one after another in one process; None of those that fail."""
+        found: list[PreparedSide | None] = []
+        for recipe in recipes:
+            self._say(f"preparing {recipe.title}")
+            found.append(None)
+            with contextlib.suppress(MeasurementError):
+                found[-1] = PreparedSide(recipe.source, self._here.prepare(recipe))
+        self._here.stop()
+        return found
 
     def _prepare_case(self, case: Case, backends: Sequence[str]) -> None:
         recipe = Recipe(case.id, case.source, backends, case.calibration)

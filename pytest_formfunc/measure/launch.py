@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,13 @@ class PreparedSide:
     workspace: Workspace = OWN
 
 
-def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_down: Mapping[str, float]) -> Launch:
+def launcher(
+    server: Any,
+    sides: Mapping[Side, PreparedSide],
+    seed: int,
+    slow_down: Mapping[str, float],
+    threads: Mapping[Side, int] | None = None,
+) -> Launch:
     """Return the function that forks a worker for a participant.
 
     Args:
@@ -40,6 +46,7 @@ def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_do
         sides: what this run's side runs and, in a comparison with another revision, what the other side runs.
         seed: seed of the inputs.
         slow_down: fraction by which to lengthen each call of a backend on this run's side.
+        threads: number of threads of a side's engines, where it is not that of the server.
     """
 
     checks: Checks = {}
@@ -49,28 +56,27 @@ def launcher(server: Any, sides: Mapping[Side, PreparedSide], seed: int, slow_do
         side, backend = sides[participant.side], participant.backend
         first = number == 0 or not times
         inputs = (INPUTS if first else LATER_INPUTS) if compares else 1
-        worker: WorkerLike = server.worker(
-            server.job(
-                "measure",
-                side.workspace,
-                engine=side.prepared.engines[backend],
-                source=side.source,
-                artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
-                seeds=tuple(range(seed, seed + inputs)),
-                compares=compares,
-                times=times,
-                check_repeatable=compares and first and participant.is_native,
-                half=side.prepared.half,
-                lost_in_export=side.prepared.lost_in_export,
-                outputs_to=outputs_to,
-                keep_memory=participant.keeps,
-                # It is the same in every launch, and some engines take long to return it.
-                graph=compares and first,
-                slow_down=slow_down.get(backend, 0.0) if participant.here else 0.0,
-            ),
-            f"{participant} worker",
-            number,
+        job = server.job(
+            "measure",
+            side.workspace,
+            engine=side.prepared.engines[backend],
+            source=side.source,
+            artifact=str(Path(side.prepared.folder) / side.prepared.artifacts[backend]),
+            seeds=tuple(range(seed, seed + inputs)),
+            compares=compares,
+            times=times,
+            check_repeatable=compares and first and participant.is_native,
+            half=side.prepared.half,
+            lost_in_export=side.prepared.lost_in_export,
+            outputs_to=outputs_to,
+            keep_memory=participant.keeps,
+            # It is the same in every launch, and some engines take long to return it.
+            graph=compares and first,
+            slow_down=slow_down.get(backend, 0.0) if participant.here else 0.0,
         )
+        if threads and participant.side in threads:
+            job = replace(job, threads=threads[participant.side])
+        worker: WorkerLike = server.worker(job, f"{participant} worker", number)
         return worker
 
     def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:

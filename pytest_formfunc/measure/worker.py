@@ -49,6 +49,7 @@ def worker_main(connection: Line) -> None:
         "weigh": _weigh,
         "pace": _pace,
         "observe": _observe,
+        "change": _change,
     }[job.kind]
     try:
         os.chdir(workspace.cwd or os.curdir)
@@ -249,6 +250,13 @@ def _observe(connection: Line, job: Job) -> None:
     from pytest_formfunc.measure.observe_job import observe
 
     observe(connection, job, _warm_up)
+
+
+def _change(connection: Line, job: Job) -> None:
+    """Answer with the files of a network's program, changed by each lint."""
+    from pytest_formfunc.measure.change_job import change
+
+    change(connection, job)
 
 
 def _pace(connection: Line, job: Job) -> None:

@@ -309,11 +309,15 @@ class Session:
 
     def _workers_of(self, settings: Settings) -> WorkerServer:
         if self._workers is None:
+            from pytest_formfunc.forms.programs import PRELOAD
             from pytest_formfunc.host import memory_limit
             from pytest_formfunc.measure.memory import servers_that_fit
             from pytest_formfunc.measure.workers import WorkerServer
 
-            preload = tuple(dict.fromkeys(name for model in settings.models for name in model.preload))
+            models = (model.preload for model in settings.models)
+            preload = tuple(
+                dict.fromkeys(name for names in (*models, PRELOAD if settings.advise else ()) for name in names)
+            )
             servers = settings.servers
             if (assignment := assignment_of(self.config)) is not None:
                 servers = servers_that_fit(servers, assignment.workers, memory_limit())

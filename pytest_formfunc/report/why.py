@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_formfunc.function.efficacy import ways_of
 from pytest_formfunc.records import Record
+from pytest_formfunc.report.advice import advice_words
 from pytest_formfunc.report.layers import layer_words
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
@@ -188,4 +189,5 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "roof": _roof,
     "callgrind": _callgrind,
     "layers": layer_words,
+    "advice": advice_words,
 }

@@ -11,9 +11,12 @@ from pytest_formfunc.measure.instruments import INSTRUMENTS, usual_instruments
 from pytest_formfunc.measure.instruments.roof import PRODUCT
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.measure.observer import observe_case
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.results import Results
+from pytest_formfunc.run.advising import Advisor
 from pytest_formfunc.run.stages import Ready
+from pytest_formfunc.settings import Settings
 
 _CONTENDED = "the case is contended, and so would this be: measure it again"
 
@@ -25,8 +28,8 @@ def observe(
     workers: WorkerServer,
     scratch: Path,
     say: Callable[[str], None],
-    *,
-    simulate: bool,
+    settings: Settings,
+    pace: Pace,
 ) -> None:
     """Put what the instruments find among the observations of a case; of a contended one, what rests on no time.
 
@@ -37,9 +40,10 @@ def observe(
         workers: fork the workers.
         scratch: a folder for what launches leave to later ones.
         say: shows a short progress text.
-        simulate: whether to count under callgrind as well.
+        settings: of the run: whether to count under callgrind as well, and to try what may be faster.
+        pace: says whether the machine is slow.
     """
-    names = usual_instruments(*(["callgrind"] if simulate else []))
+    names = usual_instruments(*(["callgrind"] if settings.callgrind else []))
     if any(record.noise.contended for record in results.records.values() if record.case == ready.case.id):
         product, looked = None, tuple(name for name in names if INSTRUMENTS.entry(name).make().timeless)
     else:
@@ -59,3 +63,6 @@ def observe(
     observations = ready.measured.observations
     for backend, found in observations.items():
         observations[backend] = {name: found.get(name, {"unavailable": _CONTENDED}) for name in names}
+    if settings.advise:
+        for backend, advice in Advisor(settings, workers, sides, scratch, pace, say).advise(ready).items():
+            observations[backend]["advice"] = advice

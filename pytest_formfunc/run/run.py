@@ -339,9 +339,9 @@ class Run:
 
     def _observe(self, ready: Ready) -> None:
         """Observe a case by instruments; its records have what they find from then on."""
-        began, simulate = self._workers.clock(), self._settings.callgrind
+        began, settings, pace = self._workers.clock(), self._settings, self._pace_of(once=False)
         self._collect(ready.case, ready.measured)
-        observe(ready, self.results, self._sides, self._workers, self._scratch, self._say, simulate=simulate)
+        observe(ready, self.results, self._sides, self._workers, self._scratch, self._say, settings, pace)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:

@@ -50,7 +50,7 @@ FAULTS = {
     "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL"),
     "aborts": ("os.abort()", "was killed by SIGABRT"),
     "exits": ("os._exit(7)", "ended unexpectedly (exit code 7)"),
-    "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "did not answer within 6s (--formfunc-timeout) and was killed"),
+    "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "did not answer within 15s (--formfunc-timeout) and was killed"),
     "closes": ("os.closerange(3, 200)", "closed its connection"),
     "garbage": ("[os.write(fd, b'garbage' * 9) for fd in range(3, 40) if os.path.exists(f'/proc/self/fd/{fd}')"
                 " and os.readlink(f'/proc/self/fd/{fd}').startswith('socket')]", "sent something that is no answer"),
@@ -84,7 +84,7 @@ def test_only_the_case_in_progress_fails(own, fault):
     own.write(
         "test_net.py", NETS.format(before="", fault=code, after="").replace("['', ", "[", 1).replace('"before", ', "")
     )
-    outcome = own.measure("--formfunc-timeout=6s", "--junitxml=junit.xml", env=own.environment, fresh=True)
+    outcome = own.measure("--formfunc-timeout=15s", "--junitxml=junit.xml", env=own.environment, fresh=True)
     assert outcome.code == 1, outcome.text
     failures = own.failures()
     assert list(failures) == ["test_net[openvino-fault]"], outcome.text

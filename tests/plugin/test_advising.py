@@ -1,0 +1,60 @@
+"""What may make a case faster is built and timed on real engines, and what comes of it is in the record and in words."""
+
+import pytest
+from support.command import command
+
+pytestmark = pytest.mark.engine
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 28, 3), nn.BatchNorm2d(28), nn.SiLU(), nn.Conv2d(28, 32, 3, groups=4))
+        self.key = nn.Linear(32, 32)
+
+    def forward(self, x):
+        y = self.body(x).flatten(2).transpose(1, 2)
+        return torch.softmax(self.key(y) @ y.transpose(-2, -1) / 5.6, -1) @ y
+
+def test_net(formfunc):
+    formfunc(Net(), torch.randn(1, 3, 12, 12))
+"""
+FOUND = ("gained", "not_gained", "contended")
+
+
+def test_what_may_be_faster_is_built_and_timed(project):
+    """Every lint that finds a place, one thread, and another engine; for native and for the engine."""
+    project.write("test_net.py", NET)
+    outcome = project.measure(
+        "--formfunc-advise=batch-norm,channels,attention,groups,activation,threads,native-nhwc", "--formfunc-threads=2",
+        "--benchmark-json=out.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.text
+    for record in project.records("out.json").values():
+        found = record["observations"]["advice"]
+        tried = [one for kind in FOUND for one in found[kind]]
+        assert {one["lint"] for one in tried} == {
+            "batch-norm", "attention", "groups", "activation", "threads", "engine",
+        }, found  # fmt: skip
+        assert found["not_built"] == {}
+        for one in found["gained"]:
+            assert one["gain"]["low"] > 1
+        for one in found["not_gained"]:
+            assert one["gain"]["low"] <= 1 <= one["gain"]["value"] / one["gain"]["low"]
+            assert one["gain"]["level"] > 0.95  # for all trials together
+    case = next(iter(project.records("out.json")))[0]
+    told = command("why", project.folder / "out.json", case)
+    assert (told.code, told.text.count("openvino, advice: ")) != (0, 0), told.text
+
+
+@pytest.mark.parametrize(("names", "words"), [
+    ("chanels", "no lint or backend is called 'chanels'; did you mean channels?"),
+    ("native", "no lint or backend is called 'native'"),
+])  # fmt: skip
+def test_a_name_that_is_not_known_is_refused(project, names, words):
+    project.write("test_net.py", NET)
+    outcome = project.measure(f"--formfunc-advise={names}")
+    assert (outcome.code, words in outcome.text) == (4, True), outcome.text
