@@ -22,12 +22,16 @@ def layer_case(layer: Layer) -> Case:
 
 
 def sweep(laboratory: Laboratory, layers: list[Layer], backend: str, launches: int = LAUNCHES) -> list[list[float]]:
-    """Return the seconds of a call of each layer, for each launch; memory is kept.
+    """Return the seconds of a call of each layer, for each launch, as `sweep_cases` does."""
+    return sweep_cases(laboratory, [layer_case(layer) for layer in layers], backend, launches)
 
-    In a launch, every layer has two turns, there and back, so that a drift of the machine's speed is in none of the
+
+def sweep_cases(laboratory: Laboratory, cases: list[Case], backend: str, launches: int = LAUNCHES) -> list[list[float]]:
+    """Return the seconds of a call of each case, for each launch; memory is kept.
+
+    In a launch, every case has two turns, there and back, so that a drift of the machine's speed is in none of the
     differences between neighbours.
     """
-    cases = [layer_case(layer) for layer in layers]
     prepared = [laboratory.prepare(case, tuple(dict.fromkeys(("native", backend)))) for case in cases]
     rounds = []
     for launch in range(launches):
