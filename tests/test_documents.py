@@ -78,6 +78,14 @@ def test_the_map_of_the_tests_has_every_file():
     text = (ROOT / "tests" / "README.md").read_text()
     files = [path for path in (ROOT / "pytest_formfunc").rglob("*.py") if path.name != "__init__.py"]
     names = [str(path.relative_to(ROOT / "pytest_formfunc")) for path in files]
-    whole = ("backends/", "measure/instruments/", "forms/architectures/", "forms/patterns/", "report/", "stats/")
+    whole = (
+        "backends/",
+        "measure/instruments/",
+        "function/lints/",
+        "forms/architectures/",
+        "forms/patterns/",
+        "report/",
+        "stats/",
+    )
     lost = [name for name in names if f"`{name}`" not in text and not name.startswith(whole)]
     assert lost == [], "name it in tests/README.md"
