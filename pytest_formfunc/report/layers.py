@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_formfunc.function.layer_sides import side_by_side
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 MOST = 8  # layers that the words name; the record has all
+MOST_DIFFERENT = 4  # layers in which two engines differ
 _LONGEST_LABEL = 60
 
 
@@ -34,6 +36,25 @@ def layer_words(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _unmatched(found, layers)
 
 
+def engine_words(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say in which layers two engines differ most: each with the first one.
+
+    Args:
+        records: what the instrument ``layers`` has found of each engine of a case, by its name.
+
+    Raises:
+        KeyError, TypeError, ValueError: an observation, which may come from a file, is damaged.
+    """
+    known = {name: found["layers"] for name, found in records.items() if "layers" in found}
+    (first, *others) = known or ("",)
+    for name in others:
+        rows = side_by_side(known[first], known[name])[:MOST_DIFFERENT]
+        told = "; ".join(
+            f"{_short(row.label)} {format_ms(row.seconds[0])} against {format_ms(row.seconds[1])} ms" for row in rows
+        )
+        yield f"{first} and {name} differ most in: {told}"
+
+
 def describe_layer(layer: Mapping[str, Any]) -> str:
     """Return a layer in words: ``stem: conv, bn, act: 0.283 ms native, 0.027 ms here, 10.5x (8.1 to 12.3), ...``."""
     parts = []
@@ -49,9 +70,11 @@ def describe_layer(layer: Mapping[str, Any]) -> str:
         parts.append(f"{format_percent(round(float(layer['share_of_roof']), 2))} of what {layer['bound_by']} allows")
     if layer.get("before"):
         parts.append(f"before {layer['before']}")
-    name = str(layer["layer"])
-    name = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 3]}..."
-    return f"{name}: {', '.join(parts)}"
+    return f"{_short(str(layer['layer']))}: {', '.join(parts)}"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 3]}..."
 
 
 def _unmatched(found: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_formfunc.function.efficacy import ways_of
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.advice import advice_words
-from pytest_formfunc.report.layers import layer_words
+from pytest_formfunc.report.layers import engine_words, layer_words
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
 
@@ -48,6 +48,9 @@ def explain(records: Sequence[Record], run: Sequence[Record] = ()) -> Iterator[s
         ways = [f"{text} {words}" for words, found in ways_of(record.observations).items() if (text := _share(found))]
         if ways:
             yield f"{record.backend}: efficacy of the last-level cache {', '.join(ways)}"
+    layers = {record.backend: record.observations.get("layers", {}) for record in records if not record.native}
+    with contextlib.suppress(*_DAMAGED):
+        yield from engine_words(layers)
 
 
 def waterfall_words(record: Record) -> str:
