@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_formfunc.stats import Estimate
+from pytest_formfunc.report.estimates import estimate_of
 from pytest_formfunc.units import format_estimate, format_percent
 
 
@@ -18,7 +17,7 @@ def advice_words(found: Mapping[str, Any]) -> Iterator[str]:
     """
     for one in found["gained"]:
         anew = "" if one["exact"] else "; it computes something else then, and has to be trained anew"
-        yield f"{format_estimate(_estimate(one['gain']))} faster with {one['advice']}{anew}"
+        yield f"{format_estimate(estimate_of(one['gain']))} faster with {one['advice']}{anew}"
     for one in found.get("symptoms", ()):
         share = format_percent(round(float(one["share"]), 3))
         yield f"{one['words']} take {share} of a call; the engines that were tried beside it are the answer, if any is"
@@ -34,8 +33,3 @@ def advice_words(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(found['contended'])} more were timed beside other work, which says nothing"
     for name, reason in found["not_built"].items():
         yield f"{name} was not tried: {reason}"
-
-
-def _estimate(found: Mapping[str, Any]) -> Estimate:
-    high = math.inf if found["high"] is None else float(found["high"])
-    return Estimate(float(found["value"]), float(found["low"]), high)

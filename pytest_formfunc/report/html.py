@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
 from importlib import import_module
 
+from pytest_formfunc.report.markup import table, text
 from pytest_formfunc.report.tables import ENGINES_TITLE, HEADER, engine_rows, machine_line, notes, table_rows
 from pytest_formfunc.results import Results
-from pytest_formfunc.text import printable
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
@@ -20,7 +18,10 @@ _STYLE = (
 
 # Sections in their order: modules of this folder, and functions that turn results into HTML, or into an empty text if
 # there is nothing to show. A new section is one file and one line here.
-SECTIONS = ("html:speedups", "html:engines", "html:machine")
+SECTIONS = (
+    "html:speedups", "html:engines", "section_waterfall:waterfall", "section_layers:layers", "section_advice:advice",
+    "html:machine",
+)  # fmt: skip
 
 
 def render_html(results: Results) -> str:
@@ -37,7 +38,7 @@ def render_html(results: Results) -> str:
 
 def speedups(results: Results) -> str:
     """Render the table of speedups."""
-    return _table([HEADER], table_rows(results)) + "".join(f"<p>{_text(note)}</p>\n" for note in notes(results))
+    return table([HEADER], table_rows(results)) + "".join(f"<p>{text(note)}</p>\n" for note in notes(results))
 
 
 def engines(results: Results) -> str:
@@ -45,21 +46,9 @@ def engines(results: Results) -> str:
     rows = engine_rows(results)
     if not rows:
         return ""
-    return f"<h2>By engine</h2>\n<p>{ENGINES_TITLE}</p>\n{_table(rows[:1], rows[1:], 'engines')}"
+    return f"<h2>By engine</h2>\n<p>{ENGINES_TITLE}</p>\n{table(rows[:1], rows[1:], 'engines')}"
 
 
 def machine(results: Results) -> str:
     """Render what was measured on."""
-    return f"<p>{_text(machine_line(results))}</p>\n"
-
-
-def _table(head: Sequence[Sequence[str]], body: Sequence[Sequence[str]], kind: str = "speedups") -> str:
-    return f'<table class="{kind}"><thead>{_rows(head, "th")}</thead><tbody>\n{_rows(body, "td")}</tbody></table>\n'
-
-
-def _rows(rows: Sequence[Sequence[str]], cell: str) -> str:
-    return "".join("<tr>" + "".join(f"<{cell}>{_text(text)}</{cell}>" for text in row) + "</tr>\n" for row in rows)
-
-
-def _text(text: str) -> str:
-    return html.escape(printable(text))
+    return f"<p>{text(machine_line(results))}</p>\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_formfunc.function.layer_sides import side_by_side
-from pytest_formfunc.stats import Estimate
+from pytest_formfunc.report.estimates import estimate_of
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 MOST = 8  # layers that the words name; the record has all
@@ -24,7 +24,7 @@ def layer_words(found: Mapping[str, Any]) -> Iterator[str]:
     layers = [one for one in found["layers"] if _seconds(one) > 0 or "native_seconds" in one]
     taken = math.fsum(map(_seconds, layers))
     call, left = float(found["call_s"]["value"]), float(found["unattributed_s"]["value"])
-    profiled = format_estimate(_estimate(found["profiled_over_plain"]))
+    profiled = format_estimate(estimate_of(found["profiled_over_plain"]))
     yield (
         f"{len(found['layers'])} layers take {format_ms(taken)} ms of a call's {format_ms(call)} ms, and "
         f"{format_ms(left)} ms are in none (a call whose layers are timed takes {profiled})"
@@ -63,7 +63,7 @@ def describe_layer(layer: Mapping[str, Any]) -> str:
     if "seconds" in layer:
         parts.append(f"{format_ms(_seconds(layer))} ms{' here' if parts else ''}")
     if "speedup" in layer:
-        parts.append(format_estimate(_estimate(layer["speedup"])))
+        parts.append(format_estimate(estimate_of(layer["speedup"])))
     if kernels := list(dict.fromkeys(map(str, layer.get("kernels", [])))):
         parts.append(" and ".join(kernels))
     if "share_of_roof" in layer:
@@ -104,8 +104,3 @@ def _weight(layer: Mapping[str, Any]) -> float:
     """Return the seconds on the side where it takes longer."""
     native = float(layer["native_seconds"]["value"]) if "native_seconds" in layer else 0.0
     return max(native, _seconds(layer))
-
-
-def _estimate(found: Mapping[str, Any]) -> Estimate:
-    high = math.inf if found["high"] is None else float(found["high"])
-    return Estimate(float(found["value"]), float(found["low"]), high)

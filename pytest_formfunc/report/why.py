@@ -10,8 +10,8 @@ from typing import Any
 from pytest_formfunc.function.efficacy import ways_of
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.advice import advice_words
+from pytest_formfunc.report.estimates import estimate_of
 from pytest_formfunc.report.layers import engine_words, layer_words
-from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_bytes, format_estimate, format_ms, format_percent, format_ratio
 
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
@@ -99,17 +99,17 @@ def _share(found: Any) -> str:
 
 
 def _cache(found: Mapping[str, Any]) -> Iterator[str]:
-    cold, sham = _estimate(found["cold_over_sham"]), _estimate(found["sham_over_warm"])
+    cold, sham = estimate_of(found["cold_over_sham"]), estimate_of(found["sham_over_warm"])
     yield (
         f"with caches that hold other data a call takes {format_estimate(cold)} of what it takes after a pause of the "
         f"same length ({format_ms(float(found['median_s']['sham']))} ms), which is itself {format_estimate(sham)} of a "
         "warm one"
     )
     if "weights_cold_over_sham" in found:
-        weights = _estimate(found["weights_cold_over_sham"])
+        weights = estimate_of(found["weights_cold_over_sham"])
         yield f"with {int(found['copies'])} copies of its weights in turn it takes {format_estimate(weights)}"
     if "speedup_cold_over_sham" in found:
-        change = _estimate(found["speedup_cold_over_sham"])
+        change = estimate_of(found["speedup_cold_over_sham"])
         yield f"so its speedup with cold caches is {format_estimate(change)} of that without"
 
 
@@ -122,11 +122,6 @@ def _reuse(found: Mapping[str, Any]) -> Iterator[str]:
         f"repeated call {format_percent(round(served, 3))} of what a cold one fetches from memory; all "
         f"{whole >> 20} MiB would spare {format_percent(round(float(found['efficacy_of_whole']), 3))}"
     )
-
-
-def _estimate(found: Mapping[str, Any]) -> Estimate:
-    high = math.inf if found["high"] is None else float(found["high"])
-    return Estimate(float(found["value"]), float(found["low"]), high)
 
 
 def _counters(found: Mapping[str, Any]) -> Iterator[str]:

@@ -12,9 +12,10 @@ from support.records import CAUSE, contended, memory_kept, native_record, record
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import REPORT_FORMATS
 from pytest_formfunc.records import Record
-from pytest_formfunc.records.parts import ProcessRange, Verdict
+from pytest_formfunc.records.parts import Factor, ProcessRange, Verdict
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.results import Results
+from pytest_formfunc.stats import Estimate
 from pytest_formfunc.units import format_estimate
 
 FULL_DISK = """
@@ -115,3 +116,31 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(BadInput, match="cannot be written"):
         check_report_path(tmp_path / "file" / "out.md")
     check_report_path(tmp_path / "new" / "out.md")
+
+
+def test_the_page_has_sections_of_what_explains_a_speedup(tmp_path):
+    """Layers, the waterfall and advice, each absent where nothing is known of it; names cannot inject."""
+    ratio = {"value": 2.0, "low": 1.5, "high": None, "level": 0.95, "n": 3}
+    seconds = {"value": 0.002, "low": 0.001, "high": 0.003, "level": 0.95, "n": 3}
+    layer = {
+        "layer": "<b>stem", "operators": ["conv2d"], "members": ["stem: conv2d"], "macs": 2_000_000, "moved_bytes": 4096,
+        "steps": ["conv"], "kernels": ["jit"], "precisions": ["f32"], "layouts": ["nhwc"], "seconds": seconds,
+        "native_seconds": seconds, "speedup": ratio, "share_of_roof": 0.5, "bound_by": "peak",
+    }  # fmt: skip
+    advice = {
+        "gained": [{"lint": "threads", "advice": "one thread in place of 2", "exact": True, "gain": ratio}],
+        "not_gained": [], "contended": [], "not_built": {}, "symptoms": [],
+    }  # fmt: skip
+    made_of = (Factor("layout", "native", "native-nhwc", Estimate(1.5, 1.4, 1.6)),)
+    one = record(
+        0.0025, waterfall=made_of,
+        observations={"layers": {"layers": [layer], "unattributed_s": seconds}, "advice": advice},
+    )  # fmt: skip
+    text = write_report(results(one), tmp_path / "out.html").read_text()
+    for words in ("Layer by layer", "&lt;b&gt;stem", "50%", "unattributed", "How speedups are made", "1.50x (1.40 to",
+                  "What would make it faster", "faster with one thread in place of 2"):  # fmt: skip
+        assert words in text, words
+    plain = write_report(results(record(0.0025)), tmp_path / "plain.html").read_text()
+    assert not any(title in plain for title in ("Layer by layer", "How speedups", "What would make"))
+    damaged = record(0.0025, observations={"layers": {"layers": [{}]}, "advice": {"gained": 3}})
+    assert "Layer by layer" not in write_report(results(damaged), tmp_path / "damaged.html").read_text()
