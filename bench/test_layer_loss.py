@@ -21,7 +21,7 @@ from pytest_formfunc.measure.instruments.layers import Layers
 KINDS = ("a kernel that falls back", "a transposition", "a doubled layer", "nothing")
 NOTHING = KINDS[-1]
 TIMES = 10
-LAUNCHES = 3
+LAUNCHES = 5  # as many as `--formfunc-why` makes
 BLOCKS = 6
 SIDE, CHANNELS = 48, 32
 THREADS = allowed_cores()

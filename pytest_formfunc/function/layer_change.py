@@ -9,9 +9,16 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, median, stdev
 from typing import Any
 
+from pytest_formfunc.stats.servers import PRIOR_DF
+from pytest_formfunc.stats.student import t_quantile
+
 HALF = 0.5  # of all that layers lost: one that has less does not explain it
+ALPHA = 0.05
+FEWEST_LAUNCHES = 3
+RESOLUTION_S = 4e-6  # engines report whole microseconds of the mean, cut on both sides: less is no loss
 
 
 @dataclass
@@ -78,12 +85,74 @@ def layer_changes(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str
 
 
 def explain_loss(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> str:
-    """Return a clause about the layer that a loss is in; nothing where none has half of it for sure."""
+    """Return a clause about the layer that a loss is in; nothing where none has half of it for sure.
+
+    Where both have the seconds of each launch, losses are those beyond what the layers have in common in that launch:
+    a machine that is slower for a moment slows all of them alike.
+    """
     changes = layer_changes(there, here)
+    launches = _launches(changes)
+    if launches >= FEWEST_LAUNCHES:
+        return _explain_by_launch(changes, launches)
     lost = math.fsum(change.lost_s for change in changes)
     if not changes or lost <= 0 or not changes[0].is_sure or changes[0].lost_s < HALF * lost:
         return ""
     return f"most of it is in {changes[0].clause}"
+
+
+def _launches(changes: Sequence[LayerChange]) -> int:
+    """Return the number of launches of which each layer has its seconds; 0 where one has none."""
+    counts = [len(layer.get("launches_s", ())) for change in changes for layer in (*change.there, *change.here)]
+    return min(counts, default=0)
+
+
+def _explain_by_launch(changes: Sequence[LayerChange], launches: int) -> str:
+    """Return a clause about the layer with half of the loss, if Student's t over launches is sure of it.
+
+    The chance that any layer is named where none has changed is `ALPHA`: all layers share it. The scatter of a layer
+    over few launches is moderated by that of the others (Smyth, 2004), relative to the time that each takes.
+    """
+    before, after = (
+        [
+            [math.fsum(layer["launches_s"][launch] for layer in getattr(change, side)) for launch in range(launches)]
+            for change in changes
+        ]
+        for side in ("there", "here")
+    )
+    paces = [_common([(one[launch], two[launch]) for one, two in zip(before, after, strict=True)])
+             for launch in range(launches)]  # fmt: skip
+    losses = [
+        [two / pace - one for one, two, pace in zip(*pair, paces, strict=True)]
+        for pair in zip(before, after, strict=True)
+    ]
+    levels = [max(fmean(one), fmean(two)) for one, two in zip(before, after, strict=True)]
+    scatters = [stdev(loss) / level for loss, level in zip(losses, levels, strict=True) if level > 0]
+    usual = median(scatters or [0.0])
+    df = launches - 1
+    sure = []
+    for change, loss, level in zip(changes, losses, levels, strict=True):
+        variance = (PRIOR_DF * (usual * level) ** 2 + df * stdev(loss) ** 2) / (PRIOR_DF + df)
+        reach = t_quantile(2 * ALPHA / len(changes), PRIOR_DF + df) * math.sqrt(variance / launches)
+        if fmean(loss) > max(reach, RESOLUTION_S):
+            sure.append((fmean(loss), change))
+    if not sure:
+        return ""
+    totals = [math.fsum(loss[launch] for loss in losses) for launch in range(launches)]
+    surely_lost = fmean(totals) - t_quantile(ALPHA, df) * stdev(totals) / math.sqrt(launches)
+    lost_s, first = max(sure, key=lambda one: one[0])
+    lost = max(surely_lost, math.fsum(one for one, _ in sure))
+    return f"most of it is in {first.clause}" if lost_s >= HALF * lost else ""
+
+
+def _common(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return the ratio that most of the layers' time has in common: the weighted median of theirs; 1 without any."""
+    ratios = sorted((after / before, before) for before, after in pairs if before > 0 and after > 0)
+    half, passed = math.fsum(weight for _, weight in ratios) / 2, 0.0
+    for ratio, weight in ratios:
+        passed += weight
+        if passed >= half:
+            return ratio
+    return 1.0
 
 
 def _keys(layers: Sequence[Mapping[str, Any]]) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:

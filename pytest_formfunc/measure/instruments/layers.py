@@ -154,6 +154,7 @@ def _layer(row: Row, launches: Launches, operators: Sequence[Operator], sizes: M
             "precisions": sorted({step.precision for step in row.steps} - {""}),
             "layouts": sorted({step.layout for step in row.steps} - {""}),
             "seconds": _mean(own),
+            "launches_s": own,
             **_of_roof(cost, launches.known, fmean(own)),
         }
         if not row.operators and row.steps[0].before:
