@@ -27,12 +27,14 @@ class Recipe:
         source: the source of the network.
         backends: names of the backends that it will be measured on, native included.
         calibration: file of samples to quantise with, or an empty string.
+        cache: a folder for its artifacts, where they are needed only once; empty for that of all artifacts.
     """
 
     title: str
     source: Source
     backends: Sequence[str]
     calibration: str = ""
+    cache: str = ""
 
 
 class Preparer:
@@ -80,7 +82,9 @@ class Preparer:
         engines = {name: self._native if name == NATIVE else name for name in recipe.backends}
         prepared = None
         if self._workspace == OWN:  # only its own code can say what another revision's artifacts depend on
-            prepared = find_prepared(recipe.source, engines, self._cache, self._workers.threads, recipe.calibration)
+            prepared = find_prepared(
+                recipe.source, engines, recipe.cache or self._cache, self._workers.threads, recipe.calibration
+            )
         if isinstance(recipe.source, Weighable):
             # The workers of all participants are alive together, and some take part twice (`line_up`).
             twice = sum(backend_entry(engine).memory == LIBC for engine in engines.values())
@@ -101,8 +105,8 @@ class Preparer:
     def _ask(self, recipe: Recipe, engines: dict[str, str]) -> Prepared:
         what = f"preparing {recipe.title}"
         request = {
-            "source": recipe.source, "engines": engines, "cache": self._cache, "calibration": recipe.calibration,
-            "began": self._began, "spare": self._spare,
+            "source": recipe.source, "engines": engines, "cache": recipe.cache or self._cache,
+            "calibration": recipe.calibration, "began": self._began, "spare": self._spare,
         }  # fmt: skip
         try:
             if self._worker is None:

@@ -102,7 +102,12 @@ class Advisor:
         if len(programs) == 1:
             return
         recipes = [
-            Recipe(f"{ready.case.id}, {name}", ProgramSource(path, seed=ready.case.seed), alive)
+            Recipe(
+                f"{ready.case.id}, {name}",
+                ProgramSource(path, seed=ready.case.seed),
+                alive,
+                cache=str(folder / "artifacts"),
+            )
             for name, (path, _) in programs.items()
         ]
         prepared = dict(zip(programs, self.sides.several(recipes), strict=True))
