@@ -39,6 +39,8 @@ class Engine(ABC):
             before anything is timed.
         half: the half precision that operators of the module computed in when it was prepared; empty where none did,
             None where that is not known.
+        shared_folder: where processes that profile one network leave what takes long to make to each other; None for
+            nowhere.
         threads: number of CPU threads that the engine may use.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
@@ -46,6 +48,7 @@ class Engine(ABC):
     artifact: ClassVar[str]
     inferences: int = 1
     half: str | None = None
+    shared_folder: Path | None = None
     takes_strides: ClassVar[bool] = False
 
     def __init__(self, threads: int, target: str = "") -> None:

@@ -19,6 +19,7 @@ from pytest_formfunc.backends.trial import for_a_trial
 from pytest_formfunc.errors import MeasurementError, one_line
 
 if TYPE_CHECKING:
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -170,6 +171,14 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None; the code for the host needs a C++ compiler too."""
         return why_no_cuda() or why_no_compiler()
+
+    def profiler(self, program: Any) -> Profiler:
+        """Refuse.
+
+        Raises:
+            MeasurementError: always.
+        """
+        raise MeasurementError("what a GPU's kernels take is not recorded")
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:

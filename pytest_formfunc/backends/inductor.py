@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.native import arrays_of
 
 if TYPE_CHECKING:
+    from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -43,7 +44,7 @@ class InductorEngine(Engine):
 
         host = describe_host()
         processor = json.dumps([host["cpu"], host["cpu_generation"], host["isa"]])
-        return f"inductor-{hashlib.sha256(processor.encode()).hexdigest()[:8]}-t{threads}.pt2"
+        return f"inductor-frozen-{hashlib.sha256(processor.encode()).hexdigest()[:8]}-t{threads}.pt2"
 
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None where it can."""
@@ -82,6 +83,12 @@ class InductorEngine(Engine):
         """Run the model once and return its outputs, flattened, as copies."""
         return arrays_of(self.call())
 
+    def profiler(self, program: Any) -> Profiler:
+        """Compile the program once more, so that each kernel is recorded."""
+        from pytest_formfunc.backends.inductor_profile import InductorProfiler
+
+        return InductorProfiler(program, self._arguments, self.shared_folder)
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
         return {"freezing": True, "compiled": "ahead of time"}
@@ -103,16 +110,23 @@ def why_no_compiler() -> str | None:
     return f"Inductor needs a C++ compiler and finds none of {', '.join(dict.fromkeys(names))} (CXX names another)"
 
 
-def compile_package(program: Any, artifact: Path) -> None:
+def compile_package(program: Any, artifact: Path, more: Mapping[str, Any] | None = None) -> None:
     """Compile an exported program into a package.
 
-    Inductor keeps precompiled headers in its own cache; without them a compilation takes twice as long.
+    Inductor keeps precompiled headers in its own cache; without them a compilation takes twice as long. It freezes
+    weights only where gradients are switched off; elsewhere it leaves them as they are without a word.
+
+    Args:
+        program: the ``torch.export.ExportedProgram``.
+        artifact: the file to write.
+        more: settings beyond those of the engine.
     """
     import torch
 
-    with warnings.catch_warnings():
+    configs = CONFIGS | dict(more or {})
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # deprecations inside the compiler, none of the user's
-        torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=CONFIGS)
+        torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=configs)
 
 
 def load_package(artifact: Path, use: Callable[[Any], object] = lambda model: None) -> Any:

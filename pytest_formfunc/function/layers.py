@@ -5,6 +5,7 @@ What it does not name is matched only where one place is possible:
 
 - A step that is a product (a convolution or a product of matrices) and names none computes the only one that feeds what
   it names through operators that no step names.
+- The only product that is left is computed by the only such step that is left.
 - Any other operator is computed where its result goes, if that is one place, or where its input comes from, if nothing
   else reads that. Where both are possible, the two rows are joined: nothing is guessed.
 """
@@ -238,6 +239,7 @@ def match(operators: Sequence[Operator], steps: Sequence[Step]) -> list[Row]:
     """
     graph = _Graph(operators, steps)
     _place_products(graph, steps)
+    _place_last_product(graph, steps)
     _place_others(graph, operators)
     rows: dict[int, Row] = {}
     alone: list[Row] = []
@@ -298,6 +300,15 @@ def _place_products(graph: _Graph, steps: Sequence[Step]) -> None:
             (product,) = products
             for name in (product, *graph.after(product, passed)):
                 graph.place[name] = index
+
+
+def _place_last_product(graph: _Graph, steps: Sequence[Step]) -> None:
+    """Join the only product that no step is known to compute, and the only step that is one of unknown operators."""
+    owned = {graph.root(place) for place in graph.place.values()}
+    unknown = [index for index, step in enumerate(steps) if step.is_product and graph.root(index) not in owned]
+    waiting = [name for name, one in graph.by_name.items() if one.is_product and name not in graph.place]
+    if len(unknown) == len(waiting) == 1:
+        graph.place[waiting[0]] = unknown[0]
 
 
 def _place_others(graph: _Graph, operators: Sequence[Operator]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def load_participant(
-    engine: str, source: Source, artifact: str, half: str | None, seed: int, threads: int
+    engine: str, source: Source, artifact: str, half: str | None, seed: int, threads: int, folder: Path | None = None
 ) -> tuple[Engine, GivenInputs]:
     """Load an engine's artifact and give it the inputs of a seed.
 
@@ -35,9 +35,11 @@ def load_participant(
         half: the half precision that operators of the module compute in, as native's artifact has it.
         seed: of the inputs.
         threads: number of threads of the engine.
+        folder: what launches leave to later ones; None for nothing.
     """
     made = backend_entry(engine).make(threads)
     made.half = half
+    made.shared_folder = folder
     made.load(source, Path(artifact))
     return made, GivenInputs(made, [source.inputs(seed)])
 
@@ -49,7 +51,9 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
         keep_freed_memory()
 
     def load(source: Source, artifact: str, half: str | None) -> tuple[Engine, Timer]:
-        engine, given = load_participant(payload["engine"], source, artifact, half, payload["seed"], job.threads)
+        engine, given = load_participant(
+            payload["engine"], source, artifact, half, payload["seed"], job.threads, Path(payload["folder"])
+        )
         engine.call()
         given.note_overwritten()
         set_threads_again(job.threads)

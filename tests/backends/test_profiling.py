@@ -34,6 +34,19 @@ def loaded(source, backend, folder):
 @pytest.mark.parametrize("backend", ENGINES)
 def test_every_product_is_matched_and_timed(backend, pattern, tmp_path):
     """In a step that ran; what the engine has put in is no product."""
+    check_products(backend, pattern, tmp_path)
+
+
+def test_inductor_tells_its_kernels(tmp_path):
+    """What it compiles for that takes long, so that later launches find it."""
+    profiler = check_products("inductor", "squeeze_excitation_bottleneck", tmp_path)
+    kernels = [step.kernel for step in profiler.steps()]
+    assert any("fused" in kernel for kernel in kernels)
+    assert not any("batch_norm" in kernel for kernel in kernels)  # frozen weights: they are folded
+    assert len({step.name for step in profiler.steps()}) == len(profiler.steps())
+
+
+def check_products(backend, pattern, tmp_path):
     engine, program = loaded(pattern_case(pattern, 2, 32, (1, 3, 32, 32), 0).source, backend, tmp_path)
     profiler = engine.profiler(program)
     for _ in range(5):
@@ -48,6 +61,7 @@ def test_every_product_is_matched_and_timed(backend, pattern, tmp_path):
             assert row.steps, row.label
             assert any(step.name in times for step in row.steps), row.label
     assert not [step for row in rows if not row.operators for step in row.steps if step.is_product]
+    return profiler
 
 
 @pytest.mark.parametrize("backend", ["native", "native-nhwc"])

@@ -54,6 +54,14 @@ def test_of_two_products_none_is_guessed():
     assert found(branches, [product("A", "a")]) == [(["c1"], []), (["c2"], []), (["a"], ["A"])]
 
 
+def test_the_only_product_that_is_left_is_in_the_only_step_that_is_left():
+    """As of Inductor's last layer, which names nothing of the program; of two steps neither is guessed."""
+    steps = [product("A", "r1"), product("B")]
+    assert found(CHAIN, steps) == [(["c1", "n1", "r1"], ["A"]), (["c2", "n2", "r2"], ["B"])]
+    unknown = found(CHAIN, [product("A"), product("B")])
+    assert unknown[-2:] == [([], ["A"]), ([], ["B"])]
+
+
 def test_rows_are_joined_where_an_operator_can_be_in_either():
     """Between two steps that both may have it."""
     chain = [simple("s", "x", kind="softmax"), simple("m", "s", kind="mul"), simple("t", "m", kind="softmax")]
