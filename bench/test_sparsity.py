@@ -97,7 +97,9 @@ def test_zeros_and_redundancy_of_trained_weights(trained, digits, capsys):
         for pattern, one in trained.items():
             print(f"{pattern}-d{DEPTH}-w{WIDTH}: accuracy {percent(one.accuracy)}, trained in {one.seconds:.1f} s")
             assert one.accuracy.low > 0.3, pattern
-            seen = look_at(export(one.network, digits).module(), digits.test_images[:LOOKED_AT])
+            seen = look_at(
+                export(one.network, digits).module(), [(one[None],) for one in digits.test_images[:LOOKED_AT]]
+            )
             assert seen, pattern
             for at in seen:
                 channels, positions = spread(at.over_channels), spread(at.over_positions)

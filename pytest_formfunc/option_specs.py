@@ -91,6 +91,8 @@ OPTIONS = (
                "reuse distances, counters (docs/why.md)"),
     OptionSpec("callgrind", "", "", "as --formfunc-why, and simulate each case under valgrind's callgrind too, which "
                "counts instructions and misses where the processor shows none: a minute and more of a case"),
+    OptionSpec("trained", "", "", "as --formfunc-why, and count exact zeros and redundancy of your models, whose "
+               "weights are trained; of random ones they say nothing"),
     OptionSpec("waterfall", "", "", "measure what lies between native and an engine in the same rounds too, and say "
                "how much of the speedup is memory, dispatch from Python, layout, and compilation"),
     OptionSpec("advise", "", "NAMES", "as --formfunc-why, and build and time what may make each case faster: all, or "

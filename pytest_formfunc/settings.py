@@ -57,6 +57,7 @@ class Settings:
         why: whether to observe each case by instruments, after it was timed.
         callgrind: whether to count under callgrind as well.
         advise: what may make each case faster, to be built and timed: names of lints, ``threads`` and ``engine``.
+        trained: whether the weights of the user's models are trained, so that zeros are counted.
         waterfall: whether what lies between native and an engine is among ``backends``.
         resume: whether to continue a run that did not end.
         shard: number of the part to measure, from 1, and number of parts; None to measure everything.
@@ -98,6 +99,7 @@ class Settings:
     why: bool
     callgrind: bool
     waterfall: bool
+    trained: bool
     advise: tuple[str, ...]
     resume: bool
     shard: tuple[int, int] | None
@@ -191,10 +193,14 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         cache_dir=root / raw["cache_dir"],
         report=_report(raw["report"]),
         journal=raw["journal"],
-        why=_flag(raw["why"], "why") or _flag(raw["callgrind"], "callgrind") or bool(raw["advise"]),
+        why=_flag(raw["why"], "why")
+        or _flag(raw["callgrind"], "callgrind")
+        or bool(raw["advise"])
+        or _flag(raw["trained"], "trained"),
         advise=_trials(raw["advise"]),
         callgrind=_flag(raw["callgrind"], "callgrind"),
         waterfall=waterfall,
+        trained=_flag(raw["trained"], "trained"),
         resume=_flag(raw["resume"], "resume"),
         shard=_shard(raw["shard"]),
         durations=root / raw["durations"],

@@ -18,6 +18,7 @@ from pytest_formfunc.stats.student import t_quantile
 HALF = 0.5  # of all that layers lost: one that has less does not explain it
 ALPHA = 0.05
 FEWEST_LAUNCHES = 3
+LEAST = 0.015  # of the time of all layers: a loss of speedup that fails a test is greater
 RESOLUTION_S = 4e-6  # engines report whole microseconds of the mean, cut on both sides: less is no loss
 
 
@@ -131,7 +132,8 @@ def _explain_by_launch(changes: Sequence[LayerChange], launches: int) -> str:
     df = launches - 1
     sure = []
     for change, loss, level in zip(changes, losses, levels, strict=True):
-        variance = (PRIOR_DF * (usual * level) ** 2 + df * stdev(loss) ** 2) / (PRIOR_DF + df)
+        own = stdev(loss) ** 2
+        variance = max(own, (PRIOR_DF * (usual * level) ** 2 + df * own) / (PRIOR_DF + df))  # short layers scatter more
         reach = t_quantile(2 * ALPHA / len(changes), PRIOR_DF + df) * math.sqrt(variance / launches)
         if fmean(loss) > max(reach, RESOLUTION_S):
             sure.append((fmean(loss), change))
@@ -140,8 +142,9 @@ def _explain_by_launch(changes: Sequence[LayerChange], launches: int) -> str:
     totals = [math.fsum(loss[launch] for loss in losses) for launch in range(launches)]
     surely_lost = fmean(totals) - t_quantile(ALPHA, df) * stdev(totals) / math.sqrt(launches)
     lost_s, first = max(sure, key=lambda one: one[0])
+    least_s = LEAST * math.fsum(fmean(one) for one in before)
     lost = max(surely_lost, math.fsum(one for one, _ in sure))
-    return f"most of it is in {first.clause}" if lost_s >= HALF * lost else ""
+    return f"most of it is in {first.clause}" if lost_s >= max(HALF * lost, least_s) else ""
 
 
 def _common(pairs: Sequence[tuple[float, float]]) -> float:

@@ -6,6 +6,7 @@ nothing here means anything unless the weights are trained.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +40,12 @@ class Activation:
     over_positions: list[float]
 
 
-def look_at(module: Any, inputs: Tensor) -> list[Activation]:
+def look_at(module: Any, calls: Iterable[tuple[Any, ...]]) -> list[Activation]:
     """Return what is seen of each activation that can make exact zeros, in order.
 
     Args:
         module: a ``torch.fx.GraphModule`` of ATen operators, as ``ExportedProgram.module()`` returns it.
-        inputs: of shape ``(n, ...)``; the program takes one at a time.
+        calls: arguments of each call, named ones after the others in the program's order.
     """
     import torch
 
@@ -63,8 +64,8 @@ def look_at(module: Any, inputs: Tensor) -> list[Activation]:
             return result
 
     with torch.no_grad():
-        for one in torch.split(inputs, 1):
-            Watched(module).run(one)
+        for one in calls:
+            Watched(module).run(*one)
     return list(found.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from pytest_formfunc.function.efficacy import ways_of
@@ -175,6 +176,21 @@ def _callgrind(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"simulated, on one thread and with AVX2 at most (not the code that is timed), a call takes {', '.join(told)}"
 
 
+def _zeros(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say how many zeros there are, and where most are; how much is redundant."""
+    activations = found["activations"]
+    shares = {str(one["layer"]): float(one["zeros"]["mean"]) for one in activations}
+    most = max(shares, key=lambda name: shares[name])
+    mean, highest = (format_percent(round(one, 3)) for one in (fmean(shares.values()), shares[most]))
+    yield (
+        f"of {len(activations)} activations that can make exact zeros, {mean} of the outputs are zero (mean over "
+        f"activations and inputs); most of {most}, {highest}"
+    )
+    for name, words in (("over_channels", "channels"), ("over_positions", "positions")):
+        if known := [float(one[name]["mean"]) for one in activations if one[name]]:
+            yield f"{format_percent(round(fmean(known), 3))} of the {words} are mixtures of others (mean)"
+
+
 _SIMULATED = {
     "instructions": "instructions", "branches": "branches", "mispredicted": "mispredictions",
     "data_accesses": "loads and stores", "l1_misses": "misses of the first cache level",
@@ -188,4 +204,5 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "callgrind": _callgrind,
     "layers": layer_words,
     "advice": advice_words,
+    "zeros": _zeros,
 }

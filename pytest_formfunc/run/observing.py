@@ -18,6 +18,7 @@ from pytest_formfunc.run.advising import Advisor
 from pytest_formfunc.run.stages import Ready
 from pytest_formfunc.settings import Settings
 
+_RANDOM = "the weights of its form are random here: zeros of these say nothing of a trained one"
 _CONTENDED = "the case is contended, and so would this be: measure it again"
 
 
@@ -43,7 +44,8 @@ def observe(
         settings: of the run: whether to count under callgrind as well, and to try what may be faster.
         pace: says whether the machine is slow.
     """
-    names = usual_instruments(*(["callgrind"] if settings.callgrind else []))
+    asked = {"callgrind": settings.callgrind, "zeros": settings.trained and ready.case.form.get("kind") == "model"}
+    names = usual_instruments(*(name for name, wanted in asked.items() if wanted))
     if any(record.noise.contended for record in results.records.values() if record.case == ready.case.id):
         product, looked = None, tuple(name for name in names if INSTRUMENTS.entry(name).make().timeless)
     else:
@@ -63,6 +65,9 @@ def observe(
     observations = ready.measured.observations
     for backend, found in observations.items():
         observations[backend] = {name: found.get(name, {"unavailable": _CONTENDED}) for name in names}
+    if settings.trained and not asked["zeros"]:
+        for found in observations.values():
+            found["zeros"] = {"unavailable": _RANDOM}
     if settings.advise:
         for backend, advice in Advisor(settings, workers, sides, scratch, pace, say).advise(ready).items():
             observations[backend]["advice"] = advice

@@ -66,7 +66,7 @@ def test_zeros_are_counted_for_each_input_where_they_can_be_made():
     net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.SiLU())
     net[0].weight.data = torch.tensor([1.0, -1.0]).reshape(2, 1, 1, 1)
     inputs = torch.stack([torch.ones(1, 2, 2), torch.tensor([[[1.0, -1.0], [0.0, 2.0]]])])
-    (seen,) = look_at(exported(net, inputs[:1]).module(), inputs)
+    (seen,) = look_at(exported(net, inputs[:1]).module(), [(one[None],) for one in inputs])
     assert seen.zeros == [0.5, 5 / 8]  # of the second, 0 is zero in both channels
     assert seen.layer.endswith("relu")
 

@@ -95,3 +95,34 @@ def test_side_by_side_the_other_revisions_layers_are_timed_too(repository):
         layers = record["observations"]["layers"]
         assert [one["layer"] for one in layers["there"]] == [one["layer"] for one in layers["layers"]], backend
         assert all(change.there and change.here for change in layer_changes(layers["there"], layers["layers"]))
+
+
+TRAINED = """
+import torch
+from torch import nn
+
+def test_net(formfunc):
+    formfunc(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.SiLU()), torch.randn(1, 3, 12, 12))
+"""
+
+
+def test_zeros_are_counted_where_the_user_says_that_weights_are_trained(project):
+    """Of a model of the user's; SiLU makes none."""
+    project.write("test_net.py", TRAINED)
+    outcome = project.measure("--formfunc-trained", "--benchmark-json=out.json")
+    assert outcome.code == 0, outcome.text
+    ((case, _), record) = next(iter(project.records("out.json").items()))
+    (seen,) = record["observations"]["zeros"]["activations"]
+    assert 0 < seen["zeros"]["mean"] < 1
+    assert 0 < seen["zeros"]["sd"] < 0.5
+    assert 0 <= seen["over_channels"]["mean"] < 1
+    assert "of 1 activations that can make exact zeros" in command("why", project.folder / "out.json", case).text
+
+
+def test_of_random_weights_no_claim_is_made(bench):
+    outcome = bench.measure(*ONE, "--formfunc-trained", "--benchmark-json=out.json")
+    found = bench.records("out.json")[CASE, "openvino"]["observations"]["zeros"]
+    assert found == {
+        "unavailable": "the weights of its form are random here: zeros of these say nothing of a trained one"
+    }
+    assert "zeros: not observed, because the weights of its form are random" in " ".join(outcome.text.split())

@@ -41,6 +41,7 @@ INSTRUMENTS = Table(
         InstrumentEntry("layers", "layers:Layers"),
         InstrumentEntry("roof", "roof:Roof"),
         InstrumentEntry("reuse", "reuse:Reuse"),
+        InstrumentEntry("zeros", "zeros:Zeros", asked=True),
         InstrumentEntry("callgrind", "callgrind:Callgrind", asked=True),
     ],
 )
