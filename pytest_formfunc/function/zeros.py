@@ -77,11 +77,12 @@ def redundancy(maps: Tensor) -> tuple[float, float]:
     or of positions, that are linear mixtures of the others. Where all are zero, r is 0.
 
     Args:
-        maps: of shape ``(1, channels, height, width)``; of others NaN is returned.
+        maps: of shape ``(1, channels, height, width)``; of others, and of a single channel or position, NaN is
+            returned.
     """
     import torch
 
-    if maps.dim() != 4 or maps.shape[0] != 1:
+    if maps.dim() != 4 or maps.shape[0] != 1 or maps.shape[1] == 1 or maps[0, 0].numel() == 1:
         return float("nan"), float("nan")
     matrix = maps[0].flatten(1).double()
     energies = torch.linalg.svdvals(matrix) ** 2
