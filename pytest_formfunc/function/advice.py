@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.function.lints import LINTS
-from pytest_formfunc.stats import Estimate
+
+if TYPE_CHECKING:
+    from pytest_formfunc.stats import Estimate
 
 ENGINE, THREADS = "engine", "threads"
 TRIALS = (*LINTS.names(), THREADS, ENGINE)
