@@ -16,7 +16,7 @@ from statistics import fmean, stdev
 import numpy as np
 import pytest
 from choices import choice
-from laboratory import Laboratory
+from laboratory import Laboratory, turn
 from sweep import log_ratios, sweep_cases
 
 from pytest_formfunc.cases import Case
@@ -31,7 +31,7 @@ from pytest_formfunc.units import format_estimate
 PATTERNS = choice("FORMFUNC_PATTERNS")
 BACKENDS = choice("FORMFUNC_BACKENDS", "native,openvino,onnxruntime")
 DEPTH, WIDTH = 2, 32
-FRONT = [(1, 32), (2, 32), (2, 64)]  # depth and width; of all patterns
+FRONT = [(1, 32), (2, 32)]  # depth and width; of all patterns
 LOOKED_AT = 40  # images whose zeros are counted
 KEEP = 0.5
 SKIPPED = ("plain", "residual", "bottleneck", "multi_branch")  # of those that can skip channels and positions
@@ -156,9 +156,8 @@ def test_front_of_accuracy_and_latency(laboratory, trained, digits, capsys):
             one = trained[pattern] if known else train(network(pattern, depth, width), digits)
             title = f"{pattern}-d{depth}-w{width}"
             case = case_of(laboratory, title, export(one.network, digits))
-            for backend in BACKENDS:
-                rounds = sweep_cases(laboratory, [case], backend, launches=3)
-                points.append((one.accuracy, float(np.median(rounds)), f"{title} on {backend}"))
+            for backend, seconds in latencies(laboratory, case).items():
+                points.append((one.accuracy, seconds, f"{title} on {backend}"))
     best, front = -1.0, []
     for accuracy, seconds, title in sorted(points, key=lambda point: (point[1], -point[0].value)):
         if accuracy.value > best:
@@ -169,6 +168,17 @@ def test_front_of_accuracy_and_latency(laboratory, trained, digits, capsys):
         for accuracy, seconds, title in front:
             print(f"    {title}: {percent(accuracy)} in {1e6 * seconds:.0f} us")
     assert best == max(accuracy.value for accuracy, *_ in points)
+
+
+def latencies(laboratory, case):
+    """Return the median seconds of a call on each engine over three launches, in turn; memory is kept."""
+    prepared = laboratory.prepare(case, tuple(dict.fromkeys(("native", *BACKENDS))))
+    seconds = {backend: [] for backend in BACKENDS}
+    for launch in range(3):
+        for backend, found in seconds.items():
+            with laboratory.worker(case, prepared, backend, launch, keep_memory=True) as one:
+                found.append(turn(*one))
+    return {backend: float(np.median(found)) for backend, found in seconds.items()}
 
 
 def percent(accuracy):
