@@ -1,7 +1,7 @@
 """What of advice gains: ten networks, everything tried; how many lints fired, how many gained, the greatest.
 
 Each network is measured on native and OpenVINO, and everything that --formfunc-advise knows is built and timed beside
-it. It takes half an hour. FORMFUNC_NETWORK takes other networks.
+it, two minutes of each. FORMFUNC_NETWORK takes other networks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Is the layer that lost it named? Slow layers planted into a network, ten of each kind, and ten times nothing.
 
 The network and the changed one are profiled in turn on OpenVINO, as `--formfunc-why` does for both revisions. The right
-answer is the block in which something was planted, and none where nothing was. It takes five minutes.
+answer is the block in which something was planted, and none where nothing was. It takes eight minutes.
 """
 
 from __future__ import annotations

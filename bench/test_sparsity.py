@@ -1,4 +1,4 @@
-"""What trained networks need not compute: zeros, redundancy, and skipping it while running; a quarter of an hour.
+"""What trained networks need not compute: zeros, redundancy, and skipping it while running; half an hour.
 
 Each pattern is trained on scikit-learn's digits. Prints its accuracy and how long that took; exact zeros after each
 activation that can make them, and redundancy over channels and positions, mean and spread over inputs. Then networks
