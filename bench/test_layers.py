@@ -1,4 +1,4 @@
-"""How much of the time of native and of engines is matched to a layer: every pattern and six networks; a quarter of an hour to half of one.
+"""How much of the time of native and of engines is matched to a layer: every pattern, six networks; half an hour.
 
 Native's exported program is run operator by operator, engines report their own steps. A step or an operator that is
 matched to nothing of the other side is listed with its share. Prints what profiling costs as well. It looks whether or
