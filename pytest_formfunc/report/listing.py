@@ -9,6 +9,7 @@ from pytest_formfunc.backends import all_backends
 from pytest_formfunc.extensions import KINDS, current
 from pytest_formfunc.forms.architectures import architecture_names
 from pytest_formfunc.forms.patterns import pattern_entry, pattern_names
+from pytest_formfunc.function.advice import TRIALS
 from pytest_formfunc.host import fingerprint
 
 
@@ -30,6 +31,8 @@ def render_listing(reasons: Mapping[str, str | None], host: Mapping[str, Any]) -
         reason = reasons[entry.name]
         clause = f"; {entry.summary}" if entry.summary else ""
         yield f"  {entry.name:16} {'available' if reason is None else f'not available: {reason}'}{clause}"
+    yield "what --formfunc-advise tries, beside these:"
+    yield f"  {', '.join(TRIALS)}"
     yield from _added()
     yield f"this machine (fingerprint {fingerprint(host)}):"
     for key, value in host.items():
