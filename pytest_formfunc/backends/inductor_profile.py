@@ -38,7 +38,7 @@ class InductorProfiler(Profiler):
             folder: where later launches find what the first one has compiled; None to compile each time.
 
         Raises:
-            MeasurementError: there is no program.
+            MeasurementError: there is no program, or this version of torch does not write where kernels come from.
         """
         import torch
 
@@ -50,8 +50,11 @@ class InductorProfiler(Profiler):
         self._folder = folder
         if not (self._folder / _ORIGINS).is_file():
             _compile(program, self._folder)
+        if not (self._folder / _ORIGINS).is_file():
+            raise MeasurementError(f"torch {torch.__version__} does not tell which operators its kernels come from")
         self._model, self._arguments, self._torch = load_package(self._folder / _PACKAGE), arguments, torch
         self._spent: dict[str, list[float]] = defaultdict(list)
+        self._named = self._names()
 
     def call(self) -> Any:
         """Run the program once, and keep the time of each kernel in the order of execution."""
@@ -59,7 +62,7 @@ class InductorProfiler(Profiler):
         with self._torch.inference_mode(), self._torch.autograd.profiler.profile(use_kineto=False) as profile:
             result = self._model(*self._arguments.args, **self._arguments.kwargs)
         seen: dict[str, int] = defaultdict(int)
-        names = self._names()
+        names = self._named
         for event in sorted(profile.function_events, key=lambda one: one.time_range.start):
             kernel = _kernel_of(event.name)
             if kernel in names:

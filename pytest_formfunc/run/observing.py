@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.instruments import INSTRUMENTS, usual_instruments
 from pytest_formfunc.measure.instruments.roof import PRODUCT
@@ -69,5 +71,10 @@ def observe(
         for found in observations.values():
             found["zeros"] = {"unavailable": _RANDOM}
     if settings.advise:
-        for backend, advice in Advisor(settings, workers, sides, scratch, pace, say).advise(ready).items():
-            observations[backend]["advice"] = advice
+        advice: dict[str, dict[str, Any]]
+        try:
+            advice = Advisor(settings, workers, sides, scratch, pace, say).advise(ready)
+        except MeasurementError as error:  # what was measured is not lost for it
+            advice = {backend: {"unavailable": str(error)} for backend in observations}
+        for backend, found in advice.items():
+            observations[backend]["advice"] = found
