@@ -30,6 +30,7 @@ KINDS = ("conv", "depthwise", "linear")
 BACKENDS = choice("FORMFUNC_BACKENDS", "native,openvino")
 PLANTED = (0.05, 0.1, 0.2)
 DRAWS = 200
+QUIET = 0.025  # scatter of a width's launches on a machine of one's own
 MOST_PROPOSALS = 6
 
 
@@ -86,7 +87,10 @@ def test_staircase(sweeps, capsys):
 
 
 def test_finder_on_recorded_noise(sweeps, capsys):
-    """On a line there are few steps in any noise; those of 20% every 16 channels are found in that of the quietest."""
+    """On a line there are few steps in any noise; those of 20% every 16 channels are found once it is brought to 2.5%.
+
+    How much noise there is belongs to the machine; how it is made, to what the finder must bear.
+    """
     with capsys.disabled():
         print()
         worst_false, hits = 0.0, []
@@ -105,13 +109,19 @@ def test_finder_on_recorded_noise(sweeps, capsys):
                     worst_false = max(worst_false, false)
                     told.append(f"line: {false:.1%} with a false step")
                     continue
-                hit = sum(len(set(one) & set(edges)) for one in found) / DRAWS / len(edges)
-                if height == max(PLANTED):
-                    hits.append((scatter, hit))
+                hit = share_found(found, edges)
                 told.append(f"{height:.0%}: {hit:.0%} found, {false:.1%} with a false one")
+            quiet = noise * min(1.0, QUIET / scatter)
+            hits.append(share_found([planted(curve, quiet, seed) for seed in range(DRAWS)], edges))
+            told.append(f"{max(PLANTED):.0%} in that noise brought to {QUIET:.1%}: {hits[-1]:.0%} found")
             print(f"planted in the noise of {kind}, {place}, {backend} ({scatter:.1%}): {'; '.join(told)}")
     assert worst_false <= 0.1
-    assert min(hits)[1] >= 0.9
+    assert min(hits) >= 0.9
+
+
+def share_found(found, edges):
+    """Return the mean share of the edges that each draw found."""
+    return sum(len(set(one) & set(edges)) for one in found) / len(found) / len(edges)
 
 
 def planted(curve, noise, seed):

@@ -38,6 +38,23 @@ def why_no_cuda() -> str | None:
     return None
 
 
+def use_true_float32() -> None:
+    """Switch TF32 off, which a user's module may have switched on, and which cuDNN has on by default.
+
+    Both of PyTorch's ways to say it are used: a setting by the newer one survives the older one, and code that asks by
+    the older one raises an error where the two differ.
+    """
+    import torch
+
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    if hasattr(torch.backends, "fp32_precision"):  # since torch 2.9
+        cudnn: Any = torch.backends.cudnn
+        for place in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
+            place.fp32_precision = "ieee"
+
+
 def gpu_key(folder: Path = _GPUS) -> str:
     """Return a digest of the GPUs' names, read from the driver's files, for artifacts made for one kind of GPU."""
     models = [
@@ -61,11 +78,10 @@ class CudaCalls(Engine):
         raise NotImplementedError
 
     def use_device(self) -> None:
-        """Set up the first GPU with its own stream and with true float32 (cuDNN would round to TF32 by default)."""
+        """Set up the first GPU with its own stream and with true float32."""
         import torch
 
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        use_true_float32()
         self._torch = torch
         self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._began: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
@@ -128,20 +144,18 @@ class CudaGraphsEngine(NativeCudaEngine):
     """PyTorch eager captured once as a CUDA graph and replayed, so that Python does not launch single kernels."""
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Build the module; `set_inputs` captures the graph, which from then on reads the first inputs' memory."""
+        """Build the module and capture the graph, which from then on reads the memory of its inputs."""
         super().load(source, artifact)
-        self._graph: Any = None
+        self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
+        try:
+            self._capture()
+        except RuntimeError as error:
+            raise MeasurementError(f"it cannot be captured as a CUDA graph: {one_line(error)}") from error
 
     def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
-        """Capture the graph with the first inputs, or copy later ones to where the captured graph reads."""
-        if self._graph is None:
-            super().set_inputs(inputs)
-            try:
-                self._capture()
-            except RuntimeError as error:
-                raise MeasurementError(f"it cannot be captured as a CUDA graph: {one_line(error)}") from error
+        """Copy arrays to where the captured graph reads."""
         for place, array in zip(self._arguments.tensors, inputs, strict=True):
-            place.copy_(from_array(array, place))  # after the capture too: its calls may have changed them
+            place.copy_(from_array(array, place))
         self._torch.cuda.synchronize()
 
     def _capture(self) -> None:
@@ -190,6 +204,7 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         import torch
 
         require_module(network, "Inductor compiles PyTorch")
+        use_true_float32()
         module, inputs = for_a_trial(network)
         inputs = inputs.map(lambda _, tensor: tensor.cuda())
         try:

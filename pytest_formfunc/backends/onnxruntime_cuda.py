@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_formfunc.backends.cuda import CudaCalls, why_no_cuda
 from pytest_formfunc.backends.onnxruntime import OnnxRuntimeEngine
+from pytest_formfunc.errors import MeasurementError
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.sources import Source
@@ -23,10 +24,19 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
         return why_no_cuda() or OnnxRuntimeEngine.why_unavailable(self)
 
     def load(self, source: Source, artifact: Path) -> None:
-        """Open a session on the model; raises if it would fall back to the CPU."""
+        """Open a session on the model.
+
+        Raises:
+            MeasurementError: the provider could not be loaded; the session would run on the CPU without a word.
+        """
         self.use_device()
         OnnxRuntimeEngine.load(self, source, artifact)
         self._session.disable_fallback()
+        if self.provider not in (there := self._session.get_providers()):
+            raise MeasurementError(f"ONNX Runtime could not load its {self.provider} and fell back to {there[0]}")
+        # A call would wait for the device before it returns, so that the event after it came late.
+        self._run_options = self._onnxruntime.RunOptions()
+        self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
     def _providers(self) -> list[Any]:
         stream = str(self._stream.cuda_stream)
@@ -34,8 +44,8 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
 
     def launch(self) -> Any:
         """Enqueue one call on the engine's stream."""
-        self._session.run_with_iobinding(self._binding)
+        self._session.run_with_iobinding(self._binding, self._run_options)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
-        return {**OnnxRuntimeEngine.settings(self), "use_tf32": "0"}
+        return {**OnnxRuntimeEngine.settings(self), "use_tf32": "0", "disable_synchronize_execution_providers": "1"}

@@ -90,8 +90,13 @@ class TensorRtEngine(CudaCalls):
             self._context.set_tensor_address(name, tensor.data_ptr())
 
     def launch(self) -> Any:
-        """Enqueue one call on the engine's stream."""
-        self._context.execute_async_v3(self._stream.cuda_stream)
+        """Enqueue one call on the engine's stream.
+
+        Raises:
+            MeasurementError: TensorRT refused; it says so by what it returns, and nothing would have been timed.
+        """
+        if not self._context.execute_async_v3(self._stream.cuda_stream):
+            raise MeasurementError("TensorRT did not enqueue the call (its log has the reason)")
 
     def outputs(self) -> list[np.ndarray[Any, Any]]:
         """Run the model once and return its outputs, flattened, as copies."""

@@ -75,6 +75,8 @@ class ServerProcess:
         variables = dict(os.environ)
         # Each engine has a pool of that many threads; numpy's own pool would only make forking unsafe.
         variables |= {"OMP_NUM_THREADS": str(self._threads), "OPENBLAS_NUM_THREADS": "1"}
+        # A question whether there is a GPU would initialise CUDA, which no forked process could use then.
+        variables["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
         variables["PYTHONPATH"] = os.pathsep.join(path)
         if self._mark:
             variables[MARK_VARIABLE] = self._mark
