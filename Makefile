@@ -32,10 +32,9 @@ test: $(STAMP)
 quick: $(QUICK_STAMP)
 	$(BIN)/pytest $(WITHOUT_ENGINES) -m "not engine and not simulation and not alone" $(SPREAD) -q $(ARGS)
 
-# All tests where no engine is installed: those that need one are skipped and say why.
+# Tests where no engine is installed: those that need one are skipped and say why. Simulations are the same anywhere.
 bare: $(QUICK_STAMP)
-	$(BIN)/pytest $(WITHOUT_ENGINES) -m "not alone" $(SPREAD) $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest $(WITHOUT_ENGINES) -m alone $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest $(WITHOUT_ENGINES) -m "not alone and not simulation" $(SPREAD) $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -25,6 +25,15 @@ from multiprocessing.connection import Connection
 from pytest_formfunc.backends import preload_modules
 from pytest_formfunc.measure.protocol import HungUp, Line
 
+# What each worker needs besides the engines. Nothing of `forms`: a worker may take them from another revision.
+_WORKERS_MODULES = (
+    "pytest_formfunc.measure.worker",
+    "pytest_formfunc.measure.given_inputs",
+    "pytest_formfunc.backends.native",
+    "pytest_formfunc.backends.trial",
+    "pytest_formfunc.backends.precision",
+    "torch.utils.serialization",
+)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -38,7 +47,7 @@ def preload(more: Sequence[str] = ()) -> None:
     # OpenVINO's usage telemetry starts a thread when it is imported, which would make forking unsafe and disturb
     # measurements. Without the package OpenVINO uses its own stand-in.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    for name in ("numpy", "cloudpickle", *preload_modules(), *more):
+    for name in ("numpy", "cloudpickle", *preload_modules(), *_WORKERS_MODULES, *more):
         with contextlib.suppress(Exception):  # a broken engine must not stop the others
             module_name, _, function = name.partition(":")
             module = importlib.import_module(module_name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.processes import measuring, wait_until
-from support.project import git, users_environment
+from support.project import Project, git, users_environment
 
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import read_journal
@@ -18,7 +18,7 @@ from pytest_formfunc.measure.scratch import sweep_runs
 
 pytestmark = pytest.mark.engine
 
-# A network that does something to its own process when it is called there, and two that do nothing.
+# Networks that do something to their own process when they are called there; "" does nothing.
 NETS = """
 import os, torch
 import pytest
@@ -39,7 +39,7 @@ def hurt(module, args):
         exec("import os, signal, subprocess, time, torch\\nfrom pathlib import Path\\n" + module.what)
 
 
-@pytest.mark.parametrize("what", [{before!r}, {fault!r}, {after!r}], ids=["before", "fault", "after"])
+@pytest.mark.parametrize("what", {whats!r}, ids={names!r})
 def test_net(formfunc, what):
     torch.manual_seed(0)
     net = Net(what)
@@ -56,7 +56,13 @@ FAULTS = {
                 " and os.readlink(f'/proc/self/fd/{fd}').startswith('socket')]", "sent something that is no answer"),
     "server": ("os.kill(os.getppid(), signal.SIGKILL)", "ended with its measuring server, which was killed by SIGKILL"),
     "allocates": ("torch.empty(2**60, dtype=torch.uint8)", "allocate"),
+    "clock": ("time.perf_counter_ns = lambda: 0", "the clock stood still"),
 }  # fmt: skip
+
+
+def nets(**whats):
+    """Return the file of tests of such networks, by name."""
+    return NETS.format(whats=list(whats.values()), names=list(whats))
 
 
 @pytest.fixture
@@ -77,21 +83,38 @@ def left_over(project):
     return [*project.temporary.glob("formfunc-*"), *measuring(project.folder)]
 
 
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory, artifact_cache):
+    """One run of them all, one after the other, with a sound network at last."""
+    one = Project(tmp_path_factory.mktemp("faulty"), artifact_cache)
+    one.temporary = tmp_path_factory.mktemp("temporary")
+    one.write("pytest.ini", "[pytest]\n")
+    one.write("test_net.py", nets(**{name: code for name, (code, _) in FAULTS.items()}, after=""))
+    one.outcome = one.measure(
+        "--formfunc-timeout=15s", "--junitxml=junit.xml", "--benchmark-json=out.json", fresh=True,
+        env={"TMPDIR": str(one.temporary)},
+    )  # fmt: skip
+    one.left = left_over(one)
+    one.said = one.failures()
+    return one
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_only_the_case_in_progress_fails(own, fault):
-    """The case after it is measured, the sentence says what happened, and nothing is left."""
-    code, sentence = FAULTS[fault]
-    own.write(
-        "test_net.py", NETS.format(before="", fault=code, after="").replace("['', ", "[", 1).replace('"before", ', "")
-    )
-    outcome = own.measure("--formfunc-timeout=15s", "--junitxml=junit.xml", env=own.environment, fresh=True)
-    assert outcome.code == 1, outcome.text
-    failures = own.failures()
-    assert list(failures) == ["test_net[openvino-fault]"], outcome.text
-    assert sentence in failures["test_net[openvino-fault]"]
-    assert "Traceback" not in outcome.text
-    assert "1 passed" in outcome.text
-    assert left_over(own) == []
+def test_a_fault_fails_the_case_in_progress_with_a_sentence(faulty, fault):
+    """It says what happened, in one line, whatever has happened to the cases before it."""
+    said = faulty.said[f"test_net[openvino-{fault}]"]
+    assert FAULTS[fault][1] in said, faulty.outcome.text
+    assert "\n" not in said
+
+
+def test_no_fault_fails_another_case_and_nothing_is_left(faulty):
+    """The one after nine faults is measured."""
+    assert faulty.outcome.code == 1, faulty.outcome.text
+    assert len(faulty.said) == len(FAULTS)
+    assert "Traceback" not in faulty.outcome.text
+    assert f"{len(FAULTS)} failed, 1 passed" in faulty.outcome.text
+    assert {case for case, _ in faulty.records("out.json")} == {"test_net.py::test_net[after]"}
+    assert faulty.left == []
 
 
 def test_what_a_model_starts_ends_with_the_run(own):
@@ -103,7 +126,7 @@ def test_what_a_model_starts_ends_with_the_run(own):
         "Path('pids').open('a').write(f'{pid} ')"
     )
     killed = f"{starts}\nos.kill(os.getppid(), signal.SIGKILL)"
-    own.write("test_net.py", NETS.format(before=starts, fault=killed, after=""))
+    own.write("test_net.py", nets(before=starts, fault=killed, after=""))
     outcome = own.measure("--junitxml=junit.xml", "--formfunc-timeout=30s", env=own.environment, fresh=True)
     assert [*own.failures()] == ["test_net[openvino-fault]"], outcome.text
     pids = [int(one) for one in (own.folder / "pids").read_text().split()]
@@ -140,7 +163,7 @@ def test_signals_of_build_servers_take_the_way_of_ctrl_c(repository, temporary, 
 
 def test_a_signal_that_is_repeated_interrupts_no_report(project, temporary):
     """As timeout(1) sends it, to its child and then to the whole group, and build servers until one has ended."""
-    project.write("test_net.py", NETS.format(before="", fault="pass", after=""))
+    project.write("test_net.py", nets(one=""))
     process = project.start(
         "--formfunc-journal=run.jsonl", "--formfunc-budget=60s", "--formfunc-precision=0.1%", "--junitxml=junit.xml",
         env={"TMPDIR": str(temporary)},
@@ -242,10 +265,10 @@ def test_a_server_that_is_killed_between_two_cases_is_replaced(own):
         "            if b'measure.server' in Path(f'/proc/{child}/cmdline').read_bytes():\n"
         "                os.kill(int(child), signal.SIGKILL)\n",
     )
-    own.write("test_net.py", NETS.format(before="", fault="pass", after=""))
+    own.write("test_net.py", nets(before="", after=""))
     outcome = own.measure(env=own.environment, fresh=True)
     assert outcome.code == 0, outcome.text
-    assert "3 passed" in outcome.text
+    assert "2 passed" in outcome.text
     assert left_over(own) == []
 
 
@@ -263,11 +286,3 @@ def test_time_that_stands_still_in_a_test_ends_no_budget(own):
     outcome = own.measure("--formfunc-journal=run.jsonl", timeout=60, env=own.environment, fresh=True)
     assert outcome.code == 0, outcome.text
     assert len(read_with_parts(own.folder / "run.jsonl").rows) == 2
-
-
-def test_a_model_whose_clock_stands_still_is_not_timed(own):
-    """A latency of nothing is no latency."""
-    own.write("test_net.py", NETS.format(before="", fault="time.perf_counter_ns = lambda: 0", after=""))
-    outcome = own.measure("--junitxml=junit.xml", env=own.environment, fresh=True)
-    assert "the clock stood still" in own.failures()["test_net[openvino-fault]"], outcome.text
-    assert "2 passed" in outcome.text

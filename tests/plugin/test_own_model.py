@@ -83,7 +83,7 @@ def faulty(tmp_path_factory, artifact_cache):
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", FAULTS)
     project.outcome = project.measure(
-        "--formfunc-timeout", "30s", "--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True
+        "--formfunc-timeout", "15s", "--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True
     )
     project.said = {
         name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
@@ -103,7 +103,7 @@ def test_a_faulty_model_fails_its_own_test_and_no_other(faulty):
         "IgnoresInput": "native ignores its input",
         "Disagrees": "native answers differently each time",
         "Dies": "ended unexpectedly (exit code 3)",
-        "Hangs": "did not answer within 30s (--formfunc-timeout) and was killed",
+        "Hangs": "did not answer within 15s (--formfunc-timeout) and was killed",
     }.items():
         assert sentence in faulty.said[f"test_model[{kind}]"]
         assert "\n" not in faulty.said[f"test_model[{kind}]"]
