@@ -72,8 +72,8 @@ def _become_a_server(control: int) -> None:
     faulthandler.disable()
     os.closerange(3, control)
     os.closerange(control + 1, 4096)
-    size = int.from_bytes(_exactly(control, 8), "big")
-    job = json.loads(_exactly(control, size))
+    size = int.from_bytes(exactly(control, 8), "big")
+    job = json.loads(exactly(control, size))
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(nowhere, number)
@@ -90,8 +90,8 @@ def _become_a_server(control: int) -> None:
     importlib.import_module("pytest_formfunc.measure.server").main()
 
 
-def _exactly(control: int, size: int) -> bytes:
-    """Read so many bytes; end the process where there are no more."""
+def exactly(control: int, size: int) -> bytes:
+    """Read so many bytes; end this process where there are no more."""
     found = b""
     while len(found) < size:
         more = os.read(control, size - len(found))

@@ -23,18 +23,21 @@ class Quick:
 
     No round counts as disturbed because its threads waited, because cores were stolen or because the machine was slow,
     and all servers of a pool are one process, because each takes two seconds of a core to start: a fork of this one
-    if it has imported the engines (`forked_server`).
+    if it has imported the engines (`forked_server`). So is the pytest that runs another revision's tests
+    (`forked_capture`).
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         from pytest_formfunc.measure import pace, quiet, workers
+        from pytest_formfunc.revisions import capture
         from pytest_formfunc.run import run
-        from support import forked_server
+        from support import forked_capture, forked_server
 
         quiet.MOST_WAITING = quiet.MOST_STOLEN = math.inf
         run.measured_pace = lambda *_: pace.Pace()
         workers.ServerProcess = functools.cache(forked_server.ForkedServer)
+        forked_capture.use(capture)
 
 
 pytest_collection = Quick().pytest_collection  # of this module as a plugin

@@ -92,6 +92,7 @@ def _be_the_users(request: dict) -> int:
     """Become what ``python -m pytest`` in that folder is; return its exit code."""
     import pytest
 
+    from support import forked_capture
     from support.quick_pytest import Quick, let_workers_find_it
 
     os.chdir(request["folder"])
@@ -107,6 +108,8 @@ def _be_the_users(request: dict) -> int:
     forked_worker.fork_workers(forked_worker.number_of(request["args"]), quick=request["quick"])
     if request["quick"]:
         forked_server.fork_template()
+        if "--formfunc-against" in request["args"]:
+            forked_capture.fork_template()
     return int(pytest.main(request["args"], plugins=[Quick()] if request["quick"] else []))
 
 
