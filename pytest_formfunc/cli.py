@@ -25,11 +25,11 @@ from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.journal.folder import FOLDER, is_open, list_journals, read_with_parts
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
 from pytest_formfunc.journal.writing import JournalWriter
-from pytest_formfunc.option_specs import REPORT_FORMATS, either
+from pytest_formfunc.option_specs import REPORT_FORMATS, either, report_ending
 from pytest_formfunc.output import Output
 from pytest_formfunc.paths import is_folder
 from pytest_formfunc.records import Key
-from pytest_formfunc.report.files import write_report, write_whole
+from pytest_formfunc.report.files import check_report_path, write_report, write_whole
 from pytest_formfunc.report.fleet import render_fleet, render_merged
 from pytest_formfunc.report.saved import render_history, render_runs, render_saved, render_verdicts, render_verified
 from pytest_formfunc.report.why import explain, explain_once
@@ -92,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
     show.set_defaults(run=_show)
     report = commands.add_parser("report", help="write the report of a saved run to a file")
-    report.add_argument("file", type=Path, metavar="RUN", help="a saved run, or a journal")
+    report.add_argument(
+        "files", type=Path, metavar="RUN", nargs="+",
+        help="a saved run, or a journal; with several of them the report is that of the last, and has a history of all",
+    )  # fmt: skip
     report.add_argument("to", type=Path, metavar="FILE", help=f"its ending names the format: {either(REPORT_FORMATS)}")
     report.set_defaults(run=_report)
     why = commands.add_parser("why", help="say why a case of a run gains: what --formfunc-why has observed of it")
@@ -183,11 +186,17 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    if given.to.suffix not in REPORT_FORMATS:
+    if not report_ending(given.to.name):
         raise FormfuncError(f"report {given.to} has no known ending: use {either(REPORT_FORMATS)}")
-    run = read_baseline(given.file)
+    runs = [read_baseline(path) for path in dict.fromkeys(given.files)]
+    last = runs[-1]
+    results = Results(records=dict(last.records), tests=dict(last.tests))
+    names = [run.name for run in runs]
+    titles = names if len({*names}) == len(names) else [str(path) for path in dict.fromkeys(given.files)]
+    results.runs = {title: dict(run.records) for title, run in zip(titles, runs, strict=True)}
+    check_report_path(given.to, "report")
     try:
-        path = write_report(Results(records=dict(run.records), tests=dict(run.tests)), given.to)
+        path = write_report(results, given.to)
     except OSError as error:
         raise FormfuncError(f"report {given.to} cannot be written: {error.strerror}") from None
     _print(f"report written to {path}")
@@ -221,7 +230,7 @@ def _runs(given: argparse.Namespace) -> int:
 
 def _merge(given: argparse.Namespace) -> int:
     threshold = None if given.threshold is None else parse_fraction(given.threshold, what="threshold")
-    if given.output is not None and given.output.suffix not in (*REPORT_FORMATS, ".jsonl"):
+    if given.output is not None and not (report_ending(given.output.name) or given.output.suffix == ".jsonl"):
         raise FormfuncError(f"output {given.output} has no known ending: use {either([*REPORT_FORMATS, '.jsonl'])}")
     if given.output is not None and (given.output in given.files or is_open(given.output)):
         raise FormfuncError(f"output {given.output} is a journal that is read or written: name another file")
@@ -258,7 +267,7 @@ def _verify(given: argparse.Namespace) -> int:
 
 def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
     try:
-        if path.suffix in REPORT_FORMATS:
+        if report_ending(path.name):
             records = {key: row.record for key, row in rows.items()}
             tests = {key: row.test for key, row in rows.items()}
             return write_report(Results(records=records, failures=merged.failures, tests=tests), path)

@@ -30,12 +30,28 @@ class OptionSpec(NamedTuple):
 
 
 # Endings of report files, and what renders each, in the folder ``report``: a new format is one file and one line here.
+# A renderer returns a text, or the contents of several files by their names.
 REPORT_FORMATS = {
+    ".bmf.json": "benchmark_tools:render_bmf",
+    ".bigger.json": "benchmark_tools:render_bigger",
+    ".comment.md": "markdown:render_comment",
     ".md": "markdown:render_markdown",
     ".html": "html:render_html",
     ".csv": "spreadsheet:render_csv",
     ".json": "raw:render_json",
+    ".svg": "pictures:render_svg",
+    ".png": "pictures:render_png",
 }
+PICTURES = (".svg", ".png")  # they need the extra ``report``
+
+
+def report_ending(name: str) -> str:
+    """Return the ending that names a report's format; empty if there is none of them.
+
+    >>> report_ending("out.bmf.json"), report_ending("out.json"), report_ending("out.txt")
+    ('.bmf.json', '.json', '')
+    """
+    return next((ending for ending in REPORT_FORMATS if name.endswith(ending)), "")
 
 
 def either(names: Collection[str]) -> str:
@@ -84,7 +100,8 @@ OPTIONS = (
                "threshold[CASE]); tests that cannot be collected there (tests); the current commit as the other one "
                "(same-code); joined by commas, * stands for any text. Only the command line itself can", ini=False),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
-    OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}", ini=False),
+    OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}; may be given several "
+               "times", ini=False),
     OptionSpec("journal", "", "FILE", "write the run's journal to this file, by default to one in the folder runs of "
                "the cache; each record is in it as soon as it is measured", ini=False),
     OptionSpec("why", "", "", "after a case was timed, observe in launches of their own why it gains: cold caches, "

@@ -137,6 +137,7 @@ class Results:
         tests: the id of the test of a case on a backend, as pytest takes it where this run was started.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
         notes: sentences about the run as a whole: its journal, its xdist workers, other runs on the machine.
+        runs: the records of this run and of earlier ones by the run's name, in their order; for history.
     """
 
     records: dict[Key, Record] = field(default_factory=dict)
@@ -148,6 +149,7 @@ class Results:
     tests: dict[Key, str] = field(default_factory=dict)
     memory_note: str = ""
     notes: list[str] = field(default_factory=list)
+    runs: dict[str, dict[Key, Record]] = field(default_factory=dict)
 
     @property
     def unjudged(self) -> list[str]:

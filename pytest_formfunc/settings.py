@@ -16,7 +16,7 @@ from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.function.advice import TRIALS
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either
+from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either, report_ending
 from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
@@ -52,7 +52,7 @@ class Settings:
         accept: names of what may be gone or looser than on the other side.
         in_ci: whether this is a build server.
         cache_dir: folder of all artifacts.
-        report: path of the report file, or an empty string.
+        reports: paths of the report files.
         journal: path of the run's journal, or an empty string for the usual place.
         why: whether to observe each case by instruments, after it was timed.
         callgrind: whether to count under callgrind as well.
@@ -94,7 +94,7 @@ class Settings:
     accept: tuple[str, ...]
     in_ci: bool
     cache_dir: Path
-    report: str
+    reports: tuple[str, ...]
     journal: str
     why: bool
     callgrind: bool
@@ -191,7 +191,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         accept=tuple(_names(raw["accept"])),
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
-        report=_report(raw["report"]),
+        reports=_reports(raw["report"]),
         journal=raw["journal"],
         why=_flag(raw["why"], "why")
         or _flag(raw["callgrind"], "callgrind")
@@ -296,10 +296,12 @@ def _flag(text: str, what: str) -> bool:
     raise BadInput(f"{what} {text!r} is neither yes nor no: write true or false")
 
 
-def _report(text: str) -> str:
-    if text and Path(text).suffix not in REPORT_FORMATS:
-        raise BadInput(f"report {text!r} has no known ending: use {either(REPORT_FORMATS)}")
-    return text
+def _reports(text: str) -> tuple[str, ...]:
+    paths = tuple(dict.fromkeys(text.split("\n"))) if text else ()
+    for path in paths:
+        if not report_ending(path):
+            raise BadInput(f"report {path!r} has no known ending: use {either(REPORT_FORMATS)}")
+    return paths
 
 
 def _slow_down(text: str) -> dict[str, float]:

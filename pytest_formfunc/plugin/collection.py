@@ -64,8 +64,8 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
     session.heed_signals()
     save_whole(session, config)
     with usage_errors():
-        if settings.report:
-            check_report_path(config.invocation_params.dir / settings.report)
+        for path in settings.reports:
+            check_report_path(config.invocation_params.dir / path)
         backends = backends_by_case(plans)
         known_cases = {name: case for name, case in session.cases.items() if name in backends}
         everything = session.plans_of_all or plans

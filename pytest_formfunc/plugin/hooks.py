@@ -303,12 +303,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("formfunc")
     for line in render_report(results):
         terminalreporter.write_line(line.text, **line.markup)
-    if session.settings.report:
-        path = config.invocation_params.dir / session.settings.report
+    for name in session.settings.reports:
+        path = config.invocation_params.dir / name
         try:
             terminalreporter.write_line(f"report written to {write_report(results, path)}")
-        except OSError as error:  # a full disk, say; the verdicts stand
-            terminalreporter.write_line(f"report not written to {path}: {error.strerror}", red=True)
+        except (OSError, FormfuncError) as error:  # a full disk, say; the verdicts stand
+            reason = getattr(error, "strerror", None) or error
+            terminalreporter.write_line(f"report not written to {path}: {reason}", red=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -36,6 +36,18 @@ class _AddNames(argparse.Action):
         setattr(namespace, self.dest, f"{before},{values}" if before else values)
 
 
+class _AddLine(argparse.Action):
+    """Add a path to those of the same option before: it may have any character but the end of a line."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Join them by the end of a line."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before}\n{values}" if before else values)
+
+
+_ACTIONS = {"accept": _AddNames, "report": _AddLine}
+
+
 class _Default(str):
     """The value of an ini key that the file does not have."""
 
@@ -57,7 +69,7 @@ def add_options(parser: pytest.Parser) -> None:
                 f"--formfunc-{spec.name}",
                 metavar=spec.metavar,
                 dest=f"formfunc_{spec.key}",
-                action=_AddNames if spec.key == "accept" else None,
+                action=_ACTIONS.get(spec.key),
                 help=(spec.help + default).replace("%", "%%"),
             )
         if spec.ini:
