@@ -50,7 +50,7 @@ figures: $(STAMP)
 	    bench/test_parity_cost.py bench/test_pace.py bench/test_fleet.py bench/test_faults.py \
 	    bench/test_cache_efficacy.py bench/test_scaling.py bench/test_explained.py bench/test_staircase.py \
 	    bench/test_layers.py bench/test_layer_loss.py bench/test_waterfall.py bench/test_advice.py bench/test_sparsity.py \
-	    bench/test_long_run.py $(ARGS)
+	    bench/test_report.py bench/test_long_run.py $(ARGS)
 
 # Every reader of files, each with that many changed ones: an hour.
 fuzz: export FORMFUNC_FUZZ ?= 20000

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +17,9 @@ from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist import roles
 from pytest_formfunc.revisions.capture_mode import capture_folder
+
+if TYPE_CHECKING:
+    from pytest_formfunc.results import Results
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -310,6 +314,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         except (OSError, FormfuncError) as error:  # a full disk, say; the verdicts stand
             reason = getattr(error, "strerror", None) or error
             terminalreporter.write_line(f"report not written to {path}: {reason}", red=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        _annotate(terminalreporter, results)
+
+
+def _annotate(reporter: Any, results: Results) -> None:
+    """Print GitHub's commands for what regressed and what was not measured, at the lines of the tests."""
+    from pytest_formfunc.report.annotations import render_annotations
+
+    reports = (one for ended in reporter.stats.values() for one in ended if getattr(one, "location", None))
+    lines = {one.nodeid: (one.location[1] or 0) + 1 for one in reports}
+    for line in render_annotations(results, lines):
+        reporter.write_line(line)
 
 
 @pytest.hookimpl(trylast=True)

@@ -71,6 +71,7 @@ class Formfunc:
         from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
         from pytest_formfunc.plugin.own_model import Arguments
         from pytest_formfunc.plugin.result import Result
+        from pytest_formfunc.report.properties import properties_of
 
         if self._used:
             _fail("formfunc was called twice in one test: a test is one row of the results, so parametrize it")
@@ -102,6 +103,7 @@ class Formfunc:
         record = _with_limits(results.records[key], policy)
         run.keep(record)
         self._keep(plan, record)
+        self._item.user_properties += properties_of(record)
         timed = not record.once and settings.gate == "time"
         rules = _rules_of(policy, settings, plan.names(key))
         failed = why_failed(record, verdict, record.limits, rules, timed=timed)

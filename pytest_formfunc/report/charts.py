@@ -91,7 +91,7 @@ def figure(name: str, chart: Any, caption: str, table: str) -> str:
         name: an identifier, unique on the page.
         chart: see `specification`; None where there is no extra, so that only the table is shown.
         caption: what it shows and with what uncertainty, in one or two sentences.
-        table: that table in HTML.
+        table: that table in HTML; empty where the chart above has the same.
     """
     if chart is None:
         return f"<p>{text(caption)}</p>\n{table}"
@@ -99,7 +99,8 @@ def figure(name: str, chart: Any, caption: str, table: str) -> str:
         f'<figure id="{name}"><div class="chart" role="img" aria-label="{text(caption)}"></div>\n'
         f'<script type="application/json">{as_script(specification(chart))}</script>\n'
         f"<figcaption>{text(caption)}</figcaption>\n"
-        f"<details><summary>The same as a table</summary>{table}</details></figure>\n"
+        + (f"<details><summary>The same as a table</summary>{table}</details>" if table else "")
+        + "</figure>\n"
     )
 
 

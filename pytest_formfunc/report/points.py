@@ -46,22 +46,27 @@ def _point(number: int, record: Record, native: Record | None) -> Point:
         "high": _finite(speedup.high) if speedup else None,
         "native_ms": _ms(record.native_typical_s),
         "ms": _ms(record.typical_s.value if speedup and record.typical_s else None),
-        "gmac": record.cost.get("macs", 0) / 1e9,
+        "gmac": _finite(record.cost.get("macs", 0) / 1e9),
         "change": _finite(change.value) if change else None,
         "change_low": _finite(change.low) if change else None,
         "change_high": _finite(change.high) if change else None,
-        "intensity": seen(record, "roof", "intensity"),
-        "flops": seen(record, "roof", "achieved_flops"),
-        "peak": seen(record, "roof", "peak_flops"),
-        "bandwidth": seen(record, "roof", "bandwidth"),
-        "bandwidth_inside": seen(record, "roof", "bandwidth_inside"),
-        "share_of_roof": seen(record, "roof", "share_of_roof"),
-        "efficacy": seen(native, "reuse", "efficacy") if native else None,
-        "own_efficacy": seen(record, "reuse", "efficacy"),
-        "waited": 100 * record.noise.run_delay_fraction,
-        "stolen": 100 * record.noise.steal_fraction,
+        "intensity": _seen(record, "roof", "intensity"),
+        "flops": _seen(record, "roof", "achieved_flops"),
+        "peak": _seen(record, "roof", "peak_flops"),
+        "bandwidth": _seen(record, "roof", "bandwidth"),
+        "bandwidth_inside": _seen(record, "roof", "bandwidth_inside"),
+        "share_of_roof": _seen(record, "roof", "share_of_roof"),
+        "efficacy": _seen(native, "reuse", "efficacy"),
+        "own_efficacy": _seen(record, "reuse", "efficacy"),
+        "waited": _finite(100 * record.noise.run_delay_fraction),
+        "stolen": _finite(100 * record.noise.steal_fraction),
         "discarded": record.noise.discarded_rounds,
     }
+
+
+def _seen(record: Record | None, instrument: str, name: str) -> float | None:
+    found = None if record is None else seen(record, instrument, name)
+    return None if found is None else _finite(found)
 
 
 def group_of(record: Record) -> str:
@@ -74,7 +79,8 @@ def _number(value: Any) -> int | None:
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    """Return a number with the digits that anybody can see; a page of thousands of rows would be twice as large."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _ms(seconds: float | None) -> float | None:

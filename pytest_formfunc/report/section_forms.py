@@ -36,8 +36,8 @@ def forms(results: Results) -> str:
                 body += charts.figure(
                     f"forms-{number}-{axis}", lines(backend, own, axis),
                     f"Speedup of {backend} over native by {axis}, with 95% intervals; a line joins forms that "
-                    f"differ in {axis} alone.",
-                    _table(own),
+                    f"differ in {axis} alone. The table above has the figures.",
+                    "",
                 )  # fmt: skip
         body += "</section>\n"
     return body

@@ -19,8 +19,9 @@ def saved(tmp_path_factory, artifact_cache):
     one = make_bench(Project(tmp_path_factory.mktemp("saved"), artifact_cache))
     args = ["--formfunc-patterns", "pointwise,attention", "--formfunc-depths", "1", "--formfunc-widths", "32"]
     outcome = one.measure(
-        *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html", fresh=True
-    )
+        *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html",
+        "--formfunc-report", "new/out.comment.md", "--junitxml=junit.xml", fresh=True,
+    )  # fmt: skip
     assert outcome.code == 0, outcome.text
     one.args = args
     one.outcome = outcome
@@ -117,7 +118,30 @@ def test_the_html_report_is_written(saved):
     """It names the cases and needs no other file."""
     page = (saved.folder / "out.html").read_text()
     assert "attention-d1-w32-1x3x32x32" in page
-    assert "http" not in page
+    assert "http" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).replace("http-equiv", "")
+    assert "default-src 'none'" in page
+
+
+def test_several_reports_are_written_in_one_run(saved):
+    """A comment, in a folder that was not there."""
+    comment = (saved.folder / "new/out.comment.md").read_text()
+    assert "pointwise-d1-w32-1x3x32x32" in comment
+    assert saved.outcome.text.count("report written to") == 2
+
+
+def test_junit_has_the_figures_of_each_test(saved):
+    """As properties, which are numbers as they stand."""
+    cases = ET.parse(saved.folder / "junit.xml").getroot().iter("testcase")
+    found = {case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")} for case in cases}
+    (own,) = [of for name, of in found.items() if "attention" in name and "openvino" in name]
+    assert own["formfunc_backend"] == "openvino"
+    if "formfunc_contended" in own:
+        assert own["formfunc_contended"]
+    else:
+        assert (
+            float(own["formfunc_speedup_low"]) <= float(own["formfunc_speedup"]) <= float(own["formfunc_speedup_high"])
+        )
+        assert float(own["formfunc_latency_s"]) > 0
 
 
 def test_an_unchanged_run_is_compared_and_nothing_is_converted_again(saved, tmp_path):

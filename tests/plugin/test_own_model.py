@@ -83,8 +83,9 @@ def faulty(tmp_path_factory, artifact_cache):
     project.write("pytest.ini", "[pytest]\n")
     project.write("test_nets.py", FAULTS)
     project.outcome = project.measure(
-        "--formfunc-timeout", "15s", "--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True
-    )
+        "--formfunc-timeout", "15s", "--benchmark-json=out.json", "--junitxml=junit.xml", fresh=True,
+        env={"GITHUB_ACTIONS": "true"},
+    )  # fmt: skip
     project.said = {
         name.replace("openvino-", "").replace("[openvino]", ""): text for name, text in project.failures().items()
     }
@@ -110,6 +111,18 @@ def test_a_faulty_model_fails_its_own_test_and_no_other(faulty):
         assert f"-{kind}] - Failed: {faulty.said[f'test_model[{kind}]'][8:14]}" in faulty.outcome.text  # in the summary
     saved = {case for case, _ in faulty.records("out.json")}
     assert saved == {"test_nets.py::test_model[Good]", "test_nets.py::test_floor", "test_nets.py::test_twice"}
+
+
+def test_on_github_each_case_that_is_not_measured_is_annotated(faulty):
+    """At its test's line in the file."""
+    lines = [line for line in faulty.outcome.text.splitlines() if line.startswith("::error ")]
+    text = (faulty.folder / "test_nets.py").read_text().splitlines()
+    number = 1 + next(at for at, line in enumerate(text) if "def test_model" in line)
+    decorated = {number - 1, number}
+    for kind in ("Raises", "ReturnsNaN", "IgnoresInput", "Disagrees", "Dies", "Hangs"):
+        (line,) = [line for line in lines if f"-{kind}] on openvino" in line.replace("%5D", "]")]
+        assert line.startswith("::error file=test_nets.py,line=")
+        assert int(line.partition("line=")[2].partition(",")[0]) in decorated
 
 
 def test_a_speedup_surely_below_the_floor_fails(faulty):
