@@ -53,7 +53,8 @@ def _certainty(rows: Sequence[Record], claimed: Sequence[Record]) -> str:
         sure = f"Half of the 95% intervals are narrower than ±{median(_half_width(one) for one in claimed):.1%}"
     if not without:
         return f"{sure}." if len(rows) == 1 else f"{sure}, and every row claims a speedup."
-    why = f", {contended} of them because other work disturbed the machine" if contended else ""
+    which = "" if contended == without else f" {contended} of them"
+    why = f",{which} because other work disturbed the machine" if contended else ""
     return f"{sure}; {without} of {len(rows)} rows claim{'s' * (without == 1)} nothing{why}."
 
 

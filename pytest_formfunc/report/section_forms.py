@@ -57,7 +57,9 @@ def heat_map(backend: str, own: Sequence[Point]) -> Any:
         .transform_filter(_of(backend))
         .transform_calculate(size="'d' + datum.depth + ' w' + datum.width", claim="format(datum.speedup, '.3~g') + 'x'")
         .encode(
-            x=alt.X("size:N", title=None, sort=_sizes(own), axis=alt.Axis(labelAngle=0, orient="top")),
+            x=alt.X(
+                "size:N", title=None, sort=_sizes(own), axis=alt.Axis(labelAngle=45, labelAlign="right", orient="top")
+            ),
             y=alt.Y("group:N", title=None, sort=_by_speedup(own), axis=alt.Axis(labelLimit=260)),
         )
     )
@@ -73,8 +75,11 @@ def heat_map(backend: str, own: Sequence[Point]) -> Any:
     drawn = cells
     if len(own) <= _MOST_LABELLED:
         dark = f"abs(log(datum.speedup)) > {0.6 * math.log(most):.3f}"
+        legible = alt.ExprRef(f"width / {len(_sizes(own))} < 34 ? 0 : 1")
         ink = alt.condition(dark, alt.value("#fff"), alt.value("#000"))
-        drawn = cells + base.mark_text(fontSize=11).encode(text="claim:N", href="link:N", tooltip=_tooltip(), color=ink)
+        drawn = cells + base.mark_text(fontSize=11, opacity=legible).encode(
+            text="claim:N", href="link:N", tooltip=_tooltip(), color=ink
+        )
     return drawn.properties(width="container", height=22 * len(set(_by_speedup(own))))
 
 

@@ -23,7 +23,17 @@ for (let n = 1; n < blocks.length; n++)
   if (top(blocks[n]).top < top(blocks[n - 1]).bottom - 1) over.push(blocks[n].outerHTML.slice(0, 80));
 const wide = [...page.querySelectorAll("figure svg, figcaption, p, h2, form")]
   .filter((one) => top(one).right > view.innerWidth + 1).map((one) => one.outerHTML.slice(0, 80));
-const text = [...page.querySelectorAll("figure svg .mark-text text")].map((one) => [one.textContent, top(one)]);
+const legible = (one) => one.textContent && one.getAttribute("opacity") !== "0" && top(one).width;
+const meet = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
+  && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 3;
+for (const svg of page.querySelectorAll("figure svg.marks")) {{
+  const texts = [...svg.querySelectorAll(".mark-text text")].filter(legible);
+  const level = texts.filter((one) => !/rotate/.test(one.getAttribute("transform")));
+  for (const [at, one] of level.entries())
+    for (const other of level.slice(at + 1))
+      if (meet(top(one), top(other))) over.push(`${{one.textContent}} | ${{other.textContent}}`);
+  for (const one of texts) if (top(one).right > top(svg).right + 1) wide.push(one.textContent);
+}}
 return {{ over, wide, scrolls: page.documentElement.scrollWidth - view.innerWidth, width: view.innerWidth,
   figures: page.querySelectorAll("figure .chart").length, drawn: page.querySelectorAll("figure .chart svg.marks").length,
   ink: getComputedStyle(page.body).color, paper: getComputedStyle(page.body).backgroundColor,
