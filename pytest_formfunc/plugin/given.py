@@ -18,6 +18,7 @@ _OTHERS = (
     "keyword", "markexpr", "file_or_dir", "collectonly", "version", "help", "showfixtures", "show_fixtures_per_test",
     "markers", "cacheshow", "lf", "stepwise", "benchmark_compare",
 )  # fmt: skip
+_SEVERAL = ("formfunc_accept", "formfunc_report")  # ours that may be given several times
 _PREFIX = "formfunc_"
 _OURS = "formfunc"  # in every argument that asks for what this plugin does, or overrides its ini keys
 # ``PYTEST_ADDOPTS`` as it was before the project's first conftest.py was imported, by pytest's parser of options.
@@ -73,7 +74,7 @@ def _parse(config: pytest.Config) -> dict[str, Any]:
             parser.add_argument(action.dest, nargs="*")
         elif action.dest == "override_ini":
             parser.add_argument(*action.option_strings, dest=action.dest, action="append")
-        elif action.dest == "formfunc_accept":
+        elif action.dest in _SEVERAL:
             parser.add_argument(*action.option_strings, dest=action.dest, action=type(action))
         elif action.nargs == 0:
             constant = True if action.const is None else action.const

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
+from pytest_formfunc.records import Key
 from pytest_formfunc.results import Results
 from pytest_formfunc.text import printable
 
@@ -28,13 +30,23 @@ def render_annotations(results: Results, lines: Mapping[str, int] | None = None)
             if record.verdict and record.verdict.status == status:
                 title = f"{record.title}: {status}"
                 found.append((kind_at, _command(kind, results.tests.get(key, ""), title, record.verdict.reason, lines)))
-    for key, reason in results.failures.items():
-        title = f"{key[0]} on {key[1]}: not measured"
-        found.append((0, _command("error", results.tests.get(key, ""), title, reason, lines)))
+    for (case, backend), reason in _once(results).items():
+        title = f"{case} on {backend}: not measured"
+        found.append((0, _command("error", results.tests.get((case, backend), ""), title, reason, lines)))
     found.sort(key=lambda one: one[0])
     yield from (command for _, command in found[:_MOST])
     if len(found) > _MOST:
         yield f"::notice title=formfunc::{len(found) - _MOST} more are in the report"
+
+
+def _once(results: Results) -> dict[Key, str]:
+    """Return the failures: of those of one case with one reason, the first that belongs to a test."""
+    by_reason: dict[tuple[str, str], list[Key]] = {}
+    for key, reason in results.failures.items():
+        by_reason.setdefault((key[0], reason.removeprefix(WITHOUT_NATIVE)), []).append(key)
+    return {
+        next((key for key in keys if key in results.tests), keys[0]): reason for (_, reason), keys in by_reason.items()
+    }
 
 
 def _command(kind: str, test: str, title: str, message: str, lines: Mapping[str, int] | None) -> str:
