@@ -12,6 +12,7 @@ from support.processes import measuring, wait_until
 from pytest_formfunc.backends import backend_names
 from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.option_specs import OPTIONS
+from pytest_formfunc.plugin.xdist.roles import ALIVE_EVERY_S
 
 HEAVY = ("torch", "openvino", "numpy", "cloudpickle", "pytest_formfunc.run", "pytest_formfunc.stats")
 
@@ -32,13 +33,17 @@ def test_own(formfunc, out):
     "args", [(), ("-p", "no:benchmark"), ("--collect-only",), ("--benchmark-autosave",), ("-n", "1")]
 )
 def test_a_plain_run_loads_nothing_heavy(project, args):
-    """With the plugin installed, other tests run without torch, openvino or even numpy; so do workers of xdist."""
+    """With the plugin installed, other tests run without torch, openvino or even numpy; so do xdist's processes.
+
+    There it lasts until a worker has given a sign of life.
+    """
+    seconds = 1.2 * ALIVE_EVERY_S if "-n" in args else 0
     project.write(
         "conftest.py",
         "import sys\n\ndef pytest_unconfigure(config):\n    with open('loaded.txt', 'a') as file:\n"
         f"        print([name for name in {HEAVY} if name in sys.modules], file=file)\n",
     )
-    project.write("test_other.py", "def test_one(tmp_path):\n    pass\n")
+    project.write("test_other.py", f"import time\n\ndef test_one(tmp_path):\n    time.sleep({seconds})\n")
     outcome = project.pytest(*args, fresh=True, as_user=True)
     assert outcome.code == 0, outcome.text
     processes = 2 if "-n" in args else 1

@@ -177,11 +177,11 @@ class ControllerSide:
 
     def _hear(self, name: str, text: Any) -> None:
         """Take what a worker says; this is called by another thread."""
+        self._heard(name)
+        if text == ALIVE:  # workers of runs that measure nothing say so too, and nothing is loaded for them
+            return
         from pytest_formfunc.plugin.xdist.messages import Collected
 
-        self._heard(name)
-        if text == ALIVE:
-            return
         collected = Collected.from_json(json.loads(text))
         if collected.problem:
             self._problem = self._problem or collected.problem
