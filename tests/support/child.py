@@ -11,6 +11,17 @@ import time
 from collections.abc import Callable
 
 
+def be_elsewhere(folder: str, environment: dict[str, str], files: list[str]) -> None:
+    """Move this process to a folder and an environment, and its output and errors to two files; it has no input."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, file in zip((1, 2), files, strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+
+
 class Child:
     """A fork that ends when what it does is done."""
 

@@ -18,7 +18,7 @@ import tempfile
 import types
 from pathlib import Path
 
-from support.child import Child
+from support.child import Child, be_elsewhere
 from support.forked_server import exactly
 
 _waiting: list[Template] = []  # one at most
@@ -78,13 +78,7 @@ def _become_pytest(control: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    os.chdir(job["folder"])
-    os.environ.clear()
-    os.environ.update(job["environment"])
-    for number, file in zip((1, 2), job["files"], strict=True):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    be_elsewhere(job["folder"], job["environment"], job["files"])
     added = [entry for entry in os.environ["PYTHONPATH"].split(os.pathsep) if entry]
     sys.path[:1] = [job["folder"], *added]  # in place of the comparing run's own folder
     for name in [one for one in sys.modules if one.partition(".")[0] == "pytest_formfunc"]:

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from support import forked_server, forked_worker
+from support.child import be_elsewhere
 
 
 class WarmPytest:
@@ -95,13 +96,7 @@ def _be_the_users(request: dict) -> int:
     from support import forked_capture
     from support.quick_pytest import Quick, let_workers_find_it
 
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    for number, file in zip((1, 2), request["files"], strict=True):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    be_elsewhere(request["folder"], request["environment"], request["files"])
     sys.argv = ["pytest", *request["args"]]
     sys.path[:2] = [request["folder"]]  # in place of this process' own folder and of ours in PYTHONPATH
     let_workers_find_it()
