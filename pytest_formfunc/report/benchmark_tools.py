@@ -22,7 +22,7 @@ def render_bmf(results: Results) -> str:
         speedup = record.ranked_speedup
         assert speedup is not None
         measures = {"speedup": {"value": speedup.value, "lower_value": speedup.low, "upper_value": speedup.high}}
-        if (typical := record.typical_s) is not None:
+        if (typical := record.typical_s) is not None and math.isfinite(typical.high):
             ends = {"value": typical.value, "lower_value": typical.low, "upper_value": typical.high}
             measures["latency"] = {name: 1e9 * value for name, value in ends.items()}
         found[printable(record.title)] = measures
