@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ import numpy as np
 from pytest_formfunc.backends.arrays import from_array
 from pytest_formfunc.backends.base import Engine, require_module
 from pytest_formfunc.backends.native import arrays_of
+from pytest_formfunc.errors import MeasurementError
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.profiling import Profiler
@@ -127,6 +129,23 @@ def compile_package(program: Any, artifact: Path, more: Mapping[str, Any] | None
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # deprecations inside the compiler, none of the user's
         torch._inductor.aoti_compile_and_package(program, package_path=str(artifact), inductor_configs=configs)
+    if copies_library(artifact):
+        artifact.unlink()
+        raise MeasurementError(
+            "the compiler (CXX) puts a copy of the C++ library into its code (-static-libstdc++), which fails beside the "
+            "library that torch uses; name a compiler by CXX that links the shared library, such as CXX=g++"
+        )
+
+
+def copies_library(package: Path) -> bool:
+    """Return whether code in a package needs no shared C++ library, hence holds a copy of it.
+
+    Such code cannot be loaded by torch: ``std::regex``, by which it reads its device's name, raises an error there or
+    ends the process (seen with torch 2.11 and 2.13, g++ 12 and 13, on a CPU and for a GPU).
+    """
+    with zipfile.ZipFile(package) as files:
+        code = [files.read(name) for name in files.namelist() if name.endswith(".so")]
+    return any(b"libstdc++.so" not in one and b"libc++.so" not in one for one in code)
 
 
 def load_package(artifact: Path, use: Callable[[Any], object] = lambda model: None) -> Any:
