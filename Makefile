@@ -17,7 +17,7 @@ EVERYTHING := tests pytest_formfunc --doctest-modules
 WITHOUT_ENGINES := $(EVERYTHING) --doctest-ignore-import-errors
 SPREAD := -n $(SIDE_BY_SIDE) --dist worksteal
 
-.PHONY: bench test quick bare check figures fuzz upstream clean
+.PHONY: bench test quick bare check docs figures fuzz upstream clean
 
 bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
@@ -40,6 +40,10 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation site, in build/docs; a warning is an error. The drawings in it are kept: docs/site/drawings.py.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
 
 # The performance claims; minutes each. docs/figures.md says which is which.
 figures: $(STAMP)

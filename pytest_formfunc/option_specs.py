@@ -100,6 +100,7 @@ OPTIONS = (
                "threshold[CASE]); tests that cannot be collected there (tests); the current commit as the other one "
                "(same-code); joined by commas, * stands for any text. Only the command line itself can", ini=False),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
+    OptionSpec("quiet", "", "", "say the headline alone, and why what is red is red; show no progress", ini=False),
     OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}; may be given several "
                "times", ini=False),
     OptionSpec("journal", "", "FILE", "write the run's journal to this file, by default to one in the folder runs of "

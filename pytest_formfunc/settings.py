@@ -53,6 +53,7 @@ class Settings:
         in_ci: whether this is a build server.
         cache_dir: folder of all artifacts.
         reports: paths of the report files.
+        quiet: whether the terminal gets the headline alone.
         journal: path of the run's journal, or an empty string for the usual place.
         why: whether to observe each case by instruments, after it was timed.
         callgrind: whether to count under callgrind as well.
@@ -95,6 +96,7 @@ class Settings:
     in_ci: bool
     cache_dir: Path
     reports: tuple[str, ...]
+    quiet: bool
     journal: str
     why: bool
     callgrind: bool
@@ -192,6 +194,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         in_ci=in_ci,
         cache_dir=root / raw["cache_dir"],
         reports=_reports(raw["report"]),
+        quiet=_flag(raw["quiet"], "quiet"),
         journal=raw["journal"],
         why=_flag(raw["why"], "why")
         or _flag(raw["callgrind"], "callgrind")

@@ -132,8 +132,8 @@ def compile_package(program: Any, artifact: Path, more: Mapping[str, Any] | None
     if copies_library(artifact):
         artifact.unlink()
         raise MeasurementError(
-            "the compiler (CXX) puts a copy of the C++ library into its code (-static-libstdc++), which fails beside the "
-            "library that torch uses; name a compiler by CXX that links the shared library, such as CXX=g++"
+            "the compiler (CXX) puts a copy of the C++ library into its code (-static-libstdc++), which fails beside "
+            "the library that torch uses; name a compiler by CXX that links the shared library, such as CXX=g++"
         )
 
 

@@ -51,6 +51,7 @@ class BothSides:
         say: Callable[[str], None],
         reservations: Reservations | None = None,
         spare: Path | None = None,
+        begin: Callable[[int], None] = lambda prepared: None,
     ) -> None:
         """Take what is to be prepared, and the means.
 
@@ -65,6 +66,7 @@ class BothSides:
             say: shows a short progress text.
             reservations: shares memory with other processes; None where nobody else prepares.
             spare: a folder of this run, for artifacts if the cache cannot be written to.
+            begin: is told, before each case, how many are prepared.
         """
         sides = 2 if other is not None else 1
         self._here = Preparer(workers, OWN, cache, native, sides, time.time(), reservations, spare)
@@ -78,6 +80,7 @@ class BothSides:
         self._other = other
         self._spent = spent
         self._say = say
+        self._begin = begin
         self._sides_here: dict[str, PreparedSide | MeasurementError] = {}
         self._sides_there: dict[str, PreparedSide | Absent] = {}
         self._beside: dict[tuple[str, ...], PreparedSide | None] = {}
@@ -101,6 +104,7 @@ class BothSides:
             for one, of_it in {**known, case.id: (case, backends)}.values():
                 if one.id not in self._sides_here:
                     number = len(self._sides_here) + 1
+                    self._begin(number - 1)
                     self._say(f"preparing {number} of {max(self._planned, number)}: {one.id}")
                     self._prepare_case(one, of_it)
             self._here.stop()

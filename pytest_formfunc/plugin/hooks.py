@@ -302,11 +302,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if results is None or not (results.records or results.failures or results.never_called):
         return
     from pytest_formfunc.report.files import write_report
+    from pytest_formfunc.report.screen import screen_of
     from pytest_formfunc.report.terminal import render_report
 
+    screen, quiet = screen_of(terminalreporter), session.settings.quiet
     terminalreporter.section("formfunc")
-    for line in render_report(results):
+    for line in render_report(results, screen, quiet=quiet):
         terminalreporter.write_line(line.text, **line.markup)
+    if session.tables_note and not quiet:
+        terminalreporter.write_line(session.tables_note)
     for name in session.settings.reports:
         path = config.invocation_params.dir / name
         try:
@@ -331,7 +335,12 @@ def _annotate(reporter: Any, results: Results) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End every worker, and the journal, before the report is written."""
-    session.config.stash[SESSION].close()
+    state = session.config.stash[SESSION]
+    state.close()
+    if state.results is not None and state.worker is None:
+        from pytest_formfunc.plugin.benchmark_tables import leave_out_ours
+
+        state.tables_note = leave_out_ours(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)

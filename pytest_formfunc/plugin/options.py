@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What the tested change cannot give to itself: its own pardon, a planted loss of native, or only a part of the run.
 _NOT_BY_ADDOPTS = ("accept", "plant", "shard")
-_FLAGS = ("strict", "pretrained", "resume", "why", "callgrind", "trained", "waterfall")
+_FLAGS = ("strict", "pretrained", "resume", "why", "callgrind", "trained", "waterfall", "quiet")
 MARKER_HELP = (
     "formfunc(architectures=[...], backends=[...], threshold='10%', min_speedup=2.0, max_latency='5ms', "
     "fail_on=['loss']): settings of a test that measures with the formfunc fixture"

@@ -51,6 +51,7 @@ class Session:
         planned_tests: ids of the tests that measure, here or in xdist workers.
         reported_tests: ids of the tests that have ended.
         is_unsaved: whether a file that was asked for could not be saved.
+        tables_note: a sentence about tables of pytest-benchmark that are left out; empty where none is.
         is_red: whether the run failed by what it was compared with.
         was_checked: whether its closing check was made.
         ending: notes how the session ends.
@@ -77,6 +78,7 @@ class Session:
         self.planned_tests: set[str] = set()
         self.reported_tests: set[str] = set()
         self.failed_tests: set[str] = set()
+        self.tables_note = ""
         self.is_unsaved = self.is_red = self.was_checked = False
         self.ending: Ending | None = None
         self.policies: dict[str, Policy] = {}
@@ -358,6 +360,8 @@ class Session:
     def _show(self) -> Callable[[str], None] | None:
         from pytest_formfunc.report.progress import ProgressLine
 
+        if self.settings.quiet:
+            return None
         line = ProgressLine.for_reporter(self.config.pluginmanager.get_plugin("terminalreporter"))
         return line.show if line.seen else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from pytest_formfunc.records import Record
@@ -27,9 +27,9 @@ def sentences_of(results: Results) -> Iterator[str]:
     rows = [record for record in results.records.values() if not record.native]
     if not rows:
         return
-    claimed = sorted((record for record in rows if _is_claimed(record)), key=rank)
+    claimed = sorted((record for record in rows if is_claimed(record)), key=rank)
     if claimed:
-        yield _gain(claimed)
+        yield gain_of(claimed)
     if results.comparison.title:
         yield _change(rows, results)
     yield _certainty(rows, claimed)
@@ -58,7 +58,8 @@ def _certainty(rows: Sequence[Record], claimed: Sequence[Record]) -> str:
     return f"{sure}; {without} of {len(rows)} rows claim{'s' * (without == 1)} nothing{why}."
 
 
-def _is_claimed(record: Record) -> bool:
+def is_claimed(record: Record) -> bool:
+    """Return whether a row claims a speedup with an interval that has two ends."""
     return record.ranked_speedup is not None and math.isfinite(record.ranked_speedup.high)
 
 
@@ -67,7 +68,7 @@ def _half_width(record: Record) -> float:
     return record.ranked_speedup.half_width
 
 
-def _gain(claimed: Sequence[Record]) -> str:
+def gain_of(claimed: Sequence[Record], name: Callable[[Record], str] = lambda record: record.case) -> str:
     """Name the backend with the greatest mean, its mean, and where it gains most and least."""
     by_backend: dict[str, list[Record]] = {}
     for record in claimed:
@@ -79,14 +80,14 @@ def _gain(claimed: Sequence[Record]) -> str:
     best = max(means, key=lambda name: means[name].value)
     own = by_backend[best]
     if len(own) == 1 and own[0].ranked_speedup:
-        return f"{own[0].case} is {format_estimate(own[0].ranked_speedup)} as fast on {best} as on native."
+        return f"{name(own[0])} is {format_estimate(own[0].ranked_speedup)} as fast on {best} as on native."
     first, last = own[0].ranked_speedup, own[-1].ranked_speedup
     assert first is not None
     assert last is not None
     others = f" (the greatest mean of {len(means)} backends)" if len(means) > 1 else ""
     return (
         f"{best} is {format_estimate(means[best])} as fast as native in the geometric mean of {len(own)} cases{others}:"
-        f" most in {own[0].case} ({format_estimate(first)}), least in {own[-1].case} ({format_estimate(last)})."
+        f" most in {name(own[0])} ({format_estimate(first)}), least in {name(own[-1])} ({format_estimate(last)})."
     )
 
 

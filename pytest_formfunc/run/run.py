@@ -32,10 +32,10 @@ from pytest_formfunc.measure.together import Reserve, measure_together
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
-from pytest_formfunc.report.progress import CaseProgress
 from pytest_formfunc.results import Results, Spent
 from pytest_formfunc.run.observing import observe
 from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
+from pytest_formfunc.run.telling import Teller
 from pytest_formfunc.run.work import Work, groups_of
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
@@ -73,10 +73,10 @@ class Run:
         self._work = work
         self._workers = workers
         self._scratch = scratch
-        self._show = show
-        self._lock = HostLock(say=self._say)
+        self._teller = Teller(show, work, workers.clock)
+        self._lock = HostLock(say=self._teller.say)
         self._lock.notes = self.results.notes
-        self._reservations = Reservations(say=self._say)
+        self._reservations = Reservations(say=self._teller.say)
         self._sides = BothSides(
             workers,
             settings.cache_dir,
@@ -85,9 +85,10 @@ class Run:
             len(work.backends),
             work.other,
             self.results.spent,
-            self._say,
+            self._teller.say,
             self._reservations,
             scratch / "artifacts",
+            self._teller.left.note_preparing,
         )
         self._judge = make_judge(
             other_side(work.other) if work.other is not None else work.baseline,
@@ -119,6 +120,7 @@ class Run:
         if case.id in self._measured:
             return
         once = once or self._settings.gate == "graph"
+        self._teller.left.budget_s *= not once
         known = self._work.known_cases
         others = {name: (known[name], name) for name in self._groups.get(case.id, ()) if name not in self._measured}
         todo = {case.id: (case, group)} | others
@@ -135,7 +137,11 @@ class Run:
             if not ready:
                 return
             alone = self._lock.preparing() if once else self._lock.measuring()
-            with alone, self._reservations.reserve(max(one.weight_in_memory for one in ready)):
+            with (
+                alone,
+                self._reservations.reserve(max(one.weight_in_memory for one in ready)),
+                self._teller.left.measuring(len(ready)),
+            ):
                 began = workers.clock()
                 measure_together(
                     [(one.measured.measurer, one.effort) for one in ready],
@@ -156,7 +162,7 @@ class Run:
                 spent.waited_s, spent.paces = self._pace.waited_s, self._pace.shares()
             for one in ready:
                 self._finish(one.case, one.measured)
-            self._say("")
+            self._teller.say("")
 
     def judge(self, case: Case, backend: str, threshold: float) -> Verdict | None:
         """Compare a record with the other revision or the baseline, with further launches while this is inconclusive.
@@ -282,7 +288,7 @@ class Run:
                 pace=pace,
             ),
             kept=lineup.kept,
-            progress=self._progress_of(case, self._begun),
+            progress=self._teller.progress(case, self._begun),
             refused=lineup.refused,
         )
         # Each backend beyond the first accelerated one adds half of the budget.
@@ -341,7 +347,7 @@ class Run:
         """Observe a case by instruments; its records have what they find from then on."""
         began, settings, pace = self._workers.clock(), self._settings, self._pace_of(once=False)
         self._collect(ready.case, ready.measured)
-        observe(ready, self.results, self._sides, self._workers, self._scratch, self._say, settings, pace)
+        observe(ready, self.results, self._sides, self._workers, self._scratch, self._teller.say, settings, pace)
         self.results.spent.observing_s += self._workers.clock() - began
 
     def _look_again(self, case: Case, measured: Measured, more: MoreLaunches) -> float:
@@ -354,7 +360,7 @@ class Run:
             with self._lock.measuring():
                 measured.measurer.measure_more(more)
         finally:
-            self._say("")
+            self._teller.say("")
         locked_s = self._lock.waited_s - locked_s
         spent.locked_s += locked_s
         seconds = workers.clock() - began - locked_s
@@ -388,13 +394,3 @@ class Run:
                 record = replace(record, verdict=before.verdict, against=before.against)
             results.records[record.key] = record
             results.spent.worker_peak_bytes = max(results.spent.worker_peak_bytes, series.peak_rss_bytes)
-
-    def _progress_of(self, case: Case, number: int) -> CaseProgress | None:
-        if self._show is None:
-            return None
-        title = f"[{number}/{max(len(self._work.backends), number)}] {case.id}"
-        return CaseProgress(self._show, title)
-
-    def _say(self, text: str) -> None:
-        if self._show is not None:
-            self._show(text)

@@ -20,7 +20,7 @@ def saved(tmp_path_factory, artifact_cache):
     args = ["--formfunc-patterns", "pointwise,attention", "--formfunc-depths", "1", "--formfunc-widths", "32"]
     outcome = one.measure(
         *args, "--benchmark-autosave", "--benchmark-json", "out.json", "--formfunc-report", "out.html",
-        "--formfunc-report", "new/out.comment.md", "--junitxml=junit.xml", fresh=True,
+        "--formfunc-report", "new/out.comment.md", "--junitxml=junit.xml", "--benchmark-sort=name", fresh=True,
     )  # fmt: skip
     assert outcome.code == 0, outcome.text
     one.args = args

@@ -6,8 +6,9 @@ import pytest
 from support.records import CAUSE, contended, memory_kept, native_record, record
 
 from pytest_formfunc.records.parts import MET, MISSED, NOT_SHOWN, Limit, Noise, ProcessRange
-from pytest_formfunc.report.terminal import _best, _busy, _failures, render_backend, render_spent
-from pytest_formfunc.results import Spent
+from pytest_formfunc.report.backend_table import render_backend
+from pytest_formfunc.report.terminal import _best, _busy, _failures, render_report, render_spent
+from pytest_formfunc.results import Results, Spent
 from pytest_formfunc.units import format_ratio
 
 OWN = """
@@ -68,6 +69,10 @@ def test_of_equal_cases_the_least_latency_is_named_with_its_settings():
     assert "native 1.00 ms: nothing beats it" in " ".join(line.text for line in _best([slow, native]))
 
 
+def whole(records, **more):
+    return render_report(Results(records={one.key: one for one in records}, **more))
+
+
 def said(lines):
     return " ".join(" ".join(line.text for line in lines).split())
 
@@ -85,7 +90,7 @@ def test_a_busy_machine_is_said_with_what_to_do():
 
 def test_a_contended_row_claims_no_figure():
     """Neither milliseconds nor a speedup; it comes last, and has no part in the mean."""
-    lines = [line.text for line in render_backend("openvino", [contended(record(0.0001, case="busy")), record(0.005)])]
+    lines = [line.text for line in whole([contended(record(0.0001, case="busy")), record(0.005)])]
     (busy,) = [line for line in lines if line.startswith("busy")]
     assert busy.split() == ["busy", "-", "-", "contended", "-"]
     assert lines.index(busy) > next(index for index, line in enumerate(lines) if line.startswith("residual"))
@@ -107,7 +112,7 @@ def test_the_two_latencies_of_a_row_divide_to_its_speedup(kept):
 def test_what_single_processes_get_by_default_is_beside_the_speedup():
     """The range has the servers that it is of in the line above; memory's part of the mean is told below."""
     made = replace(memory_kept(record(0.0025, native_s=0.020), 0.010), process_range=ProcessRange(7.06, 15.2, 6))
-    text = said(render_backend("openvino", [made]))
+    text = said(whole([made]))
     assert "ms and speedup: typical, memory kept on both sides, 95% interval; by default: range of 6 processes" in text
     assert "7.1 to 15x" in text
     memory = made.speedup.value / made.speedup_memory_kept.value
@@ -118,7 +123,7 @@ def test_what_single_processes_get_by_default_is_beside_the_speedup():
 def test_where_memory_cannot_be_kept_the_report_says_why():
     """The speedups are then those by default, and nothing is said of memory management."""
     made = replace(record(0.0025), process_range=ProcessRange(3.0, 5.0, 6))
-    text = said(render_backend("openvino", [made], "malloc is that of libjemalloc.so.2"))
+    text = said(whole([made], memory_note="malloc is that of libjemalloc.so.2"))
     assert "ms and speedup: typical, memory as by default" in text
     assert "memory is not kept on either side: malloc is that of libjemalloc.so.2" in text
     assert "memory management" not in text
@@ -128,7 +133,7 @@ def test_limits_that_are_not_shown_are_explained():
     """The others are counted; a missed one fails its test, which says why."""
     limits = [Limit("min_speedup", 2.0, outcome, f"the reason of {outcome}") for outcome in (MET, MISSED, NOT_SHOWN)]
     rows = [record(0.0025, case=f"case-{index}", limits=(limit,)) for index, limit in enumerate(limits)]
-    text = said(render_backend("openvino", rows))
+    text = said(whole(rows))
     assert "min_speedup and max_latency: 1 met, 1 missed, 1 not shown" in text
     assert "not shown: the reason of not shown" in text
     assert "the reason of met" not in text

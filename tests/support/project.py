@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -43,6 +44,10 @@ class Outcome:
 
     code: int
     text: str
+
+    def row(self, case: str) -> str:
+        """Return a case's row of the report's first table."""
+        return next(line for line in self.text.splitlines() if re.match(rf"{re.escape(case)} +[\d-]", line))
 
     def line(self, start: str) -> str:
         """Return the first line with this start."""

@@ -77,7 +77,7 @@ def test_a_run_with_workers_has_what_one_without_has(bench):
     assert (set(journal.rows), journal.ended) == (KEYS, "complete")
     assert [*bench.folder.glob("run.gw*")] == []
     assert "samples" not in (bench.folder / "junit.xml").read_text()
-    assert all(outcome.line(f"{case:36}") for case in CASES)
+    assert all(outcome.row(case) for case in CASES)
     assert len((bench.folder / "out.csv").read_text().splitlines()) == 1 + len(CASES)
 
 
@@ -271,7 +271,7 @@ def test_side_by_side_with_workers(repository):
 def test_without_the_table_of_pytest_benchmark(bench):
     outcome = bench.measure("-n", "1", "-p", "no:benchmark", *ONE, "--formfunc-journal=run.jsonl")
     assert outcome.code == 0, outcome.text
-    assert outcome.line(f"{CASES[0]:36}")
+    assert outcome.row(CASES[0])
     assert len(read_journal(bench.folder / "run.jsonl").rows) == 2
 
 
