@@ -13,6 +13,7 @@ from pytest_formfunc.report.section_answer import gain_of, is_claimed
 from pytest_formfunc.results import Results
 
 _MOST_NAMED = 3
+_UNSURE = ("inconclusive", "not comparable")
 
 
 def headline(results: Results) -> Line:
@@ -20,6 +21,7 @@ def headline(results: Results) -> Line:
     rows = [record for record in results.records.values() if not record.native]
     amiss = [*_regressed(rows, results), *_missed(rows, results), *_not_measured(rows, results)]
     doubts = [*_not_judged(results), *_contended(rows)]
+    unsure = any(record.verdict and record.verdict.status in _UNSURE for record in rows)
     said = [*amiss, *_nothing_regressed(rows, amiss), *doubts]
     claimed = [record for record in rows if is_claimed(record)]
     if claimed and not amiss:
@@ -27,7 +29,7 @@ def headline(results: Results) -> Line:
         said.append(gain_of(claimed, lambda record: row_title(record, results.tests)).removesuffix("."))
     elif not claimed and rows and all(record.once for record in rows):
         said.append(f"parity checked in {_count(len(rows), 'row')}, nothing timed")
-    colour = RED if amiss else YELLOW if doubts else {}
+    colour = RED if amiss else YELLOW if doubts or unsure else {}
     text = "; ".join(said) or "nothing was measured"
     return paragraph(f"N{text[1:]}" if text.startswith("none of") else text, "  ", {**BOLD, **colour})
 

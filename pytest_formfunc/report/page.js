@@ -25,6 +25,7 @@
       renderer: "svg", actions: { export: true, source: false, compiled: false, editor: false },
     });
     views.push(result.view);
+    figure.querySelector(".chart summary")?.setAttribute("aria-label", `save the chart ${figure.id} as a picture`);
   };
 
   for (const one of selects) one.addEventListener("change", show);

@@ -1,9 +1,10 @@
 """The HTML report as a browser shows it: drawn, filtered, narrow and wide, light and dark, whatever names it holds."""
 
+import re
 from dataclasses import replace
 
 import pytest
-from support.browser import look
+from support.browser import look, print_out
 from support.report_data import matrix, with_waterfall
 
 from pytest_formfunc.report import charts
@@ -154,3 +155,40 @@ def test_a_name_cannot_put_anything_into_the_page(tmp_path):
     assert found["scripts"] == clean["scripts"]
     assert HOSTILE in found["text"]
     assert found["problems"] == []
+
+
+KEYBOARD = """
+for (const one of page.querySelectorAll("details")) one.open = true;
+const seen = [...page.querySelectorAll("select, summary, a[href]")].filter((one) => one.getClientRects().length);
+const lost = [], nameless = [];
+for (const one of seen) {
+  one.focus();
+  if (page.activeElement !== one || one.tabIndex < 0) lost.push(one.outerHTML.slice(0, 80));
+  const name = one.getAttribute("aria-label") || one.textContent.trim() || one.querySelector("title")?.textContent;
+  const label = one.labels ? [...one.labels].map((label) => label.textContent.trim()).join("") : name;
+  if (!label) nameless.push(one.outerHTML.slice(0, 80));
+}
+const bare = [...page.querySelectorAll("figure")]
+  .filter((one) => one.querySelector(".chart") && !one.querySelector("details table"))
+  .filter((one) => !/table above has the figures/.test(one.querySelector("figcaption").textContent));
+const printed = [...page.styleSheets].flatMap((one) => [...one.cssRules]).filter((rule) => rule.media?.mediaText === "print");
+return { seen: seen.length, kinds: [...new Set(seen.map((one) => one.tagName.toLowerCase()))], lost, nameless,
+  bare: bare.map((one) => one.id || one.outerHTML.slice(0, 80)), printed: printed.map((rule) => rule.cssText).join(" ") };
+"""
+
+
+def test_everything_is_reached_by_the_keyboard_and_has_a_name(page, tmp_path):
+    """What a mark of a chart leads to is in the table below it, whose summary opens by a key."""
+    found = look(page, tmp_path, KEYBOARD)
+    assert (found["lost"], found["nameless"], found["bare"]) == ([], [], [])
+    assert {"select", "summary"} <= set(found["kinds"])
+    assert found["seen"] > 20
+
+
+def test_it_can_be_printed(page, tmp_path):
+    """Charts and rows on some pages, without the filters."""
+    found = look(page, tmp_path, KEYBOARD)
+    assert ".filters { display: none; }" in found["printed"]
+    printed = print_out(page, tmp_path)
+    assert printed.startswith(b"%PDF")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 40

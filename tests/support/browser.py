@@ -84,3 +84,16 @@ def look(page: Path, folder: Path, script: str, *, width: int = 1000, dark: bool
     assert found, done.stdout[-500:] + done.stderr[-2000:]
     assert found[1], f"the page's script did not end\n{done.stderr[-2000:]}"
     return json.loads(unescape(found[1]))
+
+
+def print_out(page: Path, folder: Path) -> bytes:
+    """Return a page as the browser prints it: a PDF."""
+    target = folder / "page.pdf"
+    subprocess.run(
+        [
+            need(), "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'printing'}",
+            "--virtual-time-budget=30000", f"--print-to-pdf={target}", page.as_uri(),
+        ],
+        capture_output=True, timeout=LIMIT_S, check=True,
+    )  # fmt: skip
+    return target.read_bytes()
