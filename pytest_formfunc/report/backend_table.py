@@ -21,10 +21,10 @@ from pytest_formfunc.report.figures import (
 from pytest_formfunc.report.lines import BOLD, RED, YELLOW, Line, paragraph
 from pytest_formfunc.report.screen import DEFAULT, Screen
 
-_LEAST_NAME, _MOST_NAME = 16, 60
+_LEAST_NAME, _MOST_NAME = 12, 60
 _SPEEDUP = 21
 _RANGE = 12
-_LEAST_BAR, _MOST_BAR = 6, 30
+_LEAST_BAR, _MOST_BAR = 4, 30
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -43,13 +43,13 @@ def lay_out(columns: int, longest_name: int, longest_verdict: int) -> Layout:
     Names and figures come first; a longer name gets a line of its own. Then the bar takes what is left.
 
     >>> lay_out(100, 16, 0), lay_out(80, 40, 9)
-    (Layout(name=16, verdict=0, bar=30), Layout(name=21, verdict=9, bar=0))
+    (Layout(name=16, verdict=0, bar=30), Layout(name=16, verdict=9, bar=4))
     """
     figures = 1 + 6 + 1 + 6 + 1 + _SPEEDUP + 1 + _RANGE + (1 + longest_verdict if longest_verdict else 0)
     left = columns - figures
     name = max(_LEAST_NAME, min(longest_name, left, _MOST_NAME))
     short = left - 1 - _LEAST_BAR  # a name that leaves room for the least bar
-    if _LEAST_NAME <= short < name and columns < DEFAULT.columns:
+    if _LEAST_NAME <= short < name and (columns < DEFAULT.columns or longest_name > _MOST_NAME):
         name = short
     bar = left - name - 1
     return Layout(name, longest_verdict, min(bar, _MOST_BAR) if bar >= _LEAST_BAR else 0)
@@ -95,7 +95,8 @@ def render_backend(
     yield from _heading(backend, rows, memory_note)
     header = f"{'case':{layout.name}} {'native':>6} {'accel.':>6} {'speedup':{_SPEEDUP}} {'by default':{_RANGE}}"
     header += f" {'verdict':{layout.verdict}}" if layout.verdict else ""
-    header += f" 0 to {greatest:.2g}x" if layout.bar and greatest else ""
+    scale = (f"0 to {greatest:.2g}x", f"{greatest:.2g}x", "")
+    header += f" {next(text for text in scale if len(text) <= layout.bar)}" if greatest else ""
     yield Line(header.rstrip(), BOLD)
     for record, title, verdict, speedup in zip(rows, titles, verdicts, speedups, strict=True):
         figures = (
