@@ -43,6 +43,11 @@ def test_engines_run_patterns(tmp_path, capsys):
                 else:
                     outcomes[name]["passes"] += 1
                     worst[name] = min(worst[name], result.series[Participant(name)].parity.sqnr_db)
+            with capsys.disabled():  # a run that is ended early has said something
+                print(
+                    f"conformance: {pattern}: {sum(one['passes'] for one in outcomes.values())} passes so far",
+                    flush=True,
+                )
     finally:
         server.close()
     with capsys.disabled():
