@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from pytest_formfunc.report.figures import (
 )
 from pytest_formfunc.report.lines import BOLD, RED, YELLOW, Line, paragraph
 from pytest_formfunc.report.screen import DEFAULT, Screen
+from pytest_formfunc.report.section_answer import is_claimed
 
 _LEAST_NAME, _MOST_NAME = 12, 60
 _SPEEDUP = 21
@@ -133,7 +133,7 @@ def _heading(backend: str, rows: Sequence[Record], memory_note: str) -> Iterator
 def bar_value(record: Record) -> float:
     """Return the speedup that a row's bar shows; 0 where it claims none."""
     speedup = record.ranked_speedup
-    return speedup.value if speedup is not None and math.isfinite(speedup.high) and not record.noise.contended else 0.0
+    return speedup.value if speedup is not None and is_claimed(record) and not record.noise.contended else 0.0
 
 
 def row_title(record: Record, tests: Mapping[Key, str]) -> str:
