@@ -114,7 +114,7 @@ def test_a_command_of_ours_runs(runs, page, command, monkeypatch, capsys):
     monkeypatch.chdir(runs)
     words = [word.replace("plain-d8-w64", "plain-d1-w8-1x3x32x32") for word in words_of(command, runs)]
     if words[0] == "bisect":
-        assert cli._parser().parse_args(words).pytest == words[words.index("--") + 1 :]
+        assert cli.parser().parse_args(words).pytest == words[words.index("--") + 1 :]
         return
     code = cli.main(words)
     said = capsys.readouterr()

@@ -88,7 +88,7 @@ def markers_page() -> str:
 
 def commands_page() -> str:
     """Return the help of `pytest-formfunc` and of each of its commands."""
-    parser = cli._parser()
+    parser = cli.parser()
     action: Any = next(one for one in parser._actions if isinstance(one.choices, dict))
     helps = {one.dest: one.help for one in action._choices_actions}
     parts = ["# Commands", "", "`pytest-formfunc COMMAND --help` says the same.", ""]

@@ -362,12 +362,12 @@ def test_the_bundled_patterns_of_another_revision_are_its_own(own_repository):
     repository = own_repository.folder
     shared = repository / "pytest_formfunc" / "forms" / "block.py"
     text = shared.read_text()
-    # The other revision's own cli.py fails to import: only its forms are used.
-    (repository / "pytest_formfunc" / "cli.py").write_text("raise RuntimeError('the other harness')\n")
+    # The other revision's own extensions.py fails to import: only its forms are used.
+    (repository / "pytest_formfunc" / "extensions.py").write_text("raise RuntimeError('the other harness')\n")
     shared.write_text(text.replace("partial(nn.ReLU, inplace=True)", "partial(nn.Hardswish, inplace=True)"))
     assert shared.read_text() != text
     git(repository, "commit", "-qam", "changed")
-    shutil.copy(PACKAGE / "cli.py", repository / "pytest_formfunc" / "cli.py")
+    shutil.copy(PACKAGE / "extensions.py", repository / "pytest_formfunc" / "extensions.py")
     shared.write_text(text)
     outcome = own_repository.measure(
         "--formfunc-patterns", "plain", "--formfunc-depths", "1", "--formfunc-widths", "16", "--formfunc-against",
