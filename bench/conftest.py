@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_formfunc.plugin.suite import claims
+
 SUITE = {"test_forms.py"}
 collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in SUITE]
-
-RECORDS = pytest.StashKey[list]()
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +28,4 @@ def pytest_configure(config):
     from choices import check_choices
 
     check_choices()
-    config.stash[RECORDS] = []
-
-
-@pytest.hookimpl(optionalhook=True)  # the plugin may be switched off
-def pytest_formfunc_record(config, record):
-    config.stash[RECORDS].append(record)
-
-
-@pytest.hookimpl(wrapper=True)  # so that the claims come after every other summary, the plugin's report included
-def pytest_terminal_summary(terminalreporter, config):
-    outcome = yield
-    from study import claims
-
-    for line in claims(config.stash[RECORDS]):
-        terminalreporter.write_line(line)
-    return outcome
+    config.pluginmanager.register(claims, "formfunc-claims")

@@ -1,8 +1,7 @@
-"""The suite: every requested pattern, depth and width on every requested backend."""
+"""The suite: every requested pattern, depth and width on every requested backend. `pytest-formfunc run` is the same."""
 
 from __future__ import annotations
 
+from pytest_formfunc.plugin.suite.test_forms import test_form
 
-def test_form(formfunc, formfunc_case, formfunc_backend):
-    """Measure one form on one backend; in a comparison, fail if it has lost speedup."""
-    formfunc(formfunc_case)
+__all__ = ["test_form"]

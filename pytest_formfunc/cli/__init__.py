@@ -1,4 +1,4 @@
-"""The ``pytest-formfunc`` command: everything that is not a test run. It calls the same code as the plugin."""
+"""The ``pytest-formfunc`` command: it begins, measures, and reads what runs have left."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from pytest_formfunc.cli import bisecting, journals, saved
+from pytest_formfunc.cli import bisecting, journals, running, saved
 from pytest_formfunc.cli.ground import EXIT_INTERRUPTED, EXIT_USAGE, Parser, say
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.output import Output
 
+_ABOUT = "How much the form of a network gains from hardware-specific acceleration."
 # Each adds the parsers of its commands, in the order of the help.
-COMMANDS = (saved, journals, bisecting)
+COMMANDS = (running, saved, journals, bisecting)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> Parser:
     """Return the parser of all commands."""
-    made = Parser(prog="pytest-formfunc", description="Speedup of network forms: everything that is not a test run.")
+    made = Parser(
+        prog="pytest-formfunc", description="How much the form of a network gains from hardware-specific acceleration."
+    )
     commands = made.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for one in COMMANDS:
         one.add(commands)

@@ -56,7 +56,7 @@ def rows_of(records: Sequence[Record], which: str) -> list[Row]:
 
 def study_lines(records: Sequence[Record]) -> Iterator[str]:
     """Compare one backend's speedups with the study's; says nothing where too few forms were measured to compare."""
-    lines = []
+    lines: list[str] = []
     for kind, compare in (("pattern", _patterns), ("architecture", _networks)):
         of_kind = [record for record in records if record.form["kind"] == kind]
         if len({record.form["name"] for record, _ in rows_of(of_kind, BY_DEFAULT)}) >= FEWEST:

@@ -4,9 +4,9 @@ import dataclasses
 import math
 
 import pytest
-from study import claims, factors_of, memory_share, study_lines
 from support.records import record
 
+from pytest_formfunc.plugin.suite.study import claims, factors_of, memory_share, study_lines
 from pytest_formfunc.stats import Estimate
 
 
