@@ -18,7 +18,7 @@ from pytest_formfunc.forms.users import split_models
 from pytest_formfunc.option_specs import OPTIONS
 
 # The installed suite, whatever the ini file of the folder says of names of tests.
-_SUITE = ("-p", "pytest_formfunc.plugin.suite.collecting", "-o", "python_functions=test_form")
+SUITE = ("-p", "pytest_formfunc.plugin.suite.collecting", "-o", "python_functions=test_form")
 _FLAG = "--formfunc-"
 _ABOUT = """\
 usage: pytest-formfunc run [NAME ...] [OPTION ...]
@@ -51,7 +51,7 @@ def _run(given: argparse.Namespace) -> int:
         return 0
     arguments = pytest_arguments(given.arguments)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *_SUITE, *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *SUITE, *arguments])
 
 
 def help_lines() -> list[str]:

@@ -15,6 +15,13 @@ from pytest_formfunc.measure.scratch import MAKING_PREFIX, sweep
 _NEARLY_NOTHING = 2**20  # bytes that are free
 
 
+def begin_cache(folder: Path) -> None:
+    """Make the cache's folder if it is not there, and keep what is in it out of the user's commits, as pytest does."""
+    with contextlib.suppress(OSError):  # whoever writes to it says what is wrong
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("# Made by pytest-formfunc.\n*\n", encoding="utf-8")
+
+
 def writable(folder: Path, spare: Path | None, names: Iterable[str]) -> tuple[Path, str]:
     """Return the folder to make artifacts in, and why it is the spare one, if it is; that has what is there already.
 

@@ -22,6 +22,7 @@ from pytest_formfunc.forms.programs import ProgramSource
 from pytest_formfunc.gate.baseline import Baseline, read_with_history
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_sentences, why_incomplete
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
+from pytest_formfunc.measure.cache_folder import begin_cache
 from pytest_formfunc.measure.together import GROUP
 from pytest_formfunc.measure.workspace import Environment
 from pytest_formfunc.plugin.benchmark_bridge import compared_files
@@ -63,6 +64,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
     settings, config = session.settings, session.config
     session.heed_signals()
     save_whole(session, config)
+    begin_cache(settings.cache_dir)
     with usage_errors():
         for path in settings.reports:
             check_report_path(config.invocation_params.dir / path)

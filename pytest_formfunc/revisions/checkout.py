@@ -133,6 +133,24 @@ def check_out(name: str, root: Path, into: Path, *, in_ci: bool) -> Revision:
     return revision
 
 
+def merge_base(root: Path, name: str) -> str:
+    """Return the full hash of the merge base of a revision and the current commit.
+
+    Raises:
+        BadInput: git is not installed, there is no repository or no such revision, or they have no common ancestor.
+    """
+    return _merge_base(_top(root), name)
+
+
+def top_folder(folder: Path) -> Path:
+    """Return the top folder of the repository that a folder is in.
+
+    Raises:
+        BadInput: git is not installed, or there is no repository.
+    """
+    return _top(folder)
+
+
 def commits_between(root: Path, good: str, bad: str) -> list[str]:
     """Return the commits after ``good`` up to ``bad``, oldest first, first parents only.
 

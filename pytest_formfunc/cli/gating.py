@@ -1,0 +1,159 @@
+"""The command that gates a change: both sides in the same rounds, judged once more by the journal alone, and told."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_formfunc.cli.events import base_commit
+from pytest_formfunc.cli.ground import EXIT_REGRESSED, Commands, say
+from pytest_formfunc.cli.running import SUITE, pytest_arguments
+from pytest_formfunc.errors import BadInput, FormfuncError
+from pytest_formfunc.gate.closing import Fault, faults_of
+from pytest_formfunc.journal.folder import read_with_parts
+from pytest_formfunc.journal.lines import Journal
+from pytest_formfunc.measure.cache_folder import begin_cache
+from pytest_formfunc.paths import exists
+from pytest_formfunc.text import markdown
+
+_SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"  # files that GitHub reads when a step has ended
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    gate = commands.add_parser(
+        "gate",
+        help="compare the tree with the commit that a change began at, side by side and strictly, as a build does: "
+        "report, journal and JUnit file are in one folder; on GitHub the event says which commit it is, and the job "
+        "gets its summary",
+    )
+    gate.add_argument("names", nargs="*", metavar="NAME", help="patterns, networks, or models of yours, as for run")
+    gate.add_argument("--tests", default="", metavar="PATHS", help="tests that measure, with spaces between them (by "
+                      "default all of the repository)")  # fmt: skip
+    gate.add_argument("--base", default="", metavar="REV", help="what to compare with: its merge base with HEAD")
+    gate.add_argument("--accept", default="", metavar="NAMES", help="what the change may give up, as --formfunc-accept")
+    gate.add_argument("--options", default="", metavar="TEXT", help="further options, as a shell has them")
+    gate.add_argument("--out", type=Path, default=Path("formfunc"), metavar="FOLDER", help="(default %(default)s)")
+    gate.set_defaults(run=_gate)
+
+
+def _gate(given: argparse.Namespace) -> int:
+    if given.names and given.tests:
+        raise BadInput("names and --tests are two things to measure: give one of them")
+    options, tests = _words(given.options, "--options"), _words(given.tests, "--tests")
+    for path in (one.partition("::")[0] for one in tests):
+        if not exists(Path(path)):
+            raise BadInput(f"--tests: there is no file or folder {path!r}")
+    base = base_commit(given.base, os.environ, Path.cwd())
+    journal = _prepare(given.out)
+    what = [*SUITE, *pytest_arguments([*given.names, *options])] if given.names else [*_measuring(tests), *options]
+    say(f"comparing with {base[:10]}, side by side")
+    sys.stdout.flush()
+    accept = [f"--formfunc-accept={given.accept}"] if given.accept else []
+    code = _measure([*what, *accept, *_always(base, given.out)])
+    try:
+        faults, found = _judge(journal)
+    except FormfuncError as error:
+        faults, found = [Fault("nothing", f"nothing was judged: {error}")], None
+    # What pytest itself was red for stands in its output, and in its report.
+    sentences = [] if code and found is not None else list(dict.fromkeys(fault.sentence for fault in faults))
+    for sentence in sentences:
+        say(f"pytest-formfunc: {sentence}", file=sys.stderr)
+    red = bool(code or faults)
+    outputs = _outputs(found, base, red=red)
+    say(f"the gate has {outputs['outcome']}: {outputs['regressed']} regressed of {outputs['compared']} compared")
+    _tell(given.out / "report.md", sentences, outputs)
+    return code or (EXIT_REGRESSED if faults else 0)
+
+
+def _words(text: str, option: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise BadInput(f"{option} {text!r} is not what a shell could read: {error}") from None
+
+
+def _measuring(tests: Sequence[str]) -> list[str]:
+    """Return the arguments for tests; where none are named, those of the repository that do not measure are skipped."""
+    return list(tests) or ["--benchmark-only"]
+
+
+def _always(base: str, out: Path) -> list[str]:
+    reports = [f"--formfunc-report={out / name}" for name in ("report.md", "report.html", "report.json")]
+    return [
+        f"--formfunc-against={base}", "--formfunc-strict", f"--formfunc-journal={out / 'run.jsonl'}",
+        f"--junitxml={out / 'junit.xml'}", *reports,
+    ]  # fmt: skip
+
+
+def _prepare(out: Path) -> Path:
+    """Make the folder of the files; what an earlier gate has left in it would be taken for this one's.
+
+    Raises:
+        BadInput: the folder cannot be written.
+    """
+    try:
+        begin_cache(out)
+        out.mkdir(parents=True, exist_ok=True)
+        for name in ("run.jsonl", "report.md", "report.html", "report.json", "junit.xml"):
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written: {error.strerror}") from None
+    return out / "run.jsonl"
+
+
+def _measure(arguments: Sequence[str]) -> int:
+    """Run pytest in a process of its own: what the change's code does there does not reach the judge."""
+    with subprocess.Popen([sys.executable, "-m", "pytest", *arguments]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # pytest has it too, and ends in order
+                continue
+
+
+def _judge(path: Path) -> tuple[list[Fault], Journal]:
+    """Judge the run by its journal; the parts of one, which a later merge judges, have no faults.
+
+    Raises:
+        FormfuncError: there is no journal, or it cannot be read.
+    """
+    journal = read_with_parts(path)
+    if journal.header.shard is not None:
+        return [], journal
+    faults = list(faults_of(journal.header, journal.confirmed(), ended=journal.ended, strict=True))
+    if not journal.header.title:
+        faults.append(Fault("nothing", "nothing was compared"))
+    return faults, journal
+
+
+def _outputs(found: Journal | None, base: str, *, red: bool) -> dict[str, object]:
+    """Return what later steps of a job may read: the outcome, two counts, and the commit that was compared with."""
+    statuses = [row.record.verdict.status for row in found.rows.values() if row.record.verdict] if found else []
+    return {
+        "outcome": "failed" if red else "passed",
+        "regressed": statuses.count("regressed"),
+        "compared": len(statuses),
+        "base": base,
+    }
+
+
+def _tell(report: Path, sentences: Sequence[str], outputs: Mapping[str, object]) -> None:
+    """Write the summary and the outputs where GitHub asks for them."""
+    text = report.read_text(encoding="utf-8") if report.is_file() else ""
+    said = [markdown(sentence) for sentence in sentences]
+    _append(_SUMMARY, "\n\n".join([*said, text or "Nothing was measured: the job's log says why."]) + "\n")
+    _append(_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items()))
+
+
+def _append(variable: str, text: str) -> None:
+    path = os.environ.get(variable)
+    if path:
+        with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:
+            file.write(text)
