@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
+import json
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_formfunc.backends import distributions
 from pytest_formfunc.cli.events import base_commit
 from pytest_formfunc.cli.ground import EXIT_REGRESSED, Commands, say
 from pytest_formfunc.cli.running import SUITE, pytest_arguments
 from pytest_formfunc.errors import BadInput, FormfuncError
 from pytest_formfunc.gate.closing import Fault, faults_of
+from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.lines import Journal
 from pytest_formfunc.measure.cache_folder import begin_cache
@@ -38,12 +42,18 @@ def add(commands: Commands) -> None:
                       "default all of the repository)")  # fmt: skip
     gate.add_argument("--base", default="", metavar="REV", help="what to compare with: its merge base with HEAD")
     gate.add_argument("--accept", default="", metavar="NAMES", help="what the change may give up, as --formfunc-accept")
+    gate.add_argument("--shard", default="", metavar="K/N", help="measure a part of all cases; merge judges the parts")
     gate.add_argument("--options", default="", metavar="TEXT", help="further options, as a shell has them")
     gate.add_argument("--out", type=Path, default=Path("formfunc"), metavar="FOLDER", help="(default %(default)s)")
     gate.set_defaults(run=_gate)
+    key = commands.add_parser(
+        "cache-key", help="print what a cache of converted models is valid for: the processor and the versions"
+    )
+    key.set_defaults(run=_cache_key)
 
 
 def _gate(given: argparse.Namespace) -> int:
+    given.names = [name for name in given.names if name.strip()]  # an action gives what it was not given as nothing
     if given.names and given.tests:
         raise BadInput("names and --tests are two things to measure: give one of them")
     options, tests = _words(given.options, "--options"), _words(given.tests, "--tests")
@@ -55,8 +65,11 @@ def _gate(given: argparse.Namespace) -> int:
     what = [*SUITE, *pytest_arguments([*given.names, *options])] if given.names else [*_measuring(tests), *options]
     say(f"comparing with {base[:10]}, side by side")
     sys.stdout.flush()
-    accept = [f"--formfunc-accept={given.accept}"] if given.accept else []
-    code = _measure([*what, *accept, *_always(base, given.out)])
+    if given.accept:
+        what.append(f"--formfunc-accept={given.accept}")
+    if given.shard:
+        what.append(f"--formfunc-shard={given.shard}")
+    code = _measure([*what, *_always(base, given.out)])
     try:
         faults, found = _judge(journal)
     except FormfuncError as error:
@@ -67,9 +80,21 @@ def _gate(given: argparse.Namespace) -> int:
         say(f"pytest-formfunc: {sentence}", file=sys.stderr)
     red = bool(code or faults)
     outputs = _outputs(found, base, red=red)
-    say(f"the gate has {outputs['outcome']}: {outputs['regressed']} regressed of {outputs['compared']} compared")
-    _tell(given.out / "report.md", sentences, outputs)
+    part = f"part {given.shard} of " if given.shard else ""
+    counts = f"{outputs['regressed']} regressed of {outputs['compared']} compared"
+    say(f"{part}the gate has {outputs['outcome']}: {counts}")
+    _append(_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items()))
+    if not given.shard or red:  # merging the parts writes the summary
+        _append(_SUMMARY, _summary(given.out / "report.md", sentences))
     return code or (EXIT_REGRESSED if faults else 0)
+
+
+def _cache_key(given: argparse.Namespace) -> int:
+    del given
+    host = describe_host(distributions())
+    identity = json.dumps([fingerprint(host), host["versions"]], sort_keys=True)
+    say(f"formfunc-{hashlib.sha256(identity.encode()).hexdigest()[:16]}")
+    return 0
 
 
 def _words(text: str, option: str) -> list[str]:
@@ -144,12 +169,11 @@ def _outputs(found: Journal | None, base: str, *, red: bool) -> dict[str, object
     }
 
 
-def _tell(report: Path, sentences: Sequence[str], outputs: Mapping[str, object]) -> None:
-    """Write the summary and the outputs where GitHub asks for them."""
+def _summary(report: Path, sentences: Sequence[str]) -> str:
+    """Return what the page of a job shows."""
     text = report.read_text(encoding="utf-8") if report.is_file() else ""
     said = [markdown(sentence) for sentence in sentences]
-    _append(_SUMMARY, "\n\n".join([*said, text or "Nothing was measured: the job's log says why."]) + "\n")
-    _append(_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items()))
+    return "\n\n".join([*said, text or "Nothing was measured: the job's log says why."]) + "\n"
 
 
 def _append(variable: str, text: str) -> None:

@@ -13,9 +13,12 @@ from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.completeness import why_runs_differ
 from pytest_formfunc.gate.error_budget import Family
+from pytest_formfunc.gate.journal_results import results_of
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.run_history import history_of
 from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.journal.folder import read_with_parts
+from pytest_formfunc.journal.reading import is_journal
 from pytest_formfunc.option_specs import REPORT_FORMATS, either, report_ending
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
@@ -92,7 +95,10 @@ def _report(given: argparse.Namespace) -> int:
         raise FormfuncError(f"report {given.to} has no known ending: use {either(REPORT_FORMATS)}")
     runs = [read_baseline(path) for path in dict.fromkeys(given.files)]
     last = runs[-1]
-    results = Results(records=dict(last.records), tests=dict(last.tests))
+    if is_journal(given.files[-1]):
+        results = results_of(read_with_parts(given.files[-1]))
+    else:
+        results = Results(records=dict(last.records), tests=dict(last.tests))
     names = [run.name for run in runs]
     titles = names if len({*names}) == len(names) else [str(path) for path in dict.fromkeys(given.files)]
     results.runs = {title: dict(run.records) for title, run in zip(titles, runs, strict=True)}
