@@ -2,15 +2,14 @@
 
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 from support.project import git, users_environment
+from support.source import copy_source, linked_environment, tracked
 
 pytestmark = pytest.mark.engine
-ROOT = Path(__file__).parents[1]
 PIP = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
 
 
@@ -18,15 +17,8 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--disable-pip-vers
 def wheel(tmp_path_factory):
     """Build the wheel as a release does, from the files that git has."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "pytest_formfunc", "pyproject.toml", "README.md", "LICENSE"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(lambda one: (ROOT / one).is_file(), names):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes((ROOT / name).read_bytes())
+    (folder / "source").mkdir()
+    source = copy_source(folder / "source")
     done = subprocess.run(
         [*PIP, "wheel", "--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder, source],
         capture_output=True, text=True, check=False,
@@ -39,16 +31,12 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory):
     """An empty environment with the wheel, and with the libraries of this one, which take minutes to install."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(folder, symlinks=True)
+    folder = linked_environment(tmp_path_factory.mktemp("environment") / "venv")
     done = subprocess.run(
         [*PIP, "--python", folder / "bin" / "python", "install", "--no-deps", "--no-index", wheel],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    here = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    site = next(folder.glob("lib/python*/site-packages"))
-    (site / "linked.pth").write_text("\n".join(here) + "\n")
     return folder
 
 
@@ -80,10 +68,7 @@ def test_it_holds_the_package_and_nothing_else(wheel):
     """Every file of the package, the ones that are no Python among them; no tests and no benches."""
     held = set(zipfile.ZipFile(wheel).namelist())
     assert {name.partition("/")[0] for name in held} == {"pytest_formfunc", f"{wheel.name.split('-py3')[0]}.dist-info"}
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "pytest_formfunc"], cwd=ROOT, check=True, capture_output=True, text=True
-    )  # fmt: skip
-    assert {name for name in listed.stdout.split() if (ROOT / name).is_file()} <= held
+    assert set(tracked("pytest_formfunc")) <= held
 
 
 def test_patterns_are_measured_without_a_clone(user):
@@ -102,7 +87,7 @@ def test_the_first_hour(user):
     begun = user("pytest-formfunc", "init")
     assert begun.returncode == 0, begun.stderr
     assert (user.folder / ".github" / "workflows" / "speedup.yml").is_file()
-    first = user("python", "-m", "pytest", "test_speedup.py")
+    first = user("pytest", "test_speedup.py")
     assert first.returncode == 0, first.stdout
     assert "test_speedup.py::test_speedup" in first.stdout
     git(user.folder, "add", "-A")
