@@ -35,7 +35,8 @@ BUILD
 
 def test_speedup(formfunc):
     torch.manual_seed(0)
-    formfunc(NETWORK, EXAMPLE)
+    example = EXAMPLE
+    formfunc(NETWORK, example)
 '''
 _OWN = '''
 
@@ -126,11 +127,13 @@ def first_test(model: str, shapes: str) -> str:
 
 
 def _example(call: Call) -> str:
-    """Return the inputs of a call as Python makes them."""
+    """Return the inputs of a call as Python makes them: one, several, or named ones."""
     made = [_tensor(spec.completed()) for spec in call]
-    if any(spec.name for spec in call):
-        return "{" + ", ".join(f'"{spec.name}": {one}' for spec, one in zip(call, made, strict=True)) + "}"
-    return made[0] if len(made) == 1 else f"({', '.join(made)})"
+    if len(made) == 1 and not call[0].name:
+        return made[0]
+    begin, end = "{}" if any(spec.name for spec in call) else "()"
+    entries = [f'"{spec.name}": {one}' if spec.name else one for spec, one in zip(call, made, strict=True)]
+    return "\n        ".join([begin, *(f"{one}," for one in entries)]) + f"\n    {end}"
 
 
 def _tensor(spec: InputSpec) -> str:

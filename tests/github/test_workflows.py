@@ -1,30 +1,18 @@
 """The workflows and actions, as files: their schema, what makes them unsafe, and whether what they use is pinned."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from support.programs import program
 from support.source import ROOT, tracked
 
 TEMPLATE = "pytest_formfunc/cli/templates/workflow.yml"
 ACTIONS = ["action.yml", "comment/action.yml", "merge/action.yml"]
 WORKFLOWS = [*tracked(".github/workflows"), TEMPLATE]
 STEPS = re.compile(r"^\s*(?:- )?uses: (\S+)(?: # (\S+))?$", re.M)
-
-
-def program(name):
-    """Return the path of a program that tests need, beside this Python or anywhere; skip where it is not installed."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
-    if found is None:
-        assert "FORMFUNC_TESTS_NEED_ALL" not in os.environ, f"{name} is not installed, and every test has to run"
-        pytest.skip(f"needs {name}, not installed here")
-    return found
 
 
 def in_documents():
