@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from pytest_formfunc.backends.reproduction import Opened, Redraw
+from pytest_formfunc.backends.reproduction import Mask, Opened, Redraw
 from pytest_formfunc.errors import Unsupported
 
 MODEL = "model.onnx"
 _SAYS_MORE = ("doc_string", "metadata_props")  # of any part of a model: where it comes from, in words
+# Names that a user may have chosen, and that nothing but the model itself refers to.
+_NAMES = {
+    "NodeProto": ("name", "input", "output"), "GraphProto": ("name",), "ValueInfoProto": ("name",),
+    "TensorProto": ("name",), "FunctionProto": ("input", "output"),
+}  # fmt: skip
 _NUMPY = {"float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool"}
 
 
-def write_onnx(artifact: Path, folder: Path, redraw: Redraw | None) -> None:
+def write_onnx(artifact: Path, folder: Path, mask: Mask, redraw: Redraw | None) -> None:
     """Write a model, and its larger constants in a file beside it, without what says where it comes from.
 
     Raises:
@@ -27,7 +32,7 @@ def write_onnx(artifact: Path, folder: Path, redraw: Redraw | None) -> None:
     from onnx import numpy_helper
 
     model = onnx.load(artifact)
-    _strip(model)
+    _clean(model, mask)
     model.graph.name = "model"
     if "/" in model.producer_name + model.producer_version:
         model.producer_name = model.producer_version = ""
@@ -43,15 +48,20 @@ def write_onnx(artifact: Path, folder: Path, redraw: Redraw | None) -> None:
     )
 
 
-def _strip(message: Any) -> None:
-    """Clear what any part of a model says in words, at any depth."""
+def _clean(message: Any, mask: Mask) -> None:
+    """Clear what any part of a model says in words, and mask names of nodes and values, at any depth."""
     for name in _SAYS_MORE:
         if name in message.DESCRIPTOR.fields_by_name:
             message.ClearField(name)
+    names = _NAMES.get(message.DESCRIPTOR.name, ())
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:
             for one in [value] if hasattr(value, "ListFields") else value:
-                _strip(one)
+                _clean(one, mask)
+        elif field.name in names and isinstance(value, str):
+            setattr(message, field.name, mask(value))
+        elif field.name in names:
+            value[:] = [mask(one) for one in value]
 
 
 def _tensors(message: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from pytest_formfunc.backends.redrawing import redraw_bytes
-from pytest_formfunc.backends.reproduction import Arrays, Opened, Redraw
+from pytest_formfunc.backends.reproduction import Arrays, Mask, Opened, Redraw
 
 MODEL = "model.xml"
 _NUMPY = {
@@ -18,10 +18,11 @@ _NUMPY = {
     "i16": "int16", "i8": "int8", "u64": "uint64", "u32": "uint32", "u16": "uint16", "u8": "uint8", "boolean": "bool",
 }  # fmt: skip
 _KEPT = ("runtime_options",)  # of what a model says of itself, what changes how it is compiled
+_NAMES = ("name", "names", "output_names")
 _TEXT = "string"
 
 
-def write_ir(artifact: Path, folder: Path, redraw: Redraw | None) -> None:
+def write_ir(artifact: Path, folder: Path, mask: Mask, redraw: Redraw | None) -> None:
     """Write a model and its weights: the graph as it is, without names of files and how it was converted.
 
     Only the bytes that constants of the graph read are written, at their places.
@@ -34,6 +35,9 @@ def write_ir(artifact: Path, folder: Path, redraw: Redraw | None) -> None:
     root = tree.getroot()
     root.set("name", "model")
     for part in root.iter():
+        for name in _NAMES if part.tag in ("layer", "port") else ():
+            if name in part.attrib:
+                part.set(name, mask(part.attrib[name]))
         for info in part.findall("rt_info"):
             for one in list(info):
                 of_the_model = part is root and one.tag not in _KEPT

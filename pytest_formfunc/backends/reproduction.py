@@ -17,6 +17,7 @@ import numpy as np
 
 Arrays = Sequence[np.ndarray[Any, Any]]
 Redraw = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
+Mask = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Reproduction:
         library: the module and distribution that the script imports, such as ``openvino``.
         title: the engine's name in sentences.
         model: name of the file that the script opens.
-        write: writes an artifact's files into a folder, without anything that says where it was made; where it is given
-            a function, each constant of weights is replaced by what that returns of it.
+        write: writes an artifact's files into a folder, without anything that says where it was made. Each name in it
+            is replaced by what the first function returns of it, and, where there is a second, each constant of weights
+            by what that returns of it.
         types: returns the type of each input of the written model, as numpy calls it.
         open: opens the model: folder and file, the settings, the inputs. It goes into the script.
         settings: what ``open`` sets, as plain values.
@@ -53,7 +55,7 @@ class Reproduction:
     library: str
     title: str
     model: str
-    write: Callable[[Path, Path, Redraw | None], None]
+    write: Callable[[Path, Path, Mask, Redraw | None], None]
     types: Callable[[Path], list[str]]
     open: Callable[[str, dict[str, Any], Arrays], Opened]
     settings: dict[str, Any] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_formfunc.errors import BadInput, FormfuncError
 from pytest_formfunc.issue import script, words
 from pytest_formfunc.issue.chosen import Chosen
-from pytest_formfunc.issue.model import Shared, share_model
+from pytest_formfunc.issue.model import Shared, form_of, share_model
 from pytest_formfunc.issue.secrets import Secrets, cleaned, secrets_of
 from pytest_formfunc.measure.scratch import OwnFolder, sweep_runs
 from pytest_formfunc.paths import exists, is_folder
@@ -46,9 +46,10 @@ def write_issue(chosen: Chosen, output: Path, cache: Path, *, with_weights: bool
     try:
         folder = scratch.path / "report"
         folder.mkdir()
-        shared = share_model(chosen, folder, cache, scratch.path, with_weights=with_weights)
+        form = form_of(chosen.record)
+        secrets = secrets_of([cache], [*_ANYWAY, *NAMES, *(script.words_of(form) if form else ())])
+        shared = share_model(chosen, form, folder, cache, scratch.path, secrets.mask, with_weights=with_weights)
         files = sorted(file.name for file in folder.iterdir())
-        secrets = secrets_of([cache], [*_ANYWAY, *NAMES, *(script.words_of(shared.form) if shared.form else ())])
         said = _cleaned(chosen, secrets)
         for name, text in _texts(said, shared, files).items():
             (folder / name).write_text(secrets.clean(text) if name.endswith(".md") else text, encoding="utf-8")
@@ -122,18 +123,14 @@ def _json(value: Any) -> str:
 
 
 def _check(folder: Path, shared: Shared, secrets: Secrets) -> None:
-    """Look for what may not be said in every file, and take it out of the model's text.
+    """Look for what may not be said in every file.
 
     Raises:
         FormfuncError: something is left.
     """
     raw = shared.form.weights if shared.form is not None else ()
     for file in sorted(folder.iterdir()):
-        content = file.read_bytes()
-        if file.suffix == ".xml" and secrets.found_in(content):
-            content = secrets.mask(content.decode("utf-8")).encode()
-            file.write_bytes(content)
-        if what := secrets.found_in(content, raw=file.name.endswith(raw)):
+        if what := secrets.found_in(file.read_bytes(), raw=file.name.endswith(raw)):
             raise FormfuncError(f"no archive is written: {file.name} would hold {what}; rename what it is a part of")
 
 

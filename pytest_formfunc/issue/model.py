@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.backends import NATIVE, backend_entry
-from pytest_formfunc.backends.reproduction import Reproduction
+from pytest_formfunc.backends.reproduction import Mask, Reproduction
 from pytest_formfunc.cases import Case, architecture_case, model_case, pattern_case
 from pytest_formfunc.errors import BadInput, MeasurementError
 from pytest_formfunc.forms.architectures import ARCHITECTURES
@@ -52,14 +52,36 @@ class Shared:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def share_model(chosen: Chosen, into: Path, cache: Path, scratch: Path, *, with_weights: bool) -> Shared:
+def form_of(record: Record) -> Reproduction | None:
+    """Return how the engine of a row hands its model on, or None where its model does not run without PyTorch.
+
+    Raises:
+        BadInput: the engine is unknown here, or not installed.
+    """
+    engine = engine_of(record)
+    _know_added(record, engine)
+    if (missing := backend_entry(engine).why_not_installed()) is not None:
+        raise BadInput(f"the model cannot be written here: {missing}")
+    return backend_entry(engine).make(record.threads).reproduction()
+
+
+def engine_of(record: Record) -> str:
+    """Return the name of the engine that executed a row."""
+    return record.native_engine if record.native else record.backend
+
+
+def share_model(
+    chosen: Chosen, form: Reproduction | None, into: Path, cache: Path, scratch: Path, mask: Mask, *, with_weights: bool
+) -> Shared:
     """Write the model of a row into a folder, its weights drawn anew where they are a user's.
 
     Args:
         chosen: the row.
+        form: how its engine hands the model on.
         into: the folder.
         cache: folder of all artifacts.
         scratch: a folder of this process.
+        mask: returns a name of the model without what may not be said.
         with_weights: whether a user's weights are shared.
 
     Raises:
@@ -67,20 +89,16 @@ def share_model(chosen: Chosen, into: Path, cache: Path, scratch: Path, *, with_
         MeasurementError: it cannot be converted, or written so that it runs as the original does.
     """
     record = chosen.record
-    engine = record.native_engine if record.native else record.backend
-    _know_added(record, engine)
+    engine = engine_of(record)
     own = not is_bundled(record.form)
-    form = backend_entry(engine).make(record.threads).reproduction()
     if form is None:
         return Shared(None, f"There is no model here, because {engine} has no file that runs without PyTorch.", own=own)
-    if (missing := backend_entry(engine).why_not_installed()) is not None:
-        raise BadInput(f"the model cannot be written here: {missing}")
     workers = WorkerServer(TIMEOUT_S, record.threads, size=1, mark=str(scratch))
     try:
         measured = find_artifact(record, cache)
         artifact = measured or _make_again(chosen, engine, cache, scratch, workers, with_weights=with_weights)
         redrawn = own and not with_weights
-        job = workers.job("share", engine=engine, artifact=str(artifact), into=str(into), redrawn=redrawn)
+        job = workers.job("share", engine=engine, artifact=str(artifact), into=str(into), mask=mask, redrawn=redrawn)
         with workers.worker(job, f"sharing {record.title}") as worker:
             answer: dict[str, Any] = worker.receive()
     finally:

@@ -46,7 +46,7 @@ class Secrets:
         for path in self.paths:
             text = re.sub(rf"{re.escape(path)}(?![\w-])/?", "", text)
         for name in self.names:
-            text = _word(name).sub(_GONE, text)
+            text = re.sub(_word(name), _GONE, text)
         return text
 
     def found_in(self, content: bytes, *, raw: bool = False) -> str:
@@ -56,12 +56,11 @@ class Secrets:
             content: the content.
             raw: whether it is numbers, in which a short name occurs by chance.
         """
-        text = content.decode("latin-1")
         for path in self.paths:
-            if re.search(rf"{re.escape(_bytes_of(path))}(?![\w-])", text):
+            if re.search(rf"{re.escape(path)}(?![\w-])".encode(errors="surrogateescape"), content):
                 return "the path of a folder of yours"
         for name in () if raw else self.names:
-            if _word(_bytes_of(name)).search(text):
+            if re.search(_word(name).encode(), content):
                 return "the name of its user or its machine"
         return ""
 
@@ -102,10 +101,6 @@ def cleaned(value: Any, secrets: Secrets, kept: frozenset[str] = frozenset()) ->
     return value
 
 
-def _word(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")
-
-
-def _bytes_of(text: str) -> str:
-    """Return a text as its bytes are read in latin-1."""
-    return text.encode(errors="surrogateescape").decode("latin-1")
+def _word(name: str) -> str:
+    """Return the pattern of a name that stands by itself."""
+    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"

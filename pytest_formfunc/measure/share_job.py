@@ -26,7 +26,8 @@ def share(connection: Line, job: Job) -> None:
     """Answer with what the archive says of the model that this wrote into a folder.
 
     ``{"inputs", "graph", "versions"}``; ``graph`` is that of the written model, and None where the engine has none.
-    The payload has the ``engine``, its ``artifact``, the folder ``into`` and whether weights are to be ``redrawn``.
+    The payload has the ``engine``, its ``artifact``, the folder ``into``, a function that
+    returns a name without what may not be said (``mask``), and whether weights are to be ``redrawn``.
 
     Raises:
         Unsupported: the engine's model does not stand alone.
@@ -41,8 +42,10 @@ def share(connection: Line, job: Job) -> None:
     form = entry.make(job.threads).reproduction()
     if form is None:
         raise Unsupported("its model does not run without PyTorch")
-    form.write(artifact, into, redraw if redrawn else None)
-    facts = read_facts(artifact.parent / META) or {}
+    form.write(artifact, into, payload["mask"], redraw if redrawn else None)
+    facts = read_facts(artifact.parent / META)
+    if facts is None:
+        raise MeasurementError("what is known of its inputs was changed in the cache: measure it again")
     inputs = inputs_like(facts["input_shapes"], facts.get("inputs", ()), form.types(into / form.model))
     generator = np.random.default_rng(SEED)
     arrays = tuple(draw(one, generator) for one in inputs)
