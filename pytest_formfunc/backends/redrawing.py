@@ -26,7 +26,7 @@ def redraw(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     whole = np.issubdtype(values.dtype, np.integer) and values.size > STEERING
     if not (floating or whole):
         return values
-    wide = values.astype(np.float64)
+    wide = np.array(values, np.float64)
     finite = np.isfinite(wide) & (np.abs(wide) < _ENDLESS)
     drawn = _draw_like(wide[finite], np.random.default_rng())
     wide[finite] = np.rint(drawn) if whole else drawn

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from pytest_formfunc.issue.chosen import Chosen
 from pytest_formfunc.measure.integrity import is_whole
 from pytest_formfunc.measure.preparation import Preparer, Recipe
 from pytest_formfunc.measure.workers import WorkerServer
-from pytest_formfunc.measure.workspace import OWN
+from pytest_formfunc.measure.workspace import OWN, Workspace
 from pytest_formfunc.records import Record
 
 TIMEOUT_S = 600.0  # to convert a model, and to write it
@@ -142,7 +144,9 @@ def _make_again(
     case = case_of(record)
     if case is None:
         raise BadInput(f"the model of {record.case} is gone: it is not in {cache}; {_measure_again(chosen)}")
-    preparer = Preparer(workers, OWN, cache, record.native_engine, 1, spare=scratch)
+    # A module of the user's is found in the working directory, as by ``python -m pytest``.
+    workspace = OWN if is_bundled(record.form) else Workspace(sys_path=(os.getcwd(), *sys.path))
+    preparer = Preparer(workers, workspace, cache, record.native_engine, 1, spare=scratch)
     try:
         prepared = preparer.prepare(Recipe(case.id, case.source, list(dict.fromkeys([NATIVE, record.backend]))))
     except MeasurementError as error:

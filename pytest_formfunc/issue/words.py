@@ -124,7 +124,7 @@ def _how_to_run(shared: Shared, files: list[str]) -> Iterator[str]:
         return
     yield from ("```", f"pip install {shared.form.library} numpy", f"python {NAME}", "```", "")
     yield (
-        f"The script reads {' and '.join(f'`{name}`' for name in files)} from its own folder, draws inputs from a seed, "
+        f"It reads {' and '.join(f'`{name}`' for name in files)} from its own folder, draws inputs from a seed, "
         "sets the same threads and the same precision as the run, warms up, and prints the median latency. It needs "
         "neither PyTorch nor pytest-formfunc."
     )
