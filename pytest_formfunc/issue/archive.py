@@ -79,8 +79,9 @@ def check_output(output: Path) -> None:
 
 def file_name(record: Record) -> str:
     """Return the name that an archive has by default."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{Path(record.case).name}-{record.backend}").strip("-.")
-    return f"issue-{readable[:100]}.zip"
+    names = (Path(record.case).name, record.backend)
+    case, backend = (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") for name in names)
+    return f"issue-{case[:100]}-{backend}.zip"
 
 
 def _cleaned(chosen: Chosen, secrets: Secrets) -> Chosen:
