@@ -80,7 +80,7 @@ def secrets_of(folders: Iterable[Path] = (), words: Sequence[str] = ()) -> Secre
     known = [Path(home), Path.cwd(), Path(os.environ.get("PWD", "/")), *(one.absolute() for one in folders)]
     paths = {str(form) for one in known for form in (one, one.resolve()) if len(form.parts) > 1}
     host = socket.gethostname()
-    names = {user, host, host.partition(".")[0], Path(home).name}
+    names = {user, os.environ.get("SUDO_USER", ""), host, host.partition(".")[0], Path(home).name}
     told = _COMMON | {one.casefold() for one in words}
     secret = {one for one in names if len(one) >= FEWEST_LETTERS and one.casefold() not in told}
     longest = {"key": len, "reverse": True}

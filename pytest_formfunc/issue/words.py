@@ -13,6 +13,7 @@ from pytest_formfunc.issue.script import NAME
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.layers import describe_layer
 from pytest_formfunc.report.section_answer import is_claimed
+from pytest_formfunc.text import printable
 from pytest_formfunc.units import format_estimate, format_ms, format_percent, format_shape
 
 _MOST_KERNELS, _MOST_LAYERS = 12, 8
@@ -45,7 +46,7 @@ def render(chosen: Chosen, shared: Shared, files: list[str]) -> str:
     text = [f"# {_title(record)}", ""]
     for title, lines in sections.items():
         if lines:
-            text += [*([f"## {title}", ""] if title else []), *lines, ""]
+            text += [*([f"## {title}", ""] if title else []), *map(printable, lines), ""]
     return "\n".join(text)
 
 
@@ -165,7 +166,7 @@ def _graph(record: Record) -> Iterator[str]:
         return
     kernels = sorted(graph["kernels"].items(), key=lambda one: -one[1])
     for name, count in kernels[:_MOST_KERNELS]:
-        yield f"- {_count(count, 'step')} by `{name}`"
+        yield f"- {_count(count, 'step')} by {_name(name)}"
     if len(kernels) > _MOST_KERNELS:
         yield f"- {_count(len(kernels) - _MOST_KERNELS, 'further kernel')}, which are in `record.json`"
     reorders, fused = (graph.get(name, 0) for name in ("reorders", "fused"))

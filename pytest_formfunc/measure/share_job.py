@@ -60,7 +60,8 @@ def share(connection: Line, job: Job) -> None:
     wanted, of_original = run(artifact)
     _check(outputs, wanted, redrawn=redrawn)
     if graph is not None and of_original is not None and graph["kernels"] != of_original["kernels"]:
-        raise MeasurementError("the engine runs other kernels for the model that was written than for the original")
+        advice = ": share the model as it is, by --with-weights" if redrawn else ""
+        raise MeasurementError(f"the engine runs other kernels for the written model than for the original{advice}")
     connection.send({"inputs": inputs, "graph": graph, "versions": _versions(form)})
 
 
