@@ -137,8 +137,8 @@ def _model(record: Record, shared: Shared) -> Iterator[str]:
     if shared.redrawn:
         yield (
             "The weights are random: each was replaced by random values of the same type, range, mean and standard "
-            "deviation. Small constants that steer the graph are as they were. The graph, the types and the shapes are those that were measured, and so are the "
-            "kernels that the engine chooses for it."
+            "deviation. Small constants that steer the graph are as they were. The graph, the types and the shapes are "
+            "those that were measured, and so are the kernels that the engine chooses for it."
         )
     elif shared.own:
         yield "The weights are those that were measured."
