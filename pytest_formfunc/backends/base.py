@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_formfunc.backends.profiling import Profiler
+    from pytest_formfunc.backends.reproduction import Reproduction
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -126,6 +127,10 @@ class Engine(ABC):
             MeasurementError: the engine does not tell, or not of this model.
         """
         raise MeasurementError("this engine does not report the time of each layer")
+
+    def reproduction(self) -> Reproduction | None:
+        """Return how its model is handed to somebody who has this engine and numpy alone; None where that cannot be."""
+        return None
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults, as a user would write them."""

@@ -16,11 +16,13 @@ from pytest_formfunc.errors import MOST_LETTERS, MeasurementError, Unsupported, 
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.profiling import Profiler
+    from pytest_formfunc.backends.reproduction import Reproduction
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
 _PRECISIONS = {"tensor(float)": "f32", "tensor(float16)": "f16", "tensor(bfloat16)": "bf16", "tensor(double)": "f64"}
 _CODES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|This is an invalid model. ")
+_ENTRIES = {"session.intra_op.allow_spinning": "0"}
 _ERRORS_ONLY = 3  # ONNX Runtime's severity
 
 
@@ -34,6 +36,7 @@ class OnnxRuntimeEngine(Engine):
     artifact = "model.onnx"
     provider: ClassVar[str] = "CPUExecutionProvider"
     where: ClassVar[str] = "cpu"
+    provider_options: ClassVar[dict[str, str]] = {}
 
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None where it can."""
@@ -93,7 +96,8 @@ class OnnxRuntimeEngine(Engine):
         options.inter_op_num_threads = 1
         options.execution_mode = self._onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = self._onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for name, value in _ENTRIES.items():
+            options.add_session_config_entry(name, value)
         return options
 
     def _providers(self) -> list[Any]:
@@ -151,12 +155,26 @@ class OnnxRuntimeEngine(Engine):
         """End the profile, and return the path of its file."""
         return str(self._session.end_profiling())
 
+    def reproduction(self) -> Reproduction:
+        """Return how its ONNX model is handed to somebody who has ONNX Runtime alone."""
+        from pytest_formfunc.backends import onnxruntime_reproduction as parts
+        from pytest_formfunc.backends.reproduction import Reproduction
+
+        settings = {
+            "provider": self.provider, "provider_options": self.provider_options, "device": self.where,
+            "threads": self.threads, "entries": _ENTRIES,
+        }  # fmt: skip
+        return Reproduction(
+            "onnxruntime", "ONNX Runtime", parts.MODEL, parts.write_onnx, parts.types_of_onnx, parts.open_onnxruntime,
+            settings,
+        )  # fmt: skip
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
         return {
             "execution_mode": "sequential",
             "graph_optimization_level": "all",
-            "session.intra_op.allow_spinning": "0",
+            **_ENTRIES,
         }
 
     @property

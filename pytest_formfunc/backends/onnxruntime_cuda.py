@@ -18,6 +18,7 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
 
     provider: ClassVar[str] = "CUDAExecutionProvider"
     where: ClassVar[str] = "cuda"
+    provider_options: ClassVar[dict[str, str]] = {"use_tf32": "0"}
 
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None; timing needs a CUDA build of torch for its events."""
@@ -40,7 +41,7 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
 
     def _providers(self) -> list[Any]:
         stream = str(self._stream.cuda_stream)
-        return [(self.provider, {"use_tf32": "0", "user_compute_stream": stream}), "CPUExecutionProvider"]
+        return [(self.provider, {**self.provider_options, "user_compute_stream": stream}), "CPUExecutionProvider"]
 
     def launch(self) -> Any:
         """Enqueue one call on the engine's stream."""

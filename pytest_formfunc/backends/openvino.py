@@ -16,6 +16,7 @@ from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.profiling import Profiler
+    from pytest_formfunc.backends.reproduction import Reproduction
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
@@ -95,14 +96,24 @@ class OpenVinoEngine(Engine):
         self._compiled = self._core.compile_model(
             artifact,
             self._asked,
-            {
-                "PERFORMANCE_HINT": self.performance,
-                "INFERENCE_PRECISION_HINT": self.hint,
-                **({"PERF_COUNT": True} if self.counts else {}),
-                **self._thread_settings(),
-            },
+            {**self._config(), **({"PERF_COUNT": True} if self.counts else {})},
         )
         self._request = self._compiled.create_infer_request()
+
+    def _config(self) -> dict[str, Any]:
+        """Return what the model is compiled with."""
+        hints = {"PERFORMANCE_HINT": self.performance, "INFERENCE_PRECISION_HINT": self.hint}
+        return {**hints, **self._thread_settings()}
+
+    def reproduction(self) -> Reproduction:
+        """Return how its IR is handed to somebody who has OpenVINO alone."""
+        from pytest_formfunc.backends import openvino_reproduction as parts
+        from pytest_formfunc.backends.reproduction import Reproduction
+
+        settings = {"device": self._asked, "config": self._config(), "queue": self.performance == "THROUGHPUT"}
+        return Reproduction(
+            "openvino", "OpenVINO", parts.MODEL, parts.write_ir, parts.types_of_ir, parts.open_openvino, settings
+        )
 
     def _thread_settings(self) -> dict[str, Any]:
         """Return the settings that give the CPU its number of threads; other devices have no such setting."""

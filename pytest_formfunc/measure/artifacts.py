@@ -29,6 +29,7 @@ from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.cache_folder import is_full, unwritable, writable
 from pytest_formfunc.measure.export_errors import explain_export
+from pytest_formfunc.measure.input_facts import describe_inputs
 from pytest_formfunc.measure.integrity import (
     FULL,
     alone_in,
@@ -43,7 +44,7 @@ from pytest_formfunc.measure.scratch import MAKING_PREFIX, OwnFolder
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
 
-_META = "case.json"
+META = "case.json"
 _FACTS = ".json"  # added to an artifact's name
 _LAYOUT = "7"  # raise when the folder's layout changes
 
@@ -162,7 +163,7 @@ def prepare_in_worker(
 
 def _is_all_there(folder: Path, names: Iterable[str]) -> bool:
     """Return whether a case's artifacts, and what is known of its network, are there as they were written."""
-    return read_facts(folder / _META) is not None and all(is_whole(folder, name) for name in names)
+    return read_facts(folder / META) is not None and all(is_whole(folder, name) for name in names)
 
 
 def _artifact_of(engine: str, threads: int) -> str:
@@ -217,9 +218,9 @@ def _read(
     converted: tuple[str, ...],
     seconds: float,
 ) -> Prepared:
-    meta = read_facts(folder / _META)
+    meta = read_facts(folder / META)
     if meta is None:
-        raise MeasurementError(f"{folder / _META} was changed while this run used it: remove that folder and try again")
+        raise MeasurementError(f"{folder / META} was changed while this run used it: remove that folder and try again")
     artifacts = {backend: _artifact_of(engine, threads) for backend, engine in engines.items()}
     facts = {
         backend: json.loads((folder / f"{name}{_FACTS}").read_text(encoding="utf-8"))
@@ -320,19 +321,20 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
             # The artifact itself last, because its presence means that all its parts are there.
             for file in sorted(part.iterdir(), key=lambda path: path.name == name):
                 os.replace(file, folder / file.name)
-        if read_facts(folder / _META) is None:
+        if read_facts(folder / META) is None:
             from pytest_formfunc.backends.precision import half_of
             from pytest_formfunc.backends.trial import lost_in_export
 
             meta = {
                 "cost": _cost_of(network),
                 "input_shapes": [list(tensor.shape) for tensor in network.inputs.tensors],
+                "inputs": describe_inputs(network.inputs.tensors),
                 "program": _describe(network),
                 "half": half_of(network) if network.module is not None else None,
                 "lost_in_export": lost_in_export(network) if network.module is not None else 0.0,
             }
-            (scratch / _META).write_text(with_digest(meta), encoding="utf-8")
-            os.replace(scratch / _META, folder / _META)
+            (scratch / META).write_text(with_digest(meta), encoding="utf-8")
+            os.replace(scratch / META, folder / META)
     except OSError as error:
         if error.errno not in FULL:  # the network's code may raise others
             raise

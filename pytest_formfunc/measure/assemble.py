@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -82,6 +83,7 @@ def assemble_record(
         waterfall=waterfall(measurement, participant),
         **_estimates(measurement, participant, launches),
         parity=series.parity,
+        artifact={"folder": Path(prepared.folder).name, "file": prepared.artifacts[backend]},
         graph=_graph(series.ready.graph, prepared.program["digest"]),
     )
 

@@ -73,7 +73,8 @@ class Job:
         kind: ``prepare`` (export and convert), ``measure`` (one participant of one case), ``probe`` (which backends can
             be used), ``load`` (which exported programs torch does not load), ``host`` (the machine and the versions),
             ``survey`` (which forms the workspace has), ``weigh`` (how much memory a model needs), ``pace`` (how fast
-            the machine is), ``observe`` (one participant, by an instrument), ``change`` (a program, by lints).
+            the machine is), ``observe`` (one participant, by an instrument), ``change`` (a program, by lints),
+            ``share`` (a model, to hand on).
         workspace: whose code and packages it runs with; import path and working directory are not None.
         threads: number of threads that the engine may use.
         packed: the arguments of the job, pickled; they are unpickled once the import path is set.

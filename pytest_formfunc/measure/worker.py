@@ -50,6 +50,7 @@ def worker_main(connection: Line) -> None:
         "pace": _pace,
         "observe": _observe,
         "change": _change,
+        "share": _share,
     }[job.kind]
     try:
         os.chdir(workspace.cwd or os.curdir)
@@ -257,6 +258,13 @@ def _change(connection: Line, job: Job) -> None:
     from pytest_formfunc.measure.change_job import change
 
     change(connection, job)
+
+
+def _share(connection: Line, job: Job) -> None:
+    """Write a model for others, and answer with what they need to know of it."""
+    from pytest_formfunc.measure.share_job import share
+
+    share(connection, job)
 
 
 def _pace(connection: Line, job: Job) -> None:

@@ -94,6 +94,7 @@ def read_record(data: Mapping[str, Any]) -> Record:
         parity=_read_parity(data["parity"]) if "parity" in data else None,
         graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
         observations=_read_observations(data),
+        artifact=_read_artifact(data),
         against=_read_counterpart(data["against"]) if "against" in data else None,
         verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
     )
@@ -106,6 +107,13 @@ def _read_form(data: Mapping[str, Any]) -> dict[str, Any]:
     form = read_plain(read_object(data, "form"))
     read_text(form, "name")
     return dict(form)
+
+
+def _read_artifact(data: Mapping[str, Any]) -> dict[str, str]:
+    if "artifact" not in data:
+        return {}
+    given = read_object(data, "artifact")
+    return {name: read_text(given, name) for name in ("folder", "file")}
 
 
 def _read_latency(data: Any) -> Latency:

@@ -52,6 +52,8 @@ class Record:
         servers: the server that each launch of the samples was forked from.
         waterfall: the factors that the speedup by default is made of, where they were measured.
         observations: what instruments have found, by their names; nothing of it was timed together with the samples.
+        artifact: where the model that was measured lies in the folder of artifacts: its ``folder`` and ``file``; empty
+            in runs that did not save it.
     """
 
     case: str
@@ -93,6 +95,7 @@ class Record:
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
     observations: dict[str, Any] = field(default_factory=dict)
+    artifact: dict[str, str] = field(default_factory=dict)
     against: Counterpart | None = None
     verdict: Verdict | None = field(default=None, compare=False)
 
@@ -231,6 +234,8 @@ class Record:
             out["graph"] = self.graph
         if self.observations:
             out["observations"] = self.observations
+        if self.artifact:
+            out["artifact"] = self.artifact
         if self.against is not None:
             out["against"] = {**asdict(self.against), "speedup": _estimate_json(self.against.speedup)}
         if self.verdict is not None:

@@ -113,6 +113,7 @@ def full_record():
         noise=Noise(0.1, 2.0, 3, 0.01, 0.05, discarded_rounds=7),
         facts={"accuracy": {"lost_db": 3.0}},
         settings={"requests": 4},
+        artifact={"folder": "residual-d8-w64-0123", "file": "model.xml"},
         graph={"hash": "a", "kernels": {"brgconv": 17}},
         against=Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), *one),
         verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
