@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from support.project import MATRIX, lose_a_kernel, users_environment
 from support.quick_pytest import FOR_WORKERS
 
@@ -151,29 +150,3 @@ def test_the_slurm_script_does_its_parts(bench):
     assert "2 of 2 rows are taken over" in done.stdout
     done = command(bench.folder, "merge", "part-1.jsonl", "part-2.jsonl", "--strict")
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.engine
-def test_the_steps_of_the_workflow_run(repository):
-    """The steps that measure and judge, in a shell, as the matrix expands them; installing is left to others."""
-    workflow = yaml.safe_load((ROOT / "examples" / "fleet" / "github.yml").read_text())
-    jobs = workflow["jobs"]
-    (measure,) = [step for step in jobs["measure"]["steps"] if step.get("name") == "Measure"]
-    (judge,) = [step for step in jobs["gate"]["steps"] if step.get("name") == "Judge"]
-    repository.write("bench/test_forms.py", MATRIX)
-    parts = jobs["measure"]["strategy"]["matrix"]["part"]
-    assert measure["env"]["PARTS"] == len(parts)
-    for index in parts[:2]:
-        variables = {"PART": str(index), "PARTS": "2", "BASE": "HEAD"}
-        assert set(variables) == set(measure["env"])
-        done = subprocess.run(
-            ["bash", "-e", "-c", measure["run"]], cwd=repository.folder, capture_output=True, text=True, check=False,
-            env=environment(repository, "--formfunc-gate=graph", **variables),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-    done = subprocess.run(
-        ["bash", "-e", "-c", judge["run"].replace("pytest-formfunc", f"{sys.executable} -m pytest_formfunc.cli")],
-        cwd=repository.folder, capture_output=True, text=True, check=False, env=environment(repository),
-    )  # fmt: skip
-    assert "verdicts: 2 " in done.stdout, done.stdout + done.stderr
-    assert done.returncode in (0, 1)
