@@ -15,6 +15,9 @@ from support.documents import ROOT, blocks, commands
 from support.model_files import bert_folder, encoder_onnx, exported_program
 from support.project import Project, git
 
+from pytest_formfunc import cli
+from pytest_formfunc.cli.running import SUITE, pytest_arguments
+
 NETS = """
 from torch import nn
 
@@ -105,12 +108,43 @@ def test_a_command_of_pytest_collects(place, page, command):
     assert "--formfunc-list" in words or "::" in outcome.text, outcome.text
 
 
+def others(*names):
+    """Return the commands of ours that tests of their own run, or those that none does."""
+    return [one for one in commands("pytest-formfunc ") if (one[1].split()[1] in ("run", "init", "gate")) == bool(names)
+            and (not names or one[1].split()[1] in names)]  # fmt: skip
+
+
 @ZOO
-@pytest.mark.parametrize(("page", "command"), commands("pytest-formfunc "))
+@pytest.mark.parametrize(("page", "command"), others("run"))
+def test_a_run_of_the_suite_collects(place, page, command):
+    words = pytest_arguments(words_of(command, place.folder)[1:])
+    more = ["--formfunc-input=1x8"] if "net.onnx" in command else []
+    outcome = place.pytest("--collect-only", "-q", f"--formfunc-cache-dir={place.cache}", *SUITE, *words, *more)
+    assert outcome.code == 0, outcome.text
+    assert "--formfunc-list" in words or "test_forms.py::test_form[" in outcome.text, outcome.text
+
+
+@pytest.mark.parametrize(("page", "command"), others("init"))
+def test_a_repository_is_begun(page, command, tmp_path, monkeypatch, capsys):
+    git(tmp_path, "init", "-q")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words_of(command, tmp_path)) == 0
+    assert "written: test_speedup.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("page", "command"), others("gate"))
+def test_a_gate_is_asked_for(page, command, tmp_path, monkeypatch, capsys):
+    """Up to its first check: there is no repository here. Whole ones are run in tests/github."""
+    (tmp_path / "test_mine.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words_of(command, tmp_path)) == 4
+    assert "needs a git repository" in capsys.readouterr().err
+
+
+@ZOO
+@pytest.mark.parametrize(("page", "command"), others())
 def test_a_command_of_ours_runs(runs, page, command, monkeypatch, capsys):
     """On real runs; one that judges may find what is not judged, and a bisection is parsed only."""
-    from pytest_formfunc import cli
-
     monkeypatch.chdir(runs)
     words = [word.replace("plain-d8-w64", "plain-d1-w8-1x3x32x32") for word in words_of(command, runs)]
     if words[0] == "bisect":
