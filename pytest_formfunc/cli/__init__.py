@@ -6,13 +6,13 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from pytest_formfunc.cli import bisecting, journals, saved
+from pytest_formfunc.cli import bisecting, journals, packages, saved
 from pytest_formfunc.cli.ground import EXIT_INTERRUPTED, EXIT_USAGE, Parser, say
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.output import Output
 
 # Each adds the parsers of its commands, in the order of the help.
-COMMANDS = (saved, journals, bisecting)
+COMMANDS = (saved, journals, bisecting, packages)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

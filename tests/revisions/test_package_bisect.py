@@ -1,0 +1,138 @@
+"""Which package of an upgrade lost the speedup: real engines in real environments, judged by their graphs."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.distributions import install, make_environment
+from support.project import git, users_environment
+
+import pytest_formfunc
+
+NETWORK = """
+import slowlib
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
+
+    def forward(self, x):
+        return slowlib.soften(self.body(x)).mean((2, 3))
+
+
+def test_net(formfunc):
+    torch.manual_seed(0)
+    formfunc(Net(), torch.randn(1, 3, 16, 16))
+
+
+def test_other(formfunc):
+    torch.manual_seed(0)
+    formfunc(nn.Conv2d(3, 4, 3), torch.randn(1, 3, 16, 16))
+
+
+def test_ordinary():
+    pass
+"""
+FAST = "def soften(x):\n    return x\n"
+SLOW = "import torch\n\n\ndef soften(x):\n    return x * torch.sort(x, dim=1).values.sin()\n"
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory):
+    """Two environments: of three packages that differ, one makes a network worse."""
+    folder = tmp_path_factory.mktemp("environments")
+    old, new = (make_environment(folder / name) for name in ("old", "new"))
+    for where, number, text in ((old, "1.0", FAST), (new, "2.0", SLOW)):
+        install(where, "slowlib", number, {"slowlib/__init__.py": text})
+        install(where, "innocent-one", number, {"shared/one.py": f"VALUE = {number}\n"})
+        install(where, "innocent-two", number, {"shared/two.py": f"VALUE = {number}\n"})
+    return old, new
+
+
+@pytest.fixture
+def nets(project):
+    """A user's repository with the network."""
+    project.write("test_net.py", NETWORK)
+    project.write(".gitignore", "__pycache__\n.formfunc_cache\n.benchmarks\n")
+    git(project.folder, "init", "-q", "-b", "main")
+    git(project.folder, "add", "-A")
+    git(project.folder, "commit", "-qm", "one")
+    return project
+
+
+def run(project, environment, module, *args):
+    """Run a module by an environment's Python, on this source tree."""
+    sources = str(Path(pytest_formfunc.__file__).parents[1])
+    variables = users_environment() | {"PYTHONPATH": sources, "COLUMNS": "200", "FORMFUNC_LOCK_FOLDER": os.environ["FORMFUNC_LOCK_FOLDER"]}  # fmt: skip
+    return subprocess.run(
+        [environment / "bin" / "python", "-m", module, *args],
+        cwd=project.folder, env=variables, capture_output=True, text=True, check=False, timeout=400,
+    )  # fmt: skip
+
+
+def options(project):
+    return ("--formfunc-gate=graph", "--formfunc-threads=1", "--formfunc-servers=3",
+            f"--formfunc-cache-dir={project.cache}")  # fmt: skip
+
+
+@pytest.mark.engine
+def test_a_red_run_names_the_package(nets, environments):
+    """Of three that differ; verdict, exit code and the other test are as they were, and reports have the answer."""
+    old, new = environments
+    done = run(nets, new, "pytest", *options(nets), f"--formfunc-against-env={old}", "-p", "no:cacheprovider",
+               "--formfunc-report=out.md", "--junitxml=junit.xml")  # fmt: skip
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "verdicts: 1 regressed, 1 unchanged" in text
+    assert "slowlib 1.0 -> 2.0 lost it, for test_net.py::test_net on openvino: " in text
+    assert "with the packages of this environment with slowlib 1.0" in text
+    assert "looking for the package that lost it: against this environment with slowlib 1.0: the loss is seen" in text
+    assert "2.0 lost it, for " in (nets.folder / "out.md").read_text()
+    assert len(nets.failures()) == 1
+    assert len([*nets.folder.glob("**/*.jsonl")]) + len([*nets.cache.glob("runs/*.jsonl")]) >= 1
+    assert len(git(nets.folder, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.engine
+def test_the_command_finds_it_too(nets, environments):
+    """It exits 0 with the answer in its last line."""
+    old, new = environments
+    done = run(nets, new, "pytest_formfunc.cli", "bisect-packages", str(old), "--", *options(nets))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("slowlib 1.0 -> 2.0 lost it, for test_net.py::test_net on openvino")
+
+
+@pytest.mark.engine
+def test_a_loss_that_the_code_has_is_no_packages(nets, environments):
+    """Where the code differs as well, the same packages on both sides are looked at first."""
+    old, new = environments
+    worse = NETWORK.replace("nn.Conv2d(3, 4, 3)", "nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1), nn.Flatten())")
+    nets.write("test_net.py", worse)
+    done = run(nets, new, "pytest", *options(nets), f"--formfunc-against-env={old}", "-p", "no:cacheprovider")
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "no package lost it: with the same packages, test_net.py::test_other on openvino" in text
+    assert "slowlib 1.0 -> 2.0 lost it, for test_net.py::test_net on openvino" in text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("here", "there", "sentence"),
+    [("new", "new", "are those of this environment: nothing to search"), ("old", "new", "no speedup was lost against")],
+)
+def test_without_a_loss_there_is_nothing_to_search(nets, environments, here, there, sentence):
+    named = dict(zip(("old", "new"), environments, strict=True))
+    done = run(nets, named[here], "pytest_formfunc.cli", "bisect-packages", str(named[there]), "--", *options(nets))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert sentence in done.stderr
+
+
+def test_a_folder_that_is_no_environment_is_refused(nets, environments, tmp_path):
+    done = run(nets, environments[1], "pytest_formfunc.cli", "bisect-packages", str(tmp_path / "nowhere"))
+    assert done.returncode == 4
+    assert "nowhere is no virtual environment" in done.stderr
