@@ -108,12 +108,12 @@ def test_a_command_of_pytest_collects(place, page, command):
 @ZOO
 @pytest.mark.parametrize(("page", "command"), commands("pytest-formfunc "))
 def test_a_command_of_ours_runs(runs, page, command, monkeypatch, capsys):
-    """On real runs; one that judges may find what is not judged, and a bisection is parsed only."""
+    """On real runs; one that judges may find what is not judged, and a search is parsed only."""
     from pytest_formfunc import cli
 
     monkeypatch.chdir(runs)
     words = [word.replace("plain-d8-w64", "plain-d1-w8-1x3x32x32") for word in words_of(command, runs)]
-    if words[0] == "bisect":
+    if words[0] in ("bisect", "bisect-packages"):
         assert cli.parser().parse_args(words).pytest == words[words.index("--") + 1 :]
         return
     code = cli.main(words)

@@ -256,7 +256,7 @@ class _Search:
             if not trouble:
                 mixed = make_mixed(self._scratch / "mixed", self._old, self._new, chosen)
                 records, text = self._run(str(mixed), [one.test for one in losses])
-                trouble = first_trouble(text).replace(str(mixed), where)
+                trouble = first_trouble(text)
         except KeyboardInterrupt:
             self.interrupted = True
             return UNKNOWN
@@ -270,7 +270,7 @@ class _Search:
             statuses = {verdict["status"]} if verdict else set()
             self._outcomes[chosen, one.key] = outcome_of(statuses, complete=True)
             reason = verdict["reason"] if verdict else trouble or "nothing was judged"
-            self._reasons[chosen, one.key] = str(reason).replace(str(self._scratch / "mixed"), where)
+            self._reasons[chosen, one.key] = self._in_words(str(reason), where)
         outcomes = [self._outcomes[chosen, one.key] for one in losses]
         outcome = LOST if LOST in outcomes else UNKNOWN if UNKNOWN in outcomes else KEPT
         reasons = [self._reasons[chosen, one.key] for one in losses if self._outcomes[chosen, one.key] == UNKNOWN]
@@ -293,32 +293,34 @@ class _Search:
 
     def _conclude(self, answer: Answer, losses: Sequence[Loss], found: Found) -> None:
         """Say an answer in a sentence."""
-        titles = [self.changes[name].title for name in answer.packages]
-        packages, also = " and ".join(titles), self._of_others(losses)
-        env = self._upgrade.environment
+        packages = " and ".join(self.changes[name].title for name in answer.packages)
+        suspects = ", ".join(self.changes[name].title for name in answer.suspects)
+        loss, others = losses[0], losses[1:]
         if answer.confirmed:
-            reason = self._reasons.get((frozenset(answer.packages), losses[0].key), "")
-            alone = "together: no single one of them does" if len(titles) > 1 and answer.together else ""
-            found.add(f"{packages} lost it{f' {alone}' if alone else ''}{also}: {reason}")
+            alone = " together, and no single one of them" if answer.together else ""
+            also = f"; so it is with {_listed([_name(one) for one in others])}" if others else ""
+            found.add(f"{packages} lost it{alone}: {self._reasons[frozenset(answer.packages), loss.key]}{also}")
             return
-        why = "the search was interrupted" if self.interrupted else ""
-        why = why or (f"it ended after {MOST_COMPARISONS} comparisons" if self._is_over else "")
-        suspects = [self.changes[name].title for name in answer.suspects]
-        narrowed = len(answer.suspects) < len(self.changes)
+        why = "could not be told apart before the search was interrupted" if self.interrupted else ""
+        if not why and self._is_over:
+            why = f"could not be told apart in {MOST_COMPARISONS} comparisons"
         if not suspects:
-            found.add(
-                f"{packages} lost it{also}, as far as can be judged: without it the speedup is kept, and nothing was "
-                f"judged with only that from {env}{f' ({why})' if why else ''}"
-            )
+            text = f"{packages} lost it as far as can be judged, for without it the speedup is as it was"
+            alone = f"with nothing else from {self._upgrade.environment} it {why or 'cannot be judged'}"
+            found.add(f"{_name(loss)}: {text}; {alone}")
         elif answer.together:
-            found.add(f"it takes several of these together, no single one lost it: {', '.join(suspects)}")
+            found.add(f"{_name(loss)}: it takes several of these, no single one lost it: {suspects}")
         else:
-            start = f"{packages} lost it together with one of these" if packages else "one of these lost it"
-            found.add(f"{start}{also}, {why or 'which do not work apart'}: {', '.join(suspects)}", narrowed=narrowed)
+            start = f"{packages}, together with one of these," if packages else "one of these"
+            narrowed = bool(packages) or len(answer.suspects) < len(self.changes)
+            found.add(f"{_name(loss)}: {start} lost it; they {why or _APART}: {suspects}", narrowed=narrowed)
 
-    def _of_others(self, losses: Sequence[Loss]) -> str:
-        others = len(losses) - 1
-        return f", for {_name(losses[0])} and {others} more" if others else f", for {_name(losses[0])}"
+    def _in_words(self, reason: str, where: str) -> str:
+        """Return a sentence of a step with the name of its mixed environment in place of the folder."""
+        mixed = str(self._scratch / "mixed")
+        if self._is_same_code:  # the commit is this one: to name it says nothing
+            reason = reason.replace(f"{self._commit[:10]} with the packages of {mixed}", where)
+        return reason.replace(mixed, where)
 
     def _where(self, chosen: Collection[str]) -> str:
         """Return the name in sentences of an environment that has these packages from the old one."""
@@ -347,6 +349,7 @@ class _Search:
         return {key: weight(key) for key in self.changes}
 
 
+_APART = "cannot be judged apart"
 _SEEN = {LOST: "the loss is seen", KEPT: "no loss", UNKNOWN: "cannot be judged"}
 
 
