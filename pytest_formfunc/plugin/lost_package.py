@@ -47,8 +47,8 @@ def search_lost_package(session: Session, exitstatus: int) -> None:
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or results is None or is_search_step():
         return
     settings = session.settings
-    if session.worker is not None or not settings.against_env or settings.shard is not None:
-        return
+    if session.worker is not None or not settings.against_env or settings.shard is not None or settings.slow_down:
+        return  # parts are judged by who merges them, and a planted loss is no package's
     losses = _losses(session)
     if not losses:
         return
@@ -66,7 +66,6 @@ def search_lost_package(session: Session, exitstatus: int) -> None:
             folder=folder,
             root=config.rootpath,
             added=shlex.join(_without_left_out(shlex.split(added_options(config)))),
-            is_planted=bool(settings.slow_down),
         )
         results.causes += find_packages(upgrade, losses, _teller(config, quiet=settings.quiet)).sentences
     except (FormfuncError, OSError) as error:

@@ -65,7 +65,6 @@ class Upgrade:
         folder: the folder that pytest is started in.
         root: a folder in the user's repository.
         added: further arguments, as ``PYTEST_ADDOPTS`` has them.
-        is_planted: whether a loss was planted in this environment.
     """
 
     environment: str
@@ -74,7 +73,6 @@ class Upgrade:
     folder: Path
     root: Path
     added: str = ""
-    is_planted: bool = False
 
 
 @dataclass
@@ -164,7 +162,7 @@ class _Search:
         revision = check_out(upgrade.revision, upgrade.root, scratch / "there", in_ci=False)
         revision.close()
         self._commit = revision.commit
-        self._is_same_code = revision.is_same_code and not upgrade.is_planted
+        self._is_same_code = revision.is_same_code
         self._compared = 0
         self._outcomes: dict[tuple[frozenset[str], Key], str] = {}
         self._reasons: dict[tuple[frozenset[str], Key], str] = {}
