@@ -125,7 +125,8 @@ def _teller(config: pytest.Config, *, quiet: bool) -> Any:
     def say(line: str) -> None:
         if reporter is not None and not quiet:
             with contextlib.suppress(OSError):
-                reporter.ensure_newline()
+                if config.get_terminal_writer().width_of_current_line:  # behind the dots of tests
+                    reporter.write_line("")
                 reporter.write_line(log_line(line))
                 reporter.flush()
 

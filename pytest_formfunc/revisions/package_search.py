@@ -90,15 +90,6 @@ def search(groups: Sequence[Group], weights: Mapping[str, float], judge: Judge) 
         row = row[:low]
 
 
-def expected_looks(count: int) -> int:
-    """Return about how many comparisons a search among so many packages needs.
-
-    >>> expected_looks(1), expected_looks(5), expected_looks(100)
-    (0, 4, 8)
-    """
-    return 0 if count < 2 else (count - 1).bit_length() + 1
-
-
 def _narrow(
     row: Sequence[Group], found: Sequence[Group], weights: Mapping[str, float], ask: Callable[[Sequence[Group]], str]
 ) -> tuple[int, int]:
