@@ -137,6 +137,7 @@ class Results:
         tests: the id of the test of a case on a backend, as pytest takes it where this run was started.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
         notes: sentences about the run as a whole: its journal, its xdist workers, other runs on the machine.
+        causes: sentences about what lost speedups, found by a search after everything was measured.
         runs: the records of this run and of earlier ones by the run's name, in their order; for history.
     """
 
@@ -149,6 +150,7 @@ class Results:
     tests: dict[Key, str] = field(default_factory=dict)
     memory_note: str = ""
     notes: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
     runs: dict[str, dict[Key, Record]] = field(default_factory=dict)
 
     @property

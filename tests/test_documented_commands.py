@@ -144,10 +144,10 @@ def test_a_gate_is_asked_for(page, command, tmp_path, monkeypatch, capsys):
 @ZOO
 @pytest.mark.parametrize(("page", "command"), others())
 def test_a_command_of_ours_runs(runs, page, command, monkeypatch, capsys):
-    """On real runs; one that judges may find what is not judged, and a bisection is parsed only."""
+    """On real runs; one that judges may find what is not judged, and a search is parsed only."""
     monkeypatch.chdir(runs)
     words = [word.replace("plain-d8-w64", "plain-d1-w8-1x3x32x32") for word in words_of(command, runs)]
-    if words[0] == "bisect":
+    if words[0] in ("bisect", "bisect-packages"):
         assert cli.parser().parse_args(words).pytest == words[words.index("--") + 1 :]
         return
     for made in runs.glob("*.zip") if words[0] == "issue" else ():

@@ -6,14 +6,14 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from pytest_formfunc.cli import bisecting, commenting, gating, issue, journals, running, saved, starting
+from pytest_formfunc.cli import bisecting, commenting, gating, issue, journals, packages, running, saved, starting
 from pytest_formfunc.cli.ground import EXIT_INTERRUPTED, EXIT_USAGE, Parser, say
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.output import Output
 
 _ABOUT = "How much the form of a network gains from hardware-specific acceleration."
 # Each adds the parsers of its commands, in the order of the help.
-COMMANDS = (starting, running, gating, saved, journals, bisecting, issue, commenting)
+COMMANDS = (starting, running, gating, saved, journals, bisecting, packages, issue, commenting)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -31,6 +31,10 @@ class Signals:
         """Let no further signal interrupt cleaning up and reporting."""
         self._is_ending = True
 
+    def heed_again(self) -> None:
+        """Let the next signal interrupt what may be interrupted after all."""
+        self._is_ending = False
+
     def close(self) -> None:
         """Give back the handlers; where a signal is being obeyed, ignore its repetitions until this process has ended.
 

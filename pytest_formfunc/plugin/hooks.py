@@ -17,6 +17,7 @@ from pytest_formfunc.plugin.plan import CALLED, MEASURED, PLAN, TestPlan
 from pytest_formfunc.plugin.session import SESSION, Session, usage_errors
 from pytest_formfunc.plugin.xdist import roles
 from pytest_formfunc.revisions.capture_mode import capture_folder
+from pytest_formfunc.revisions.search_mode import is_search_step
 
 if TYPE_CHECKING:
     from pytest_formfunc.results import Results
@@ -153,6 +154,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Plan every test that measures."""
     del session
+    if is_search_step():
+        from pytest_formfunc.plugin.lost_package import keep_searched
+
+        keep_searched(config, items)
     measuring = [item for item in items if "formfunc" in getattr(item, "fixturenames", ())]
     if capture_folder() is not None:
         items[:] = measuring  # only these give the models that another run asked for
@@ -311,7 +316,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(line.text, **line.markup)
     if session.tables_note and not quiet:
         terminalreporter.write_line(session.tables_note)
-    for name in session.settings.reports:
+    reports = session.settings.reports
+    for name in reports[-1:] if is_search_step() else reports:  # not those that an ini file has every run write
         path = config.invocation_params.dir / name
         try:
             terminalreporter.write_line(f"report written to {write_report(results, path)}")
@@ -333,10 +339,14 @@ def _annotate(reporter: Any, results: Results) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End every worker, and the journal, before the report is written."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End every worker, and the journal, before the report is written; then look for a package that lost a speedup."""
     state = session.config.stash[SESSION]
     state.close()
+    if state.results is not None and state.settings.against_env:
+        from pytest_formfunc.plugin.lost_package import search_lost_package
+
+        search_lost_package(state, exitstatus)
     if state.results is not None and state.worker is None:
         from pytest_formfunc.plugin.benchmark_tables import leave_out_ours
 

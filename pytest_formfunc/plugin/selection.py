@@ -37,7 +37,7 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
 
     folder = config.invocation_params.dir
     named = [str(one) for one in given(config, "file_or_dir") or ()]
-    arguments = _with_files([str(argument) for argument in config.invocation_params.args], folder)
+    arguments = with_files([str(argument) for argument in config.invocation_params.args], folder)
     # Only what the command line itself asks for: each revision has the ``addopts`` of its own ini file.
     chosen = {"-k": given(config, "keyword"), "-m": given(config, "markexpr")}
     options = [one for one in without_left_out(arguments) if one not in named]
@@ -63,12 +63,12 @@ def select_there(config: pytest.Config, there: Callable[[Path], Path]) -> Select
     return Selection((*moved, *present), bool(present or not named), _single(config, named), partial, added)
 
 
-def _with_files(arguments: Sequence[str], folder: Path) -> list[str]:
+def with_files(arguments: Sequence[str], folder: Path) -> list[str]:
     """Return arguments in which ``@FILE`` is replaced by the lines of that file, as pytest reads them."""
     found: list[str] = []
     for one in arguments:
         if one.startswith("@") and (folder / one[1:]).is_file():
-            found += _with_files((folder / one[1:]).read_text(encoding="utf-8").splitlines(), folder)
+            found += with_files((folder / one[1:]).read_text(encoding="utf-8").splitlines(), folder)
         else:
             found.append(one)
     return found

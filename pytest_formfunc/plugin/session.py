@@ -295,6 +295,11 @@ class Session:
         if self._signals is not None:
             self._signals.ignore_more()
 
+    def heed_signals_again(self) -> None:
+        """Let them interrupt what comes after everything was saved, until `ignore_signals`."""
+        if self._signals is not None:
+            self._signals.heed_again()
+
     def lost_something(self, *, red: bool) -> bool:
         """Return whether the run was compared with something and failed by that, given whether its check is red."""
         journal = self.journal

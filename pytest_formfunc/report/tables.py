@@ -50,7 +50,7 @@ def engine_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def notes(results: Results) -> list[str]:
-    """Return what the rows' marks mean, and why rows have no speedup."""
+    """Return what the rows' marks mean, why rows have no speedup, and what was found to have lost one."""
     accelerated = [record for record in results.records.values() if not record.native]
     texts = [speedup_text(record) for record in accelerated]
     found = [f"{STOPPED_EARLY_MEANS}."] if any(text.endswith(STOPPED_EARLY) for text in texts) else []
@@ -58,7 +58,7 @@ def notes(results: Results) -> list[str]:
         found.append(f"{CONTENDED}: no speedup is claimed, because {cause}.")
     if results.memory_note:
         found.append(f"Memory was not kept on either side, because {results.memory_note}: the speedups are by default.")
-    return found
+    return found + results.causes
 
 
 def machine_line(results: Results) -> str:

@@ -49,6 +49,13 @@ def _briefly(results: Results, screen: Screen) -> Iterator[Line]:
         for reason in reasons:
             if not screen.has_told(reason):
                 yield paragraph(f"  {reason}", "      ", RED)
+    yield from _causes(results.causes)
+
+
+def _causes(causes: Sequence[str]) -> Iterator[Line]:
+    """Say what lost speedups, where that was searched."""
+    for cause in causes:
+        yield paragraph(cause, "  ", RED)
 
 
 def _in_full(results: Results, screen: Screen) -> Iterator[Line]:
@@ -67,6 +74,7 @@ def _in_full(results: Results, screen: Screen) -> Iterator[Line]:
     yield from _other_natives(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records, screen)
+    yield from _causes(results.causes)
     yield from listed("not judged: ", results.unjudged)
     yield from listed("formfunc was asked for and never called, so nothing was measured: ", results.never_called)
     yield from render_spent(results.spent)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.measure.scratch import MARK_VARIABLE, RUN_PREFIX, OwnFolder, sweep_runs
 from pytest_formfunc.measure.signals import Signals
 from pytest_formfunc.revisions.checkout import Revision, check_out, commits_between
-
-LOST, KEPT, UNKNOWN = "lost it", "kept it", "cannot be judged"
-_FINE = {"unchanged", "improved"}
-_CLEANING_S = 60
+from pytest_formfunc.revisions.comparing import (
+    FINE,
+    KEPT,
+    LOST,
+    UNKNOWN,
+    first_trouble,
+    outcome_of,
+    read_judged,
+    run_pytest,
+)
 
 
 def bisect(good: str, bad: str, pytest_args: Sequence[str], root: Path, say: Callable[[str], None]) -> int:
@@ -95,41 +97,15 @@ def _judge(
             MARK_VARIABLE: str(scratch),
             "PYTHONPATH": os.pathsep.join(revision.workspace(sys.path, root).sys_path or ()),
         }
-        code, text = _run(command, revision.there(root), environment)
-        verdicts = _read_verdicts(report)
+        code, text = run_pytest(command, revision.there(root), environment)
+        verdicts = [record["verdict"] for record in read_judged(report)]
         statuses = {verdict["status"] for verdict in verdicts} - {"new"}  # a new case has nothing to lose
-        kept = code == 0 and statuses and statuses <= _FINE
-        outcome = LOST if "regressed" in statuses else KEPT if kept else UNKNOWN
+        outcome = outcome_of(statuses, complete=code == 0)
         say(f"{commit[:10]} {outcome}")
-        shown = [verdict["reason"] for verdict in verdicts if verdict["status"] not in (*_FINE, "new")]
-        shown += [line for line in text.splitlines() if line.startswith(("ERROR", "FAILED", "E  ", "INTERNALERROR"))]
+        shown = [verdict["reason"] for verdict in verdicts if verdict["status"] not in (*FINE, "new")]
+        shown += [trouble] if (trouble := first_trouble(text)) else []
         for line in shown[:1] if outcome != KEPT else ():
             say(f"  {line.strip()}")
         return outcome
     finally:
         revision.close()
-
-
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run pytest; return its exit code and its output. After Ctrl-C it gets time to clean up."""
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        stdin=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            text, _ = process.communicate()
-        except KeyboardInterrupt:
-            process.terminate()  # which it takes as Ctrl-C; a job in the background of a shell would ignore SIGINT
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=_CLEANING_S)
-            raise
-    return process.returncode, text
-
-
-def _read_verdicts(report: Path) -> list[dict[str, Any]]:
-    """Return the verdicts in a run's report; none if the run ended before it measured anything."""
-    try:
-        records = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [record["verdict"] for record in records if record.get("verdict")]
