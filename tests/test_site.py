@@ -69,3 +69,13 @@ def test_a_drawing_shows_the_block_as_it_is(name, monkeypatch):
     marked = re.match(r"<!-- (\w+) -->", (DOCS / "patterns" / f"{name}.svg").read_text())
     assert marked[1] == drawings.digest_of(drawings.dot_of(name))
     assert "channels out" in drawings.dot_of(name)
+
+
+def test_the_picture_shows_the_table(monkeypatch):
+    """Otherwise `python docs/site/answer.py` draws it again."""
+    monkeypatch.syspath_prepend(str(DOCS / "site"))
+    import answer
+
+    found = answer.rows()
+    assert {row["pattern"] for row in found} == {entry.name for entry in PATTERNS}
+    assert answer.PICTURE.read_text().startswith(f"<!-- {answer.digest_of(found)} -->")

@@ -12,6 +12,8 @@ from pytest_formfunc.report.points import points
 from pytest_formfunc.results import Results
 
 WIDTH = 760  # pixels
+# Letters are of another width where a picture is looked at than where it is drawn, and names of forms would be cut.
+_PADDING = {"left": 60, "right": 20, "top": 30, "bottom": 10}
 _SCALE = 2.0  # of a PNG, for screens of many pixels
 
 
@@ -48,4 +50,4 @@ def _specifications(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     found = points(results)
     for name, specification in charts.specifications(render_body(results)):
         datasets = {**specification.get("datasets", {}), charts.POINTS: found}
-        yield name, {**specification, "datasets": datasets, "width": WIDTH, "background": "white"}
+        yield name, {**specification, "datasets": datasets, "width": WIDTH, "background": "white", "padding": _PADDING}
