@@ -22,10 +22,11 @@ from pytest_formfunc.gate.closing import Fault, faults_of
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.lines import Journal
-from pytest_formfunc.measure.cache_folder import begin_cache
+from pytest_formfunc.measure.cache_folder import begin_cache, is_ours
 from pytest_formfunc.paths import exists
 from pytest_formfunc.text import markdown
 
+_NOT_COMPARED = ("new", "not comparable", "missing")
 _SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"  # files that GitHub reads when a step has ended
 
 
@@ -71,7 +72,7 @@ def _gate(given: argparse.Namespace) -> int:
         what.append(f"--formfunc-shard={given.shard}")
     code = _measure([*what, *_always(base, given.out)])
     try:
-        faults, found = _judge(journal)
+        faults, found = _judge(journal) if journal.is_file() or not code else ([], None)  # pytest has said why
     except FormfuncError as error:
         faults, found = [Fault("nothing", f"nothing was judged: {error}")], None
     # What pytest itself was red for stands in its output, and in its report.
@@ -121,9 +122,11 @@ def _prepare(out: Path) -> Path:
     """Make the folder of the files; what an earlier gate has left in it would be taken for this one's.
 
     Raises:
-        BadInput: the folder cannot be written.
+        BadInput: the folder is somebody else's, or cannot be written.
     """
     try:
+        if out.is_dir() and any(out.iterdir()) and not is_ours(out):
+            raise BadInput(f"--out {out} is a folder with other files: name another one, which this command makes")
         begin_cache(out)
         out.mkdir(parents=True, exist_ok=True)
         for name in ("run.jsonl", "report.md", "report.html", "report.json", "junit.xml"):
@@ -160,7 +163,8 @@ def _judge(path: Path) -> tuple[list[Fault], Journal]:
 
 def _outputs(found: Journal | None, base: str, *, red: bool) -> dict[str, object]:
     """Return what later steps of a job may read: the outcome, two counts, and the commit that was compared with."""
-    statuses = [row.record.verdict.status for row in found.rows.values() if row.record.verdict] if found else []
+    verdicts = [row.record.verdict for row in found.rows.values() if row.record.verdict] if found else []
+    statuses = [verdict.status for verdict in verdicts if verdict.status not in _NOT_COMPARED]
     return {
         "outcome": "failed" if red else "passed",
         "regressed": statuses.count("regressed"),

@@ -12,6 +12,7 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.integrity import FULL, READ_ONLY, copy_whole
 from pytest_formfunc.measure.scratch import MAKING_PREFIX, sweep
 
+_MADE = "# Made by pytest-formfunc."
 _NEARLY_NOTHING = 2**20  # bytes that are free
 
 
@@ -19,7 +20,14 @@ def begin_cache(folder: Path) -> None:
     """Make the cache's folder if it is not there, and keep what is in it out of the user's commits, as pytest does."""
     with contextlib.suppress(OSError):  # whoever writes to it says what is wrong
         folder.mkdir(parents=True)
-        (folder / ".gitignore").write_text("# Made by pytest-formfunc.\n*\n", encoding="utf-8")
+        (folder / ".gitignore").write_text(f"{_MADE}\n*\n", encoding="utf-8")
+
+
+def is_ours(folder: Path) -> bool:
+    """Return whether `begin_cache` made a folder."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return (folder / ".gitignore").read_text(encoding="utf-8").startswith(_MADE)
+    return False
 
 
 def writable(folder: Path, spare: Path | None, names: Iterable[str]) -> tuple[Path, str]:

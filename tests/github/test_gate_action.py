@@ -164,6 +164,34 @@ def test_tests_that_need_a_package_that_the_base_lacks(clone, pull_request, sour
     assert "No module named 'a_new_package'" in " ".join(one.text.split())
 
 
+def test_a_folder_of_somebody_else_is_left_alone(clone, pull_request, source):
+    """The files of a gate go into a folder that it made; an own package of that name stays as it is."""
+    change(clone, "16, 3", "16, 3, padding=0")
+    (clone / "formfunc").mkdir()
+    (clone / "formfunc" / "report.md").write_text("mine")
+    one = pull_request()
+    one.action(source / "action.yml", without=INSTALL, tests="test_speedup.py")
+    assert one.code == 4
+    assert "--out formfunc is a folder with other files" in one.text
+    assert (clone / "formfunc" / "report.md").read_text() == "mine"
+
+
+def test_the_first_test_is_new_and_may_be_accepted(clone, pull_request, source):
+    """A strict gate compares everything; what the base does not have is named, and passes where it is accepted."""
+    path = clone / "test_another.py"
+    path.write_text(TEST.replace("test_speedup", "test_another"))
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "another test")
+    one = pull_request()
+    outputs = one.action(source / "action.yml", without=INSTALL, tests="test_another.py", options=GRAPH)
+    assert (one.code, outputs["compared"]) == (1, "0"), one.text
+    assert "has no such test" in " ".join(one.text.split())
+    accepted = pull_request()
+    given = {"tests": "test_another.py", "options": GRAPH, "accept": "test_another.py*"}
+    outputs = accepted.action(source / "action.yml", without=INSTALL, **given)
+    assert (accepted.code, outputs["outcome"]) == (0, "passed"), accepted.text
+
+
 def test_parts_are_judged_as_one(clone, pull_request, source, tmp_path):
     """A matrix of two jobs measures, each leaves an artifact of its own, and one job judges: the loss is in one part."""
     models = {"models": "plain,net:build", "options": f"{GRAPH} --formfunc-depths=1 --formfunc-widths=8"}
