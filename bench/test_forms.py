@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_formfunc.plugin.suite.test_forms import test_form
+from pytest_formfunc.plugin.suite.forms import test_form
 
 __all__ = ["test_form"]

@@ -263,7 +263,7 @@ def test_a_release_is_built_tried_and_not_published_under_another_name(source, j
     build.steps(job_steps("release.yml", "build", only=("Build",)))
     assert not build.failed, build.text
     (wheel,) = (source / "dist").glob("*.whl")
-    assert any(name.endswith("test_forms.py") for name in zipfile.ZipFile(wheel).namelist())
+    assert any(name.endswith("suite/forms.py") for name in zipfile.ZipFile(wheel).namelist())
     wrong = job(source, ref_name="v9.9.9")
     wrong.steps(job_steps("release.yml", "build", only=("Build",)))
     assert wrong.code == 1

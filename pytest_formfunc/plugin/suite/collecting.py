@@ -14,7 +14,7 @@ import pytest
 
 from pytest_formfunc.plugin.suite import claims
 
-FILE = "test_forms.py"
+FILE = "test_forms.py"  # as ids of tests have it; no file of the package has such a name, or pytest might collect it
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,4 +56,4 @@ class SuiteModule(pytest.Module):
     """The suite's file, imported by its name: the import path stays as it is."""
 
     def _getobj(self) -> ModuleType:
-        return importlib.import_module(f"pytest_formfunc.plugin.suite.{FILE.removesuffix('.py')}")
+        return importlib.import_module("pytest_formfunc.plugin.suite.forms")
