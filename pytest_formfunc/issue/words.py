@@ -74,7 +74,7 @@ def _observed(chosen: Chosen) -> Iterator[str]:
     if not record.once:
         yield f"- Latency on {_name(record.backend)}: {_latency(record)}."
     if native is not None and not record.native and not native.once:
-        yield f"- Latency on {beside}, measured in turn with it: {_latency(native)}."
+        yield from _native_latency(record, native, beside)
     if not record.native:
         yield from _speedup(record, beside)
     if record.parity is not None:
@@ -93,6 +93,16 @@ def _observed(chosen: Chosen) -> Iterator[str]:
         yield f"- In the words of the run: {_sentence(verdict.reason)}"
     if record.against is not None:
         yield f"- The other side's speedup, in the same rounds: {format_estimate(record.against.speedup)}."
+
+
+def _native_latency(record: Record, native: Record, beside: str) -> Iterator[str]:
+    """Say the latency that the speedup is over, and that of a process that manages memory as by default."""
+    over = record.native_typical_s
+    if over is None or record.speedup_memory_kept is None or not is_claimed(record):
+        yield f"- Latency on {beside}, measured in turn with it: {_latency(native)}."
+        return
+    yield f"- Latency on {beside}, in the same rounds: {format_ms(over)} ms in the same mean, with memory kept."
+    yield f"- A process that manages memory as by default takes, on {beside}: {_latency(native)}."
 
 
 def _latency(record: Record) -> str:
