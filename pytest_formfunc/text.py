@@ -15,6 +15,10 @@ _KEPT = "\u200c\u200d"
 # Punctuation that Markdown, or GitHub's kind of it, gives a meaning to within a line.
 _MARKUP = re.compile(r"([\\`*\[\]|<>&@~$!])")
 _LINK = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.)")  # GitHub makes links of these
+# What GitHub makes a mention or a reference of, also where a character is written as an entity: only something between
+# the sign and the name stops it, here a space without width.
+_NOTHING = "&#8203;"
+_REFERENCE = re.compile(r"(?i)(#|\bGH-)(\d)")
 _COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
@@ -48,8 +52,11 @@ def markdown(text: str) -> str:
 
     >>> markdown("a|b <i>[c](d)")
     'a\\|b \\<i\\>\\[c\\](d)'
+    >>> markdown("@name, owner/name#3")
+    '@&#8203;name, owner/name#&#8203;3'
     """
-    shown = _MARKUP.sub(r"\\\1", printable(text)).replace("\\@", "&#64;")
+    shown = _REFERENCE.sub(rf"\1{_NOTHING}\2", _MARKUP.sub(r"\\\1", printable(text)))
+    shown = shown.replace("\\@", f"@{_NOTHING}")
     return _LINK.sub(lambda found: found[0].replace(":", "&#58;").replace(".", "&#46;"), shown)
 
 

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,7 +31,6 @@ from pytest_formfunc.paths import exists
 from pytest_formfunc.report.markdown import COMMENT, render_within
 from pytest_formfunc.text import markdown
 
-MARK = "<!-- pytest-formfunc -->"  # by which a later run finds the comment
 _SPARE = 1000  # bytes for what stands around the report
 _SENTENCES = 10  # of what a run is red for
 _PAGES = 30  # of a hundred comments each
@@ -56,13 +54,16 @@ def add(commands: Commands) -> None:
 
 def _comment(given: argparse.Namespace) -> int:
     run = _run_of(read_event(os.environ))
+    if run is None:
+        say("the repository that the change came from is gone: there is nothing to comment on")
+        return 0
     github = _GitHub.of(os.environ)
     number = _pull_request(github, run)
     if number is None:
         say(f"no open pull request has {run.commit[:10]} as its newest commit: there is nothing to comment on")
         return 0
     body = comment_body(given.file, run)
-    there = _own_comment(github, number)
+    there = _own_comment(github, number, run.mark)
     if there is None:
         github.ask("POST", f"issues/{number}/comments", {"body": body})
     else:
@@ -81,6 +82,7 @@ class Ended:
         branch: its branch there.
         page: address of the run's page.
         conclusion: how it ended, as GitHub has it: ``success``, ``failure``, ...
+        workflow: number of its workflow; each has a comment of its own.
     """
 
     commit: str
@@ -88,11 +90,21 @@ class Ended:
     branch: str
     page: str
     conclusion: str
+    workflow: int = 0
+
+    @property
+    def mark(self) -> str:
+        """Return what a later run of the same workflow finds the comment by."""
+        return f"<!-- pytest-formfunc {self.workflow} -->"
 
 
-def _run_of(event: Mapping[str, Any]) -> Ended:
+def _run_of(event: Mapping[str, Any]) -> Ended | None:
+    """Return what an event says of the run; None where the fork that it is of was deleted."""
     try:
         run = read_object(event, "workflow_run")
+        if run["head_repository"] is None:
+            return None
+        workflow = read_whole(run, "workflow_id")
         owner = read_text(read_object(read_object(run, "head_repository"), "owner"), "login")
         texts = (read_text(run, name) for name in ("head_sha", "head_branch", "html_url", "conclusion"))
         commit, branch, page, conclusion = texts
@@ -103,7 +115,7 @@ def _run_of(event: Mapping[str, Any]) -> Ended:
         ) from None
     if not _COMMIT.fullmatch(commit) or not _URL.fullmatch(page) or not conclusion.isidentifier():
         raise BadInput("the event names no commit, no page of a run, or no conclusion, as GitHub does")
-    return Ended(commit, owner, branch, page, conclusion)
+    return Ended(commit, owner, branch, page, conclusion, workflow)
 
 
 def comment_body(path: Path, run: Ended) -> str:
@@ -114,7 +126,7 @@ def comment_body(path: Path, run: Ended) -> str:
         run: what the event says of it.
     """
     verdict = {"success": "passed", "failure": "**failed**"}.get(run.conclusion, f"ended as {run.conclusion}")
-    lines = [MARK, f"### Speedup by form, at {run.commit[:10]}: [the run]({run.page}) {verdict}", ""]
+    lines = [run.mark, f"### Speedup by form, at {run.commit[:10]}: [the run]({run.page}) {verdict}", ""]
     try:
         journal = read_with_parts(path)
         lines += [f"- {sentence}" for sentence in _red_for(journal)]
@@ -123,7 +135,10 @@ def comment_body(path: Path, run: Ended) -> str:
     except FormfuncError as error:
         reason = markdown(str(error))[: _SPARE // 2] if exists(path) else "it has left no journal"
         lines.append(f"Nothing can be shown of it: {reason}.")
-    return "\n".join([*lines, ""])
+    text = "\n".join([*lines, ""])
+    if len(text.encode()) > COMMENT:
+        return "\n".join([*lines[:3], "The report is too long for a comment: it is in the artifact of the run.", ""])
+    return text
 
 
 def _red_for(journal: Journal) -> list[str]:
@@ -205,13 +220,13 @@ def _pull_request(github: _GitHub, run: Ended) -> int | None:
     return None
 
 
-def _own_comment(github: _GitHub, number: int) -> int | None:
+def _own_comment(github: _GitHub, number: int, mark: str) -> int | None:
     """Return the id of the comment that an earlier run wrote; None if there is none. Only a bot's counts."""
     for page in range(1, _PAGES + 1):
         found = _list(github.ask("GET", f"issues/{number}/comments?per_page=100&page={page}"))
         for one in found:
             body, user = one.get("body"), one.get("user")
-            if isinstance(body, str) and body.startswith(MARK) and isinstance(user, dict) and user.get("type") == "Bot":
+            if isinstance(body, str) and body.startswith(mark) and isinstance(user, dict) and user.get("type") == "Bot":
                 return read_whole(one, "id")
         if len(found) < 100:
             break
@@ -220,6 +235,5 @@ def _own_comment(github: _GitHub, number: int) -> int | None:
 
 def _list(answer: Any) -> list[dict[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        print("GitHub's answer is not the list that was asked for", file=sys.stderr)
-        return []
+        raise FormfuncError("GitHub's answer is not the list that was asked for")
     return answer

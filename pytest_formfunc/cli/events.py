@@ -46,18 +46,21 @@ def read_event(environment: Mapping[str, str]) -> dict[str, Any]:
     """
     path = environment.get("GITHUB_EVENT_PATH", "")
     if not path:
-        raise BadInput("nothing says what to compare with: give --base REVISION (there is no GITHUB_EVENT_PATH here)")
+        raise BadInput("there is no event of GitHub's here (GITHUB_EVENT_PATH is not set)")
     try:
         event = parse_json(read_file(Path(path)))
     except (OSError, ValueError) as error:
-        raise BadInput(f"the event {path} cannot be read ({error}): give --base REVISION") from None
+        raise BadInput(f"the event {path} cannot be read ({error})") from None
     if not isinstance(event, dict):
-        raise BadInput(f"the event {path} is not an object: give --base REVISION")
+        raise BadInput(f"the event {path} is not an object")
     return event
 
 
 def _by_event(environment: Mapping[str, str]) -> str:
-    event, name = read_event(environment), environment.get("GITHUB_EVENT_NAME", "")
+    try:
+        event, name = read_event(environment), environment.get("GITHUB_EVENT_NAME", "")
+    except BadInput as error:
+        raise BadInput(f"nothing says what to compare with: give --base REVISION; {error}") from None
     try:
         if "pull_request" in event:
             return read_text(read_object(read_object(event, "pull_request"), "base"), "ref")

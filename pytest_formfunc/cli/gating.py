@@ -24,9 +24,12 @@ from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.lines import Journal
 from pytest_formfunc.measure.cache_folder import begin_cache, is_ours
 from pytest_formfunc.paths import exists
+from pytest_formfunc.policy import Accepted
+from pytest_formfunc.revisions.checkout import is_current
 from pytest_formfunc.text import markdown
 
 _NOT_COMPARED = ("new", "not comparable", "missing")
+_NO_TESTS = 5  # pytest's exit code
 _SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"  # files that GitHub reads when a step has ended
 
 
@@ -62,6 +65,11 @@ def _gate(given: argparse.Namespace) -> int:
         if not exists(Path(path)):
             raise BadInput(f"--tests: there is no file or folder {path!r}")
     base = base_commit(given.base, os.environ, Path.cwd())
+    if is_current(Path.cwd(), base) and "same-code" not in Accepted(given.accept.split(",")):
+        raise BadInput(
+            f"the base {base[:10]} is the current commit, and nothing is uncommitted: there is no change to compare; "
+            "name the commit before it, or accept this by --accept same-code"
+        )
     journal = _prepare(given.out)
     what = [*SUITE, *pytest_arguments([*given.names, *options])] if given.names else [*_measuring(tests), *options]
     say(f"comparing with {base[:10]}, side by side")
@@ -72,9 +80,13 @@ def _gate(given: argparse.Namespace) -> int:
         what.append(f"--formfunc-shard={given.shard}")
     code = _measure([*what, *_always(base, given.out)])
     try:
-        faults, found = _judge(journal) if journal.is_file() or not code else ([], None)  # pytest has said why
+        # Without a journal pytest has said why.
+        faults, found = _judge(journal, given.shard) if journal.is_file() or not code else ([], None)
     except FormfuncError as error:
         faults, found = [Fault("nothing", f"nothing was judged: {error}")], None
+    if code == _NO_TESTS and given.shard and found is not None and found.header.part_of_all and not faults:
+        say(f"part {given.shard} has no case: there are more parts than cases")
+        code = 0
     # What pytest itself was red for stands in its output, and in its report.
     sentences = [] if code and found is not None else list(dict.fromkeys(fault.sentence for fault in faults))
     for sentence in sentences:
@@ -146,15 +158,18 @@ def _measure(arguments: Sequence[str]) -> int:
                 continue
 
 
-def _judge(path: Path) -> tuple[list[Fault], Journal]:
-    """Judge the run by its journal; the parts of one, which a later merge judges, have no faults.
+def _judge(path: Path, part: str) -> tuple[list[Fault], Journal]:
+    """Judge the run by its journal; a part that was asked for, which a later merge judges, has no faults.
 
     Raises:
         FormfuncError: there is no journal, or it cannot be read.
     """
     journal = read_with_parts(path)
-    if journal.header.shard is not None:
-        return [], journal
+    shard = journal.header.shard
+    if shard is not None:
+        if part.replace(" ", "") == str(shard):
+            return [], journal
+        return [Fault("nothing", f"only part {shard} was measured, which --shard does not ask for")], journal
     faults = list(faults_of(journal.header, journal.confirmed(), ended=journal.ended, strict=True))
     if not journal.header.title:
         faults.append(Fault("nothing", "nothing was compared"))

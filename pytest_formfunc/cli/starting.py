@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import keyword
+import os
 import shlex
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest_formfunc
@@ -16,6 +18,8 @@ from pytest_formfunc.cli.ground import Commands, say
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.factories import parse_factory
 from pytest_formfunc.forms.input_specs import TYPES, Call, InputSpec, image, parse_calls
+from pytest_formfunc.forms.users import FOLDER
+from pytest_formfunc.forms.zoos import ZOOS
 from pytest_formfunc.paths import exists, is_file, is_folder
 from pytest_formfunc.revisions.checkout import top_folder
 
@@ -76,12 +80,12 @@ def _init(given: argparse.Namespace) -> int:
         ) from None
     folders = _import_folders(top, given.model)
     test = Path("tests" if is_folder(top / "tests") else ".") / "test_speedup.py"
+    configured = pytest_settings_in(top)
     files = {
         test: first_test(given.model, given.input),
         WORKFLOW: workflow(test, top),
     }
     settings = {**({"pythonpath": folders} if folders else {}), **{name: one for name, (one, _) in _SETTINGS.items()}}
-    configured = pytest_settings_in(top)
     if configured is None:
         files[Path("pytest.ini")] = _ini(settings)
     written = [path for path, text in files.items() if _write_new(top / path, text)]
@@ -96,7 +100,7 @@ def _init(given: argparse.Namespace) -> int:
             say(f"  {line}")
     if not written:
         raise BadInput("there is nothing to write: every file is there already")
-    for line in _next_steps(test, given.model):
+    for line in _next_steps(top, test, written, own=bool(given.model)):
         say(line)
     return 0
 
@@ -119,6 +123,11 @@ def first_test(model: str, shapes: str) -> str:
     if model:
         target, arguments = parse_factory(model)
         module, _, function = target.partition(":")
+        if module in (*ZOOS, FOLDER) or any(map(keyword.iskeyword, [*module.split("."), function])):
+            raise BadInput(
+                f"--model {model!r} is no function of yours that a test could import: "
+                f"pytest-formfunc run {shlex.quote(model)} may measure it"
+            )
         text = text.replace("FROM", f"from {module} import {function}").replace("BUILD\n", "\n")
         network = function + (arguments or "()")
     else:
@@ -195,11 +204,18 @@ def pytest_settings_in(top: Path) -> Path | None:
 
 
 def _toml(path: Path) -> Mapping[str, object]:
+    """Return what a file holds; nothing where there is none.
+
+    Raises:
+        BadInput: it cannot be read: pytest's settings may be in it.
+    """
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read, and pytest's settings may be in it: {error}") from None
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -217,7 +233,11 @@ def _import_folders(top: Path, model: str) -> str:
 
 def settings_lines(settings: Mapping[str, str], *, toml: bool) -> list[str]:
     """Return settings as lines of an ini file, or of a TOML file."""
-    return [f'{name} = "{value}"' if toml else f"{name} = {value}" for name, value in settings.items()]
+    if not toml:
+        return [f"{name} = {value}" for name, value in settings.items()]
+    return [
+        f'{name} = ["{value}"]' if name == "pythonpath" else f'{name} = "{value}"' for name, value in settings.items()
+    ]
 
 
 def _ini(settings: Mapping[str, str]) -> str:
@@ -245,16 +265,18 @@ def _write_new(path: Path, text: str) -> bool:
     return True
 
 
-def _next_steps(test: Path, model: str) -> list[str]:
-    lines = ["", "what to do next:"]
-    if not model:
-        lines.append(f"  put your own network into {test}")
+def _next_steps(top: Path, test: Path, written: Sequence[Path], *, own: bool) -> list[str]:
+    """Return what to do next, with paths from where the user stands."""
+    here = shlex.quote(os.path.relpath(top / test))
+    files = " ".join(shlex.quote(os.path.relpath(top / path)) for path in written)
     return [
-        *lines,
-        f"  pytest {test}",
+        "",
+        "what to do next:",
+        *([] if own else [f"  put your own network into {here}"]),
+        f"  pytest {here}",
         "      measures it",
-        "  git add -A && git commit",
+        f"  git add {files} && git commit",
         "      on the default branch: a change is compared with a commit that has the test",
-        f"  pytest {test} --formfunc-against HEAD",
-        "      after a change: says whether it loses speedup, as the workflow does for each pull request",
+        f"  pytest {here} --formfunc-against HEAD",
+        "      with a change that is not committed yet: says whether it loses speedup",
     ]

@@ -131,6 +131,8 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
     sentences += [f"{fault}, which --strict does not pass" for fault in merged.faults]
     if merged.header.title:
         accelerated = [row.record for row in rows.values() if not row.record.native]
+        if not accelerated:
+            sentences.append("nothing was compared, which --strict does not pass")
         without = [record.title for record in accelerated if record.verdict is None]
         if without:
             sentences.append(f"{_some(without)} have no verdict, which --strict does not pass")

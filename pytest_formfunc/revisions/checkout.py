@@ -142,6 +142,16 @@ def merge_base(root: Path, name: str) -> str:
     return _merge_base(_top(root), name)
 
 
+def is_current(root: Path, commit: str) -> bool:
+    """Return whether a commit is the current one, and nothing is uncommitted.
+
+    Raises:
+        BadInput: git is not installed, or there is no repository.
+    """
+    top = _top(root)
+    return commit == _commit(top, "HEAD") and not _is_dirty(top, commit)
+
+
 def top_folder(folder: Path) -> Path:
     """Return the top folder of the repository that a folder is in.
 
@@ -299,6 +309,8 @@ def _git(folder: Path, *args: str, check: bool = True, limit_s: float = 60) -> s
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BadInput(f"git {args[0]} did not end within {limit_s:g}s") from None
+    except ValueError:  # a name with a zero byte, or with half of a character
+        raise BadInput("git cannot be given such a name") from None
     if done.returncode and check:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BadInput(next((line for line in lines if line.startswith(("fatal", "error"))), "git failed")[:300])

@@ -96,7 +96,6 @@ def test_a_folder_that_cannot_be_written_is_refused(here):
         ("pyproject.toml", "[tool.pytest.ini_options]\n", "pyproject.toml"),
         ("pyproject.toml", "[tool.pytest]\n", "pyproject.toml"),
         ("pyproject.toml", "[project]\nname = 'a'\n", None),
-        ("pyproject.toml", "not toml", None),
         ("tox.ini", "[pytest]\n", "tox.ini"),
         ("setup.cfg", "[tool:pytest]\n", "setup.cfg"),
         ("setup.cfg", "[metadata]\nname = a\n", None),
@@ -110,6 +109,32 @@ def test_the_file_of_pytests_settings_is_found(tmp_path, file, text, found):
     assert (got and str(got)) == found
 
 
+def test_settings_that_cannot_be_read_are_not_hidden(here):
+    """A pytest.ini beside them would take their place."""
+    (here / "pyproject.toml").write_text("not toml")
+    done = command("init")
+    assert done.code == 4
+    assert "pytest's settings may be in it" in done.text
+    assert [path.name for path in here.iterdir() if path.name != ".git"] == ["pyproject.toml"]
+
+
+def test_settings_of_a_toml_file_are_shown_as_toml_has_them(here):
+    """pytest reads its own settings there by their types."""
+    (here / "pyproject.toml").write_text("[tool.pytest]\n")
+    (here / "net.py").write_text(NET)
+    done = command("init", "--model", "net:build")
+    assert '  pythonpath = ["."]' in done.text
+    assert '  formfunc_threshold = "10%"' in done.text
+
+
+def test_next_steps_name_the_files_from_where_the_user_stands(here, monkeypatch):
+    (here / "a").mkdir()
+    monkeypatch.chdir(here / "a")
+    done = command("init")
+    assert "  git add ../test_speedup.py ../.github/workflows/speedup.yml ../pytest.ini && git commit" in done.text
+    assert "  pytest ../test_speedup.py" in done.text
+
+
 def test_the_workflow_installs_the_repositorys_own_packages(here):
     (here / "pyproject.toml").write_text("[project]\nname = 'a'\nversion = '1'\n")
     (here / "requirements.txt").write_text("numpy\n")
@@ -117,7 +142,15 @@ def test_the_workflow_installs_the_repositorys_own_packages(here):
     assert '" -r requirements.txt -e .\n' in (here / ".github/workflows/speedup.yml").read_text()
 
 
-@pytest.mark.parametrize(("model", "shapes", "says"), [("build", "", "package.module:function"), ("a:b", "x", "x")])
+@pytest.mark.parametrize(
+    ("model", "shapes", "says"),
+    [
+        ("build", "", "package.module:function"),
+        ("a:b", "x", "x"),
+        ("timm:lcnet_050", "", "pytest-formfunc run timm:lcnet_050"),
+        ("class:build", "", "no function of yours that a test could import"),
+    ],
+)
 def test_malformed_input_is_refused_before_anything_is_written(here, model, shapes, says):
     done = command("init", "--model", model, "--input", shapes)
     assert done.code == 4

@@ -10,7 +10,7 @@ import pytest
 from support.command import command
 from support.records import record
 
-from pytest_formfunc.cli.commenting import MARK, Ended, comment_body
+from pytest_formfunc.cli.commenting import Ended, comment_body
 from pytest_formfunc.journal.lines import COMPLETE, Failure, Header, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.records.parts import Verdict
@@ -18,7 +18,8 @@ from pytest_formfunc.report.markdown import COMMENT
 from pytest_formfunc.stats import Estimate
 
 COMMIT = "a" * 40
-ENDED = Ended(COMMIT, "someone", "change", "https://github.com/owner/name/actions/runs/7", "failure")
+ENDED = Ended(COMMIT, "someone", "change", "https://github.com/owner/name/actions/runs/7", "failure", 12)
+MARK = ENDED.mark
 
 
 class GitHub(BaseHTTPRequestHandler):
@@ -77,7 +78,7 @@ def github(monkeypatch, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     event = {
         "workflow_run": {
-            "head_sha": COMMIT, "head_branch": "change", "html_url": ENDED.page, "conclusion": "failure",
+            "head_sha": COMMIT, "head_branch": "change", "html_url": ENDED.page, "conclusion": "failure", "workflow_id": 12,
             "head_repository": {"owner": {"login": "someone"}}, "pull_requests": [],  # as for a fork
         }
     }  # fmt: skip
@@ -154,17 +155,44 @@ def test_a_run_that_left_nothing_is_said(tmp_path):
 
 def test_a_journal_of_an_attacker_is_text(tmp_path):
     """Names are shown as they are: no mention, no link, no markup, no table that ends; and it fits."""
-    name = "net | x\n@everyone <img src=x> [a](https://evil.example) www.evil.example -->"
+    name = "net | x\n@everyone <img src=x> torvalds/linux#2 GH-3 [a](https://evil.example) www.evil.example -->"
     path = journal(tmp_path / "run.jsonl", (name, "regressed"), failures=[("@team", "![x](https://evil.example/p)")])
     text = comment_body(path, ENDED)
     assert text.count("<!--") == 1
     assert "@everyone" not in text
     assert "@team" not in text
+    assert (
+        "@&#8203;everyone" in text
+    )  # GitHub decodes entities before it looks for mentions: something has to stand between
+    assert "&#64;" not in text
+    assert "linux#2" not in text
+    assert "GH-3" not in text
     assert "<img" not in text.replace("\\<img", "")
     assert "https://evil" not in text
     assert "www.evil" not in text
     many = journal(tmp_path / "many.jsonl", *[(f"case-{number}-{'x' * 300}", "regressed") for number in range(400)])
     assert len(comment_body(many, ENDED)) <= COMMENT
+    long = comment_body(journal(tmp_path / "long.jsonl", ("net", "regressed"), title="x" * 200_000), ENDED)
+    assert len(long.encode()) <= COMMENT
+    assert "**failed**" in long
+
+
+def test_a_deleted_fork_has_nothing_to_comment_on(github, tmp_path):
+    event = json.loads((tmp_path / "event.json").read_text())
+    event["workflow_run"]["head_repository"] = None
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    done = command("comment", journal(tmp_path / "run.jsonl", ("net", "regressed")))
+    assert (done.code, github.asked) == (0, [])
+
+
+def test_each_workflow_has_a_comment_of_its_own(github, tmp_path):
+    event = json.loads((tmp_path / "event.json").read_text())
+    path = journal(tmp_path / "run.jsonl", ("net", "regressed"))
+    for workflow in (12, 13, 12):
+        event["workflow_run"]["workflow_id"] = workflow
+        (tmp_path / "event.json").write_text(json.dumps(event))
+        assert command("comment", path).code == 0
+    assert [asked[0] for asked in github.asked] == ["POST", "POST", "PATCH"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +202,7 @@ def test_a_journal_of_an_attacker_is_text(tmp_path):
         ("GITHUB_REPOSITORY", "owner/name/../../x", "is not as GitHub sets it"),
         ("GITHUB_API_URL", "file:///etc/passwd", "is not as GitHub sets it"),
         ("GITHUB_API_URL", "http://127.0.0.1:1", "GitHub did not answer GET pulls"),
-        ("GITHUB_EVENT_PATH", "", "there is no GITHUB_EVENT_PATH here"),
+        ("GITHUB_EVENT_PATH", "", "GITHUB_EVENT_PATH is not set"),
         ("GITHUB_EVENT_PATH", "nothing.json", "cannot be read"),
     ],
 )
@@ -193,7 +221,9 @@ def test_a_token_that_may_not_write_is_said(github, tmp_path):
     assert "GitHub refused POST issues/3/comments with 403: the workflow needs pull-requests: write" in done.text
 
 
-@pytest.mark.parametrize("change", [{"head_sha": "not-a-commit"}, {"html_url": "javascript:x"}, {"conclusion": "a b"}])
+@pytest.mark.parametrize(
+    "change", [{"head_sha": "not-a-commit"}, {"html_url": "javascript:x"}, {"conclusion": "a b"}, {"workflow_id": "x"}]
+)
 def test_an_event_that_is_none_is_refused(github, tmp_path, change):
     event = json.loads((tmp_path / "event.json").read_text())
     event["workflow_run"] |= change
