@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import importlib.metadata
 import keyword
 import os
 import shlex
@@ -20,10 +21,12 @@ from pytest_formfunc.forms.factories import parse_factory
 from pytest_formfunc.forms.input_specs import TYPES, Call, InputSpec, image, parse_calls
 from pytest_formfunc.forms.users import FOLDER
 from pytest_formfunc.forms.zoos import ZOOS
+from pytest_formfunc.json_reading import parse_json
 from pytest_formfunc.paths import exists, is_file, is_folder
 from pytest_formfunc.revisions.checkout import top_folder
 
 WORKFLOW = Path(".github/workflows/speedup.yml")
+_NAME = "pytest-formfunc[openvino]"
 _TEMPLATES = Path(__file__).parent / "templates"
 _SETTINGS = {
     "formfunc_backends": ("openvino", "engines to compare with PyTorch, joined by commas"),
@@ -168,10 +171,30 @@ def workflow(test: Path, top: Path) -> str:
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return (
         text.replace("PYTHON", python)
-        .replace("VERSION", pytest_formfunc.__version__)
+        .replace("REQUIREMENT", f'"{requirement()}"')
         .replace("INSTALL\n", f"{installs}\n")
         .replace("TEST", shlex.quote(test.as_posix()))
     )
+
+
+def requirement() -> str:
+    """Return how pip gets this version: from an index, or from the repository that it was installed from."""
+    url, commit = _origin()
+    return f"{_NAME} @ git+{url}@{commit}" if commit else f"{_NAME}=={pytest_formfunc.__version__}"
+
+
+def _origin() -> tuple[str, str]:
+    """Return the address that pip installed this package from, and the commit; nothing where it was an index.
+
+    Source: https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    try:
+        text = importlib.metadata.distribution("pytest-formfunc").read_text("direct_url.json") or "{}"
+        found = parse_json(text)
+        url, commit = str(found.get("url", "")), str(found.get("vcs_info", {}).get("commit_id", ""))
+    except (importlib.metadata.PackageNotFoundError, ValueError, AttributeError):
+        return "", ""
+    return (url, commit) if not set(url + commit) & set("\"'$`\\ ") else ("", "")
 
 
 def _can_be_installed(top: Path) -> bool:
@@ -235,9 +258,8 @@ def settings_lines(settings: Mapping[str, str], *, toml: bool) -> list[str]:
     """Return settings as lines of an ini file, or of a TOML file."""
     if not toml:
         return [f"{name} = {value}" for name, value in settings.items()]
-    return [
-        f'{name} = ["{value}"]' if name == "pythonpath" else f'{name} = "{value}"' for name, value in settings.items()
-    ]
+    quoted = {name: f'"{value}"' for name, value in settings.items()}
+    return [f"{name} = [{value}]" if name == "pythonpath" else f"{name} = {value}" for name, value in quoted.items()]
 
 
 def _ini(settings: Mapping[str, str]) -> str:
@@ -279,4 +301,16 @@ def _next_steps(top: Path, test: Path, written: Sequence[Path], *, own: bool) ->
         "      on the default branch: a change is compared with a commit that has the test",
         f"  pytest {here} --formfunc-against HEAD",
         "      with a change that is not committed yet: says whether it loses speedup",
+        *_about_origin(),
+    ]
+
+
+def _about_origin() -> list[str]:
+    url, commit = _origin()
+    if not url or commit:
+        return []
+    return [
+        "  this package was installed from a folder: the workflow asks pip's index for version "
+        f"{pytest_formfunc.__version__},",
+        "      which has to be released by then; its step `Install` is where to name another source",
     ]

@@ -9,7 +9,7 @@ from support.programs import program
 from support.project import git
 
 import pytest_formfunc
-from pytest_formfunc.cli.starting import first_test, pytest_settings_in
+from pytest_formfunc.cli.starting import first_test, pytest_settings_in, requirement
 from pytest_formfunc.errors import BadInput
 
 NET = "from torch import nn\n\n\ndef build(width=8):\n    return nn.Conv2d(3, width, 3)\n"
@@ -43,10 +43,36 @@ def test_a_test_settings_and_a_workflow_are_written(here):
     assert "what to do next:" in done.text
     workflow = yaml.safe_load((here / ".github/workflows/speedup.yml").read_text())
     steps = {step["name"]: step for step in workflow["jobs"]["gate"]["steps"] if "name" in step}
-    assert steps["Install"]["run"] == (
-        f'python -m pip install "pytest-formfunc[openvino]=={pytest_formfunc.__version__}"'
-    )
+    assert steps["Install"]["run"] == f'python -m pip install "{requirement()}"'
     assert steps["Measure both sides, and judge"]["run"] == "pytest-formfunc gate --tests test_speedup.py"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (None, f"pytest-formfunc[openvino]=={pytest_formfunc.__version__}"),
+        ('{"url": "file:///src", "dir_info": {}}', f"pytest-formfunc[openvino]=={pytest_formfunc.__version__}"),
+        ("[]", f"pytest-formfunc[openvino]=={pytest_formfunc.__version__}"),
+        (
+            '{"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
+            "pytest-formfunc[openvino] @ git+https://example.org/a.git@abc",
+        ),
+        (
+            '{"url": "https://example.org/$(x)", "vcs_info": {"commit_id": "abc"}}',
+            f"pytest-formfunc[openvino]=={pytest_formfunc.__version__}",
+        ),
+    ],
+)
+def test_the_workflow_installs_what_was_installed(monkeypatch, content, found):
+    """From a repository, at its commit; else this version from an index."""
+
+    class Installed:
+        def read_text(self, name):
+            assert name == "direct_url.json"
+            return content
+
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: Installed())
+    assert requirement() == found
 
 
 def test_no_file_is_written_over(here):
