@@ -113,6 +113,9 @@ def test_a_loss_is_red_and_a_change_of_words_is_green(clone, pull_request, sourc
         ("workflow_dispatch", {"inputs": None}, {}, "the event 'workflow_dispatch' has no base to compare with"),
         ("push", {"before": "2" * 40}, {}, "this repository has no such revision"),
         ("pull_request", {"pull_request": {}}, {}, "the event 'pull_request' does not say what to compare with"),
+        ("pull_request", PULL_REQUEST, {"base": "HEAD"}, "there is no change to compare"),
+        ("pull_request", {"pull_request": {"base": {"ref": "a\x00b"}}}, {}, "git cannot be given such a name"),
+        ("pull_request", {"pull_request": {"base": {"ref": "--output=x"}}}, {}, "has no such revision"),
         ("pull_request", PULL_REQUEST, {"base": "v9"}, "base v9: this repository has no such revision"),
         ("pull_request", PULL_REQUEST, {"tests": "test_gone.py"}, "there is no file or folder 'test_gone.py'"),
         ("pull_request", PULL_REQUEST, {"tests": "'"}, "is not what a shell could read"),
@@ -206,6 +209,10 @@ def test_parts_are_judged_as_one(clone, pull_request, source, tmp_path):
         shutil.copytree(clone / given["path"], tmp_path / given["name"])
         artifacts.append(given["name"])
     assert artifacts == ["formfunc-part-1", "formfunc-part-2"]
+    empty = pull_request()  # more machines than cases
+    empty.action(source / "action.yml", without=INSTALL, shard="9/9", **models)
+    assert not empty.failed, empty.text
+    assert "part 9/9 has no case" in empty.text
     merging = pull_request()
     merging.folder = tmp_path / "merging"
     for name in artifacts:

@@ -1,0 +1,39 @@
+"""What a gate judges by the journal alone, and what a merge without anything to judge is."""
+
+import pytest
+from support.command import command
+
+from pytest_formfunc.cli.gating import _judge, _outputs
+from pytest_formfunc.journal.lines import COMPLETE, Header, Shard
+from pytest_formfunc.journal.writing import JournalWriter
+
+
+def journal(path, **header):
+    writer = JournalWriter(path, Header("run", "2026-01-01T00:00:00", "project", "machine", **header))
+    writer.end(COMPLETE)
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize(("asked", "red"), [("1/2", False), (" 1/2 ", False), ("", True), ("2/2", True)])
+def test_a_part_is_none_of_the_whole(tmp_path, asked, red):
+    """Only the part that was asked for is left to a merge: options, or code of the change, may have divided the run."""
+    path = journal(tmp_path / "run.jsonl", title="main", shard=Shard(1, 2, "plan"))
+    faults, _ = _judge(path, asked)
+    assert [fault.sentence for fault in faults] == (
+        ["only part 1/2 was measured, which --shard does not ask for"] if red else []
+    )
+
+
+def test_a_run_that_compared_nothing_is_red(tmp_path):
+    faults, found = _judge(journal(tmp_path / "run.jsonl"), "")
+    assert "nothing was compared" in [fault.sentence for fault in faults]
+    assert _outputs(found, "abc", red=True) == {"outcome": "failed", "regressed": 0, "compared": 0, "base": "abc"}
+
+
+def test_parts_without_any_case_are_no_green_whole(tmp_path):
+    """Each is complete and empty; together they have judged nothing."""
+    parts = [journal(tmp_path / f"{index}.jsonl", title="main", shard=Shard(index, 2, "plan")) for index in (1, 2)]
+    strict = command("merge", *parts, "--strict")
+    assert strict.code == 1
+    assert "nothing was compared, which --strict does not pass" in strict.text
