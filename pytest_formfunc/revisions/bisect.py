@@ -14,9 +14,9 @@ from pytest_formfunc.revisions.checkout import Revision, check_out, commits_betw
 from pytest_formfunc.revisions.comparing import (
     FINE,
     KEPT,
-    LOST,
     UNKNOWN,
     first_trouble,
+    narrow,
     outcome_of,
     read_judged,
     run_pytest,
@@ -63,17 +63,12 @@ def _search(commits: list[str], judge: Callable[[str], str], say: Callable[[str]
         )
     if outcome == KEPT:
         raise BadInput(f"{commits[-1][:10]} did not lose the speedup: there is nothing to search for")
-    low, high = -1, len(commits) - 1  # kept up to low, lost from high on
-    unknown: set[int] = set()
-    while candidates := [index for index in range(low + 1, high) if index not in unknown]:
-        index = min(candidates, key=lambda one: abs(one - (low + high) / 2))
-        outcome = judge(commits[index])
-        if outcome == LOST:
-            high = index
-        elif outcome == KEPT:
-            low = index
-        else:
-            unknown.add(index)
+    low, high = narrow(  # kept up to low, lost from high on
+        -1,
+        len(commits) - 1,
+        lambda index: judge(commits[index]),
+        lambda low, index, high: abs(index - (low + high) / 2),
+    )
     suspects = [commits[index] for index in range(low + 1, high + 1)]
     if len(suspects) == 1:
         say(f"{suspects[0]} is the first commit that lost the speedup")

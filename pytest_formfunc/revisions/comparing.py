@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,32 @@ def outcome_of(statuses: Collection[str], *, complete: bool) -> str:
     if "regressed" in statuses:
         return LOST
     return KEPT if complete and statuses and FINE.issuperset(statuses) else UNKNOWN
+
+
+def narrow(
+    low: int, high: int, ask: Callable[[int], str], distance: Callable[[int, int, int], float]
+) -> tuple[int, int]:
+    """Return between which places of a row the loss appears: it is not seen at the first, and it is at the second.
+
+    Places between them, if any are left, cannot be judged.
+
+    Args:
+        low: a place where the loss is not seen.
+        high: a later one where it is.
+        ask: returns ``LOST``, ``KEPT`` or ``UNKNOWN`` of a place.
+        distance: how far a place, the second argument, is from the middle of the two others.
+    """
+    unknown: set[int] = set()
+    while places := [place for place in range(low + 1, high) if place not in unknown]:
+        place = min(places, key=lambda one: distance(low, one, high))
+        outcome = ask(place)
+        if outcome == LOST:
+            high = place
+        elif outcome == KEPT:
+            low = place
+        else:
+            unknown.add(place)
+    return low, high
 
 
 def first_trouble(text: str) -> str:

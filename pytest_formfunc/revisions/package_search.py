@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_formfunc.revisions.comparing import KEPT, LOST
+from pytest_formfunc.revisions.comparing import KEPT, LOST, narrow
 
 Judge = Callable[[frozenset[str]], str]
 Group = tuple[str, ...]
@@ -94,17 +94,12 @@ def _narrow(
     row: Sequence[Group], found: Sequence[Group], weights: Mapping[str, float], ask: Callable[[Sequence[Group]], str]
 ) -> tuple[int, int]:
     """Return between which starts of a row the loss appears: it is not in the first, and it is in the second."""
-    low, high, unknown = 0, len(row), set[int]()
-    while starts := [end for end in range(low + 1, high) if end not in unknown]:
-        middle = min(starts, key=lambda end: abs(_weight(row[low:end], weights) - _weight(row[end:high], weights)))
-        outcome = ask([*found, *row[:middle]])
-        if outcome == LOST:
-            high = middle
-        elif outcome == KEPT:
-            low = middle
-        else:
-            unknown.add(middle)
-    return low, high
+    return narrow(
+        0,
+        len(row),
+        lambda end: ask([*found, *row[:end]]),
+        lambda low, end, high: abs(_weight(row[low:end], weights) - _weight(row[end:high], weights)),
+    )
 
 
 def _answer(found: Sequence[Group], weights: Mapping[str, float], ask: Callable[[Sequence[Group]], str]) -> Answer:
