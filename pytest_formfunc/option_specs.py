@@ -89,15 +89,18 @@ OPTIONS = (
                "prepares models has this time for each accelerated backend"),
     OptionSpec("servers", "12", "NUMBER", "processes, at most, that launches are forked from in turn; each takes "
                "about a second to start and 150 MB"),
-    OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing"),
+    OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing: one of this size "
+               "nine times in ten side by side, one of a third of it practically never"),
+    OptionSpec("threshold-means", "found", "WHAT", "what the threshold means: found, as it says; or measured: only a "
+               "measured loss of at least that fails, so that a loss of just this size is found half of the time"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),
     OptionSpec("fail-on", "loss", "WHAT", "what fails a test when comparing, joined by commas: loss; gain (the "
                "baseline is stale); no-gain (only better is good enough); inconclusive"),
     OptionSpec("strict", "", "", "fail wherever a comparison was asked for and could not be made"),
     OptionSpec("accept", "", "NAMES", "accept what this side has given up: cases that are gone, new, skipped or not "
                "measured (CASE-BACKEND, or a test's id); rules that are looser than on the other side (threshold, "
-               "fail_on, min_speedup, max_latency, strict, gate, budget, escalation, precision, native; or "
-               "threshold[CASE]); tests that cannot be collected there (tests); the current commit as the other one "
+               "fail_on, min_speedup, max_latency, strict, gate, budget, escalation, precision, native, "
+               "threshold_means; or threshold[CASE]); tests that cannot be collected there (tests); the current commit as the other one "
                "(same-code); joined by commas, * stands for any text. Only the command line itself can", ini=False),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
     OptionSpec("quiet", "", "", "say the headline alone, and why what is red is red; show no progress", ini=False),
@@ -136,4 +139,5 @@ OPTIONS = (
 )  # fmt: skip
 
 MARKER_ARGUMENTS = ("architectures", "backends", "threshold", "min_speedup", "max_latency", "fail_on")
+THRESHOLD_MEANS = ("found", "measured")
 FAIL_ON = ("loss", "gain", "no-gain", "inconclusive")

@@ -16,7 +16,7 @@ from pytest_formfunc.forms.patterns import pattern_names
 from pytest_formfunc.forms.users import UserModel, parse_model, split_models
 from pytest_formfunc.function.advice import TRIALS
 from pytest_formfunc.host import allowed_cores
-from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, either, report_ending
+from pytest_formfunc.option_specs import FAIL_ON, REPORT_FORMATS, THRESHOLD_MEANS, either, report_ending
 from pytest_formfunc.stats.balance import MOST_PARTS
 from pytest_formfunc.units import parse_fraction, parse_positive_int, parse_seconds
 
@@ -46,6 +46,7 @@ class Settings:
         timeout_s: time to wait for an answer of a worker.
         servers: number of processes that launches are forked from in turn.
         threshold: the loss of speedup that counts.
+        threshold_means: ``found`` (a loss of it fails nine times in ten) or ``measured``.
         gate: what is judged: ``time`` or ``graph``.
         fail_on: kinds of verdict that fail a test.
         strict: whether an incomplete comparison fails.
@@ -89,6 +90,7 @@ class Settings:
     timeout_s: float
     servers: int
     threshold: float
+    threshold_means: str
     gate: str
     fail_on: tuple[str, ...]
     strict: bool
@@ -187,6 +189,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         timeout_s=parse_seconds(raw["timeout"], what="timeout"),
         servers=_number(raw["servers"], "servers", low=3, high=256),
         threshold=parse_fraction(raw["threshold"], what="threshold"),
+        threshold_means=names.check_names([raw["threshold_means"].strip()], THRESHOLD_MEANS, "meaning")[0],
         gate=names.check_names([raw["gate"].strip()], ("time", "graph"), "gate")[0],
         fail_on=names.check_names(_names(raw["fail_on"]), FAIL_ON, "kind of verdict"),
         strict=_flag(raw["strict"], "strict"),

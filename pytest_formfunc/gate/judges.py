@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.decision import Locks
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.graph_gate import GraphJudge, SavedGraphJudge
 from pytest_formfunc.gate.judge import Judge, OtherSide
@@ -15,6 +16,7 @@ def make_judge(
     gate: str,
     comparisons: int,
     escalation_s: float,
+    locks: Locks,
     *,
     in_order: bool = True,
 ) -> Judge | None:
@@ -25,12 +27,17 @@ def make_judge(
         gate: what is judged: ``time`` or ``graph``.
         comparisons: number of comparisons in the run.
         escalation_s: seconds for the further looks at each comparison.
+        locks: where a verdict by time turns.
         in_order: whether this judge makes all comparisons of the run, in their order; else others make the rest of
             them at the same time.
     """
     family = Family(comparisons, in_order=in_order)
     if isinstance(compared_with, OtherSide):
-        return GraphJudge(compared_with) if gate == "graph" else SideBySideJudge(compared_with, family, escalation_s)
+        if gate == "graph":
+            return GraphJudge(compared_with)
+        return SideBySideJudge(compared_with, family, escalation_s, locks)
     if compared_with is not None:
-        return SavedGraphJudge(compared_with) if gate == "graph" else SavedJudge(compared_with, family, escalation_s)
+        if gate == "graph":
+            return SavedGraphJudge(compared_with)
+        return SavedJudge(compared_with, family, escalation_s, locks)
     return None

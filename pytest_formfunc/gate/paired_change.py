@@ -66,12 +66,19 @@ class Change:
         """Return the change with its interval of coverage 1 - ``alpha``."""
         return self.judged.interval(alpha)
 
-    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the smallest loss, as a fraction, that so many launches detect with probability ``power``."""
+    def smallest_seen(self, alpha: float, least: float = 0.0, power: float = 0.8) -> float:
+        """Return the smallest loss, as a fraction, that so many launches find with probability ``power``.
+
+        Args:
+            alpha: the test's level, both tails together.
+            least: the measured loss that counts, as a log.
+            power: the probability.
+        """
         if self.judged.different_servers < 2:
             return 1.0
         mean = self.judged.mean()
-        return smallest_seen(mean.standard_error, t_quantile(alpha, mean.df), mean.df, NormalDist().inv_cdf(power))
+        critical = t_quantile(alpha, mean.df)
+        return smallest_seen(mean.standard_error, critical, mean.df, NormalDist().inv_cdf(power), least)
 
 
 def measure_change(rounds: PairedRounds) -> Change:

@@ -6,7 +6,7 @@ import math
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_contended, why_not_comparable, why_not_timed
-from pytest_formfunc.gate.decision import VERBS, decide
+from pytest_formfunc.gate.decision import FOUND, VERBS, Locks, decide
 from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
 from pytest_formfunc.gate.explain import graph_change, layer_change, layers_of, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement
@@ -26,7 +26,9 @@ SECOND_LOOKS = (6, 14)
 class SavedJudge:
     """Judges the comparisons of a run in their order; together they have a fixed probability of a false alarm."""
 
-    def __init__(self, baseline: Baseline, family: Family, escalation_s: float = math.inf) -> None:
+    def __init__(
+        self, baseline: Baseline, family: Family, escalation_s: float = math.inf, locks: Locks = FOUND
+    ) -> None:
         """Take the saved runs, and the time for further looks.
 
         Args:
@@ -34,7 +36,9 @@ class SavedJudge:
             family: the comparisons that share the probability of a false alarm.
             escalation_s: seconds for further looks at each comparison; the time that one does not use is left to the
                 later ones.
+            locks: where a verdict turns.
         """
+        self._locks = locks
         self._baseline = baseline
         self._family = family
         self._escalation_s = escalation_s
@@ -83,7 +87,7 @@ class SavedJudge:
             same_graph = same_kernels(then.graph, now.graph) and not version_changes(then.host, now.host)
             share = SAME_KERNELS_SHARE if same_graph else 1
             alpha = looks.next_alpha(now.launches / most if launches else 1.0) * share
-            status = decide(change, threshold, alpha)
+            status = decide(change, threshold, alpha, locks=self._locks)
             contended = why_contended(now, pool, change) if status in ("regressed", "improved") else None
             if contended:
                 status = "inconclusive"
@@ -91,7 +95,7 @@ class SavedJudge:
                 break
             self._look_again(evidence, launches)
         self._family.settle(looks, status in ("regressed", "improved"))
-        smallest = change.smallest_seen(2 * alpha)
+        smallest = change.smallest_seen(2 * alpha, self._locks.least(threshold))
         sentence = _describe_verdict(now, then, change, threshold, status, smallest)
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"

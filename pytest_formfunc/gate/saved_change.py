@@ -84,10 +84,16 @@ class Change:
         reach = t_quantile(alpha, self.df) * math.sqrt(self.variance)
         return log_interval(self.log, reach, 1 - alpha, self.servers)
 
-    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
-        """Return the smallest loss, as a fraction, that this comparison detects with probability ``power``."""
+    def smallest_seen(self, alpha: float, least: float = 0.0, power: float = 0.8) -> float:
+        """Return the smallest loss, as a fraction, that this comparison finds with probability ``power``.
+
+        Args:
+            alpha: the test's level, both tails together.
+            least: the measured loss that counts, as a log.
+            power: the probability.
+        """
         critical = t_quantile(alpha, self.df)
-        return smallest_seen(math.sqrt(self.variance), critical, self.df, NormalDist().inv_cdf(power))
+        return smallest_seen(math.sqrt(self.variance), critical, self.df, NormalDist().inv_cdf(power), least)
 
 
 def measure_change(now: Pair, then: Sequence[Pair], history: Sequence[Pair] = ()) -> Change:

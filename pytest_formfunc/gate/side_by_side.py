@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_formfunc.gate.decision import VERBS, decide
+import math
+
+from pytest_formfunc.gate.decision import FOUND, VERBS, Locks, decide
 from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
 from pytest_formfunc.gate.explain import THERE, graph_change, layer_change, layers_of, program_change, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
@@ -18,10 +20,10 @@ from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
-# While a comparison is inconclusive, each look has this many times the launches of the look before: 2, 4, 8 and 16
-# times those of the first look.
-GROWTH = 2
-LOOKS = 5
+# While a comparison is inconclusive, each look has this many times the launches of the look before, up to 16 times
+# those of the first look. Looks at twice the launches each would take a fifth more time where a loss is found.
+GROWTH = math.sqrt(2)
+LOOKS = 9
 MOST_LAUNCHES = 64
 
 
@@ -31,7 +33,7 @@ class SideBySideJudge:
     Together they have a fixed probability of a false alarm, and they share the time for further looks.
     """
 
-    def __init__(self, other: OtherSide, family: Family, escalation_s: float) -> None:
+    def __init__(self, other: OtherSide, family: Family, escalation_s: float, locks: Locks = FOUND) -> None:
         """Take a description of the other side, and the time for further looks.
 
         Args:
@@ -39,7 +41,9 @@ class SideBySideJudge:
             family: the comparisons that share the probability of a false alarm.
             escalation_s: seconds for further looks at each comparison; the time that one does not use is left to the
                 later ones.
+            locks: where a verdict turns.
         """
+        self._locks = locks
         self._other = other
         self._family = family
         self._escalation_s = escalation_s
@@ -97,23 +101,23 @@ class SideBySideJudge:
             pair, everyone = _judged(measurement, here)
             change = measure_change(_paired_rounds(measurement, pair, everyone, same_native=same_program))
             launches = len(change.judged.logs)
-            most = most or min(MOST_LAUNCHES, launches * GROWTH ** (LOOKS - 1))
+            most = most or min(MOST_LAUNCHES, round(launches * GROWTH ** (LOOKS - 1)))
             final = launches >= most or launches < wanted or self._pool_s <= 0  # all launches are made, or time ran out
             same_graph = same_program and same_kernels(measurement.graph(there), measurement.graph(here))
             share = SAME_KERNELS_SHARE if same_graph else 1
             alpha = looks.next_alpha(1.0 if final else launches / most) * share
-            status = decide(change, threshold, alpha, LOOKS)
+            status = decide(change, threshold, alpha, LOOKS, self._locks)
             if status != "inconclusive" or final:
                 break
             only = pair if same_program else everyone
-            wanted = min(launches * GROWTH, most)
+            wanted = min(math.ceil(launches * GROWTH), most)
             more = MoreLaunches(wanted - launches, only, self._pool_s, change.judged.scatter)
             self._pool_s -= evidence.look_again(more)
         self._family.settle(looks, status in ("regressed", "improved"))
         native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
         if native_note:
             status = "unchanged"
-        smallest = change.smallest_seen(max(2 * alpha, 1e-9))
+        smallest = change.smallest_seen(max(2 * alpha, 1e-9), self._locks.least(threshold))
         sentence = self._sentence(evidence.title, here, prepared, threshold, status, change, measurement, native_note)
         if status == "regressed" and (record := evidence.record()) is not None:
             sentence += "".join(f"; {one}" for one in layer_change(layers_of(record, THERE), layers_of(record)))
@@ -144,7 +148,8 @@ class SideBySideJudge:
         )  # fmt: skip
         text = (
             f"{title} {verb} against {self._other.title}: {speedups}, a change of {format_estimate(change.estimate)} "
-            f"(threshold {format_percent(threshold)}); {_both_latencies(here, change, measurement)}"
+            f"(threshold {format_percent(threshold)}: {self._locks.meaning}); "
+            f"{_both_latencies(here, change, measurement)}"
         )
         prepared_here, prepared_there = prepared
         clauses = [

@@ -23,6 +23,7 @@ _SETTINGS: tuple[tuple[str, str, Callable[[Any, Any], Any]], ...] = (
     ("budget", "budget_s", max),
     ("escalation", "escalation_s", max),
     ("precision", "precision", min),
+    ("threshold_means", "threshold_means", min),  # found comes before measured, and finds more
 )
 
 

@@ -20,7 +20,7 @@ from pytest_formfunc.settings import Settings
 # What a figure depends on, beside the artifacts: a row that was measured with another value is measured again.
 _SETTINGS = (
     "native", "threads", "precision", "budget_s", "servers", "gate", "slow_down", "seed", "threshold", "escalation_s",
-    "why", "callgrind", "advise", "trained",
+    "threshold_means",    "why", "callgrind", "advise", "trained",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pytest_formfunc.allocator import allocator_name, why_not_kept
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
+from pytest_formfunc.gate.decision import LOCKS
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
@@ -95,6 +96,7 @@ class Run:
             settings.gate,
             work.comparison.comparisons,
             settings.escalation_s,
+            LOCKS[settings.threshold_means],
             in_order=work.is_alone,
         )
         self._measured: dict[str, Measured | Settled | TakenOver | MeasurementError] = {}

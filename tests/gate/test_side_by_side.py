@@ -114,7 +114,7 @@ def test_further_launches_are_of_the_accelerated_pair_with_the_measured_scatter(
     """Native runs the same program, so measuring it again would give no information."""
     run = MadeUp(0, rounds=0.3)
     judge_of(run).verdict(0.03)
-    assert [more.launches for more in run.asked][:2] == [3, 6]
+    assert [more.launches for more in run.asked][:2] == [2, 3]
     assert all(more.only == (HERE, THERE) for more in run.asked)
     undisturbed = (0.3 * 0.4) ** 2
     assert undisturbed < run.asked[-1].scatter.rounds < 0.3**2
