@@ -13,7 +13,7 @@ from pytest_formfunc.host import allowed_cores
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.launch import PreparedSide, launcher
-from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.lineup import is_same_program, line_up
 from pytest_formfunc.measure.pace import measured_pace
 from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.participants import Participant, Side
@@ -63,7 +63,8 @@ class Laboratory:
             backends: names of the backends, native first.
             slow_down: fraction by which to lengthen each call of a backend on this side.
         """
-        lineup = line_up(backends, sides, keep=why_not_kept() is None)
+        same = Side.THERE in sides and is_same_program(sides[Side.HERE], sides[Side.THERE])
+        lineup = line_up(backends, sides, keep=why_not_kept() is None, same_native=same)
         prepared = {side: PreparedSide(case.source, one) for side, one in sides.items()}
         return CaseMeasurer(
             lineup.participants,
@@ -76,6 +77,7 @@ class Laboratory:
                 pace=self.pace,
             ),
             kept=lineup.kept,
+            first_only=lineup.first_only,
         )
 
     def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:

@@ -11,6 +11,7 @@ from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.gate.paired_change import Change, PairedRounds, measure_change, only_native_moved
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.effort import MoreLaunches
+from pytest_formfunc.measure.lineup import is_same_program
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.records.parts import Counterpart, Verdict
@@ -60,18 +61,19 @@ class SideBySideJudge:
         if here.input_shapes != there.input_shapes:
             reason = f"its input was {there.input_shapes} there and is {here.input_shapes} here"
             return Judgement(_not_comparable(evidence.title, threshold, reason), self._counterpart(evidence))
-        digest = here.program["digest"]
-        same_program = bool(digest) and digest == there.program["digest"] and not self._other.version_changes
+        same_program = is_same_program(here, there) and not self._other.version_changes
         verdict = self._look(evidence, (here, there), threshold, same_program)
-        return None if verdict is None else Judgement(verdict, self._counterpart(evidence))
+        counterpart = self._counterpart(evidence, same_program=same_program)
+        return None if verdict is None else Judgement(verdict, counterpart)
 
-    def _counterpart(self, evidence: Evidence) -> Counterpart | None:
+    def _counterpart(self, evidence: Evidence, *, same_program: bool = False) -> Counterpart | None:
         """Return the other side's measurement, or None if it was not measured."""
         here = Participant(evidence.key[1])
         there, measurement = here.counterpart, evidence.measurement
         if measurement is None or any(one not in measurement.series for one in (here, there, there.native)):
             return None
-        _, (native_here, accelerated_here, native_there, accelerated_there) = _judged(measurement, here)
+        _, everyone = _judged(measurement, here, same_program=same_program)
+        native_here, accelerated_here, native_there, accelerated_there = everyone
         own, samples = measurement.together(accelerated_here, accelerated_there)
         native = measurement.together(native_there, accelerated_there, accelerated_here, native_here)[0]
         return Counterpart(
@@ -98,7 +100,7 @@ class SideBySideJudge:
             if failed:
                 reason = measurement.failures.get(failed[0], "it was not measured")
                 return _not_comparable(evidence.title, threshold, f"at {self._other.title}: {reason}")
-            pair, everyone = _judged(measurement, here)
+            pair, everyone = _judged(measurement, here, same_program=same_program)
             change = measure_change(_paired_rounds(measurement, pair, everyone, same_native=same_program))
             launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, round(launches * GROWTH ** (LOOKS - 1)))
@@ -118,7 +120,9 @@ class SideBySideJudge:
         if native_note:
             status = "unchanged"
         smallest = change.smallest_seen(max(2 * alpha, 1e-9), self._locks.least(threshold))
-        sentence = self._sentence(evidence.title, here, prepared, threshold, status, change, measurement, native_note)
+        sentence = self._sentence(
+            evidence.title, everyone, prepared, threshold, status, change, measurement, native_note
+        )
         if status == "regressed" and (record := evidence.record()) is not None:
             sentence += "".join(f"; {one}" for one in layer_change(layers_of(record, THERE), layers_of(record)))
         if same_graph and status == "regressed":
@@ -130,7 +134,7 @@ class SideBySideJudge:
     def _sentence(
         self,
         title: str,
-        here: Participant,
+        everyone: tuple[Participant, ...],
         prepared: tuple[Prepared, Prepared],
         threshold: float,
         status: str,
@@ -141,7 +145,7 @@ class SideBySideJudge:
         verb = VERBS[status]
         if native_note:
             verb = "has less speedup only because native got faster, which is not a regression"
-        _, (native_here, own, native_there, other) = _judged(measurement, here)
+        native_here, own, native_there, other = everyone
         speedups = "its speedups are not known, because " + measurement.contended.value if measurement.contended else (
             f"{format_estimate(_speedup(measurement, native_there, other))} there, "
             f"{format_estimate(_speedup(measurement, native_here, own))} here"
@@ -149,9 +153,10 @@ class SideBySideJudge:
         text = (
             f"{title} {verb} against {self._other.title}: {speedups}, a change of {format_estimate(change.estimate)} "
             f"(threshold {format_percent(threshold)}: {self._locks.meaning}); "
-            f"{_both_latencies(here, change, measurement)}"
+            f"{_both_latencies(everyone, change, measurement)}"
         )
         prepared_here, prepared_there = prepared
+        here = Participant(own.backend)  # one that keeps its memory does not report its graph
         clauses = [
             *self._other.version_changes,
             *graph_change(measurement.graph(here.counterpart), measurement.graph(here)),
@@ -161,13 +166,16 @@ class SideBySideJudge:
 
 
 def _judged(
-    measurement: Measurement, here: Participant
+    measurement: Measurement, here: Participant, *, same_program: bool = False
 ) -> tuple[tuple[Participant, Participant], tuple[Participant, ...]]:
-    """Return the accelerated participants of both sides, and all four with native; with memory kept if both have it."""
+    """Return the accelerated participants of both sides, and all four with native; with memory kept if both have it.
+
+    Where native runs the same program on both sides, this side's stands for both.
+    """
     (native_here, own), (native_there, other) = (measurement.ranked_pair(one) for one in (here, here.counterpart))
     if (native_here.keeps, own.keeps) != (native_there.keeps, other.keeps):  # on one side it failed
         native_here, own, native_there, other = here.native, here, here.counterpart.native, here.counterpart
-    return (own, other), (native_here, own, native_there, other)
+    return (own, other), (native_here, own, native_here if same_program else native_there, other)
 
 
 def _speedup(measurement: Measurement, native: Participant, accelerated: Participant) -> Estimate:
@@ -198,14 +206,18 @@ def _not_comparable(title: str, threshold: float, reason: str) -> Verdict:
     return Verdict("not comparable", threshold, None, f"{title} is not comparable: {reason}")
 
 
-def _both_latencies(here: Participant, change: Change, measurement: Measurement) -> str:
+def _both_latencies(everyone: tuple[Participant, ...], change: Change, measurement: Measurement) -> str:
     """Say how the accelerated and the native latency changed, with the typical round of each in milliseconds."""
-    (own, other), (native_here, _, native_there, _) = _judged(measurement, here)
+    native_here, own, native_there, other = everyone
     parts = []
     for name, now, then, ratio in (
-        (here.backend, own, other, change.accelerated),
-        (here.native.backend, native_here, native_there, change.native),
+        (own.backend, own, other, change.accelerated),
+        (native_here.backend, native_here, native_there, change.native),
     ):
+        if now == then:
+            level = typical_round(*measurement.together(now))
+            parts.append(f"{name} {format_ms(level)} ms, by the same program on both sides")
+            continue
         after, before = measurement.together(now, then)
         both = f"{format_ms(typical_round(before))} -> {format_ms(typical_round(after))} ms"
         parts.append(f"{name} {both}, {_moved(ratio)}")

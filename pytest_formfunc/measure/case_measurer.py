@@ -59,6 +59,7 @@ class CaseMeasurer:
         kept: Mapping[Participant, Participant] | None = None,
         progress: Progress | None = None,
         refused: Mapping[Participant, str] | None = None,
+        first_only: Collection[Participant] = (),
     ) -> None:
         """Take the participants in their order.
 
@@ -72,9 +73,12 @@ class CaseMeasurer:
             progress: called before each round with the measurement so far, the numbers of the launch and of the round,
                 and the number of rounds.
             refused: why participants that do not take part could not be prepared.
+            first_only: those that take part in the first launch alone, unless further launches are asked for of them.
         """
         self.result = Measurement(kept=dict(kept or {}), failures=dict(refused or {}))
         self._participants = list(participants)
+        self._first_only = frozenset(first_only)
+        self._references: dict[Participant, Ready] = {}  # what the native of a side gave in its last launch
         self._launch_worker = launch
         self._scratch = scratch
         self._conditions = conditions or Conditions()
@@ -174,7 +178,8 @@ class CaseMeasurer:
         series = self.result.series
         if Participant(NATIVE) not in series:
             return []
-        return [one for one in series if not one.is_native and not one.keeps and one.native in series]
+        found = [one for one in series if not one.is_native and not one.keeps and one.native in series]
+        return [one for one in found if self.result.ranked_pair(one)[0] not in self._first_only]
 
     def _one_launch(
         self, plan: Plan | None, patience: Callable[[float], float], only: Collection[Participant] = ()
@@ -191,7 +196,8 @@ class CaseMeasurer:
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
-            taking_part = [participant for participant in self._participants if not only or participant in only]
+            wanted = only or {one for one in self._participants if not number or one not in self._first_only}
+            taking_part = [participant for participant in self._participants if participant in wanted]
             workers: dict[Participant, WorkerLike] = {}
             ready: dict[Participant, Ready] = {}
             started = [taking_part[index] for index in turn_order(len(taking_part), number, 0)]
@@ -332,15 +338,22 @@ class CaseMeasurer:
             except MeasurementError as error:
                 self._fail(reference, error)
                 continue
-            for participant in list(self._participants):
-                if participant.keeps or participant not in ready:  # what keeps its memory runs the same program
-                    continue
-                if participant != reference and participant.native == reference:
-                    self._check_outputs(participant, ready[participant], native, ready[reference])
+            self._references[reference] = ready[reference]
+        for participant in list(self._participants):
+            # What keeps its memory runs the same program.
+            if participant.keeps or participant.is_native or participant not in ready:
+                continue
+            reference = participant.native
+            if reference not in self._participants:  # it failed meanwhile, and its whole side with it
+                continue
+            if reference in ready or reference in self._first_only:
+                self._check_outputs(participant, ready[participant], self._references[reference])
 
-    def _check_outputs(self, participant: Participant, ready: Ready, native: Any, of_native: Ready) -> None:
+    def _check_outputs(self, participant: Participant, ready: Ready, of_native: Ready) -> None:
+        native: Any = None
         try:
             entry, outputs = backend_entry(participant.backend), read_outputs(ready.outputs)
+            native = read_outputs(of_native.outputs[: len(ready.outputs)])
             parity = check_parity(
                 native,
                 outputs,

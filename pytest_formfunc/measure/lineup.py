@@ -18,11 +18,13 @@ class Lineup:
         participants: in their order.
         kept: for each participant, the one that runs the same with memory kept: itself where that changes nothing.
         refused: why others could not be prepared.
+        first_only: those that no verdict needs: the first launch alone has them, to compare outputs.
     """
 
     participants: tuple[Participant, ...]
     kept: Mapping[Participant, Participant]
     refused: Mapping[Participant, str]
+    first_only: frozenset[Participant] = frozenset()
 
     @property
     def tested(self) -> int:
@@ -30,7 +32,15 @@ class Lineup:
         return sum(not one.keeps for one in self.participants)
 
 
-def line_up(backends: Sequence[str], sides: Mapping[Side, Prepared], *, keep: bool) -> Lineup:
+def is_same_program(here: Prepared, there: Prepared) -> bool:
+    """Return whether native executes the same operators on the same shapes on both sides; weights do not count."""
+    digest = here.program["digest"]
+    return bool(digest) and digest == there.program["digest"]
+
+
+def line_up(
+    backends: Sequence[str], sides: Mapping[Side, Prepared], *, keep: bool, same_native: bool | None = None
+) -> Lineup:
     """Return the participants of a case.
 
     A backend that takes its memory from the C library takes part twice: as it is, which is what a user's process has,
@@ -40,6 +50,8 @@ def line_up(backends: Sequence[str], sides: Mapping[Side, Prepared], *, keep: bo
         backends: names of the backends, native first.
         sides: what was prepared, this run's side first.
         keep: whether processes can be made to keep their memory, and anything will be timed.
+        same_native: whether native is known to be the same on both sides, so that this side's stands for both; None
+            where both are measured in any case.
     """
     refused = {
         Participant(name, side): reason for side, prepared in sides.items() for name, reason in prepared.refused.items()
@@ -58,4 +70,14 @@ def line_up(backends: Sequence[str], sides: Mapping[Side, Prepared], *, keep: bo
             elif keep:
                 kept[one] = one.kept
                 participants.append(one.kept)
-    return Lineup(tuple(participants), kept, refused)
+    first_only: frozenset[Participant] = frozenset()
+    there = Participant(NATIVE, Side.THERE)
+    # What native gives is remembered only of one that computes its outputs in a process of its own.
+    if same_native is not None and there in participants and _is_checked(sides[Side.THERE]):
+        first_only = frozenset({there, there.kept} if same_native else {there} if there in kept else ())
+        first_only &= {*participants}
+    return Lineup(tuple(participants), kept, refused, first_only)
+
+
+def _is_checked(prepared: Prepared) -> bool:
+    return backend_entry(prepared.engines[NATIVE]).memory == LIBC

@@ -22,7 +22,7 @@ from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
 from pytest_formfunc.measure.launch import PreparedSide, launcher
-from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.lineup import is_same_program, line_up
 from pytest_formfunc.measure.pace import Pace, measured_pace
 from pytest_formfunc.measure.pace_history import PaceHistory
 from pytest_formfunc.measure.participants import Side
@@ -276,7 +276,14 @@ class Run:
         if isinstance(there, PreparedSide):
             sides[Side.THERE] = there
         prepared = {side: one.prepared for side, one in sides.items()}
-        lineup = line_up(backends, prepared, keep=not once and self._not_kept is None)
+        # Packages that differ may change what native takes though its program is the same.
+        same_native = (
+            isinstance(there, PreparedSide)
+            and self._work.other is not None
+            and not self._work.other.version_changes
+            and is_same_program(here.prepared, there.prepared)
+        )
+        lineup = line_up(backends, prepared, keep=not once and self._not_kept is None, same_native=same_native)
         self._begun += 1
         pace = self._pace_of(once=once)
         measurer = CaseMeasurer(
@@ -292,6 +299,7 @@ class Run:
             kept=lineup.kept,
             progress=self._teller.progress(case, self._begun),
             refused=lineup.refused,
+            first_only=lineup.first_only,
         )
         # Each backend beyond the first accelerated one adds half of the budget.
         budget_s = settings.budget_s * max(2, lineup.tested) / 2

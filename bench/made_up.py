@@ -1,0 +1,139 @@
+"""Made-up launches for simulations of the gate: real judges decide on random series, on a clock of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pytest_formfunc.gate.judge import Evidence, OtherSide
+from pytest_formfunc.gate.side_by_side import SideBySideJudge
+from pytest_formfunc.measure.effort import MoreLaunches
+from pytest_formfunc.measure.participants import Participant
+from pytest_formfunc.measure.rounds import Conditions
+from pytest_formfunc.measure.schedule import ROUNDS_PER_LAUNCH, steady_rounds
+from pytest_formfunc.stats.servers import ENOUGH_SERVERS
+
+LOAD_S, ROUND_S = 0.28, 0.036  # of two participants, as measured (docs/figures.md)
+SERVERS = Conditions().servers
+HERE = Participant("openvino")
+THERE = HERE.counterpart
+EVERYONE = (HERE.native, HERE, THERE.native, THERE)
+_DISTURBED = (0.4, 2.2)  # how much a round scatters, by whether something disturbs it: on average 1, squared
+_SHARE = 0.2  # of the rounds that are disturbed
+
+
+class _Side:
+    """What was prepared of a side: the same network on both."""
+
+    input_shapes = ((1, 3),)
+    program: ClassVar = {"digest": "one"}
+
+
+PREPARED: Any = _Side()
+OTHER = OtherSide("the other", "main", "0" * 40)
+
+
+class PlainJudge(SideBySideJudge):
+    """The judge, without the sentences and the counterpart, which need more of a measurement than its series."""
+
+    def _sentence(self, *_: Any) -> str:
+        return "said"
+
+    def _counterpart(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class MadeUp:
+    """A run of one case after the other, each with new random launches.
+
+    Attributes:
+        loss: by how much the accelerated side is slower here, as a fraction of its time.
+        rounds, launches, servers: standard deviations of the log ratio: of a round, of what the rounds of a launch have
+            in common, and of what launches of one server have in common. A fifth of the rounds are disturbed.
+        pool: number of servers that launches are forked from in turn.
+        asked: the further looks that were asked for.
+        spent_s: seconds that they took.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        loss: float = 0.0,
+        rounds: float = 0.13,
+        launches: float = 0.015,
+        servers: float = 0.0,
+        pool: int = SERVERS,
+    ) -> None:
+        self.generator = np.random.default_rng(seed)
+        self.loss, self.rounds, self.launches, self.servers, self.pool = loss, rounds, launches, servers, pool
+        self.begin()
+
+    def begin(self) -> None:
+        """Measure the next case: the first look's launches, of all four participants."""
+        self.asked: list[MoreLaunches] = []
+        self.spent_s = 0.0
+        self.values: dict[Participant, list[Any]] = {participant: [] for participant in EVERYONE}
+        self.series = dict.fromkeys(EVERYONE)
+        self._of_server = self.generator.normal(0, self.servers, self.pool)
+        self._made = 0
+        for _ in range(ENOUGH_SERVERS):
+            self._launch(EVERYONE, ROUNDS_PER_LAUNCH)
+
+    def _launch(self, participants: tuple[Participant, ...], rounds: int) -> None:
+        own = self._of_server[self._made % self.pool] + self.generator.normal(0, self.launches)
+        self._made += 1
+        for participant in participants:
+            values = 0.002 * np.ones(rounds)
+            if participant == THERE:
+                scatter = self.generator.choice(_DISTURBED, rounds, p=[1 - _SHARE, _SHARE]) * self.rounds
+                values = values * np.exp(own - math.log1p(self.loss) + scatter * self.generator.normal(0, 1, rounds))
+            self.values[participant].append(values)
+
+    def shared(self, *participants: Participant) -> list[int]:
+        """Return the launches that some participants share, as `Measurement` does."""
+        return [*range(min(len(self.values[participant]) for participant in participants))]
+
+    def servers_of(self, numbers: list[int]) -> list[int]:
+        """Return the server of each launch, as `Measurement` does."""
+        return [number % self.pool for number in numbers]
+
+    def together(self, *participants: Participant) -> list[list[Any]]:
+        """Return the rounds of some participants, as `Measurement` does."""
+        count = len(self.shared(*participants))
+        return [self.values[participant][:count] for participant in participants]
+
+    def ranked_pair(self, participant: Participant) -> tuple[Participant, Participant]:
+        """Return what is judged, as `Measurement` does."""
+        return participant.native, participant
+
+    def graph(self, participant: Participant) -> None:
+        """Return None: the engine does not report its graph."""
+
+    def evidence(self) -> Evidence:
+        """Return what the judge looks at."""
+        measurement: Any = self
+        return Evidence(("case", "openvino"), lambda: None, measurement, PREPARED, PREPARED, self.look_again)
+
+    def look_again(self, more: MoreLaunches) -> float:
+        """Make further launches, as many as the time allows; return the seconds that they take."""
+        self.asked.append(more)
+        assert more.scatter is not None
+        rounds = steady_rounds(more.scatter, ROUND_S, LOAD_S, more.seconds, more.launches)
+        launch_s = LOAD_S + rounds * ROUND_S
+        launches = min(more.launches, max(1, int(more.seconds / launch_s)))
+        for _ in range(launches):
+            self._launch(more.only, rounds)
+        self.spent_s += launches * launch_s
+        return launches * launch_s
+
+
+def judge_next(run: MadeUp, make: Callable[[], SideBySideJudge], threshold: float) -> Any:
+    """Measure and judge one more case of a made-up run; return its verdict."""
+    run.begin()
+    judgement = make().judge(run.evidence(), threshold)
+    assert judgement is not None
+    return judgement.verdict

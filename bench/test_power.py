@@ -1,0 +1,94 @@
+"""How often the side-by-side gate is red, simulated: for losses of 0, 1/3, 2/3, 1 and 4/3 of the threshold.
+
+The judge is the real one, with its looks, its shares of the error probability and its clock; only the launches are made
+up (`made_up.py`). FORMFUNC_REPEATS is the number of judgements of each line (200), FORMFUNC_COMPARISONS that of the
+comparisons that share the probability of a false alarm (8). The first and the last line of each block of `found` are
+what docs/measuring.md promises, and are asserted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean, median
+
+import pytest
+from intervals import at_least, binomial_interval
+from made_up import OTHER, MadeUp, PlainJudge, judge_next
+
+from pytest_formfunc.gate.decision import LOCKS
+from pytest_formfunc.gate.error_budget import FAMILY_ALPHA, Family
+
+REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "200"))
+COMPARISONS = int(os.environ.get("FORMFUNC_COMPARISONS", "8"))
+LOSSES = (0.0, 1 / 3, 2 / 3, 1.0, 4 / 3)  # in thresholds
+DESIGNED = 0.9  # of the losses of the threshold are found
+RARE = 0.05  # of the losses of a third of it are, at most
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a block of lines simulates.
+
+    Attributes:
+        threshold: the loss that counts, as a fraction.
+        launches: standard deviation of the log change between launches.
+        rounds: standard deviation within a launch.
+        escalation_s: seconds for further looks.
+    """
+
+    threshold: float
+    launches: float
+    rounds: float
+    escalation_s: float
+
+    def __str__(self) -> str:
+        """Return it as printed."""
+        return (
+            f"threshold {self.threshold:.0%}, launches differ by {self.launches:.1%} and rounds by {self.rounds:.0%}, "
+            f"{self.escalation_s:.0f} s"
+        )
+
+
+SETTINGS = (
+    Setting(0.10, 0.03, 0.13, 45.0),
+    Setting(0.05, 0.03, 0.13, 45.0),
+    Setting(0.03, 0.015, 0.13, 45.0),
+    Setting(0.01, 0.005, 0.05, 120.0),
+)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: f"{one.threshold:.0%}")
+@pytest.mark.parametrize("means", LOCKS)
+def test_losses_of_the_threshold_are_found_and_of_a_third_are_not(setting, means, capsys):
+    """Both are held to what the threshold is said to mean; what is simulated of it may differ by chance."""
+    red = {}
+    for index, loss in enumerate(LOSSES):
+        share = math.expm1(-loss * math.log1p(-setting.threshold))
+        run = MadeUp(index, loss=share, rounds=setting.rounds, launches=setting.launches)
+        counts, seconds = Counter(), []
+        for _ in range(REPEATS):
+            verdict = judge_next(
+                run,
+                lambda: PlainJudge(OTHER, Family(COMPARISONS), setting.escalation_s, LOCKS[means]),
+                setting.threshold,
+            )
+            counts[verdict.status] += 1
+            seconds.append(run.spent_s)
+        red[loss] = counts["regressed"]
+        low, high = binomial_interval(counts["regressed"], REPEATS)
+        with capsys.disabled():
+            print(
+                f"\npower: {means}, {setting}: a loss of {loss:.2f} thresholds is red in {red[loss] / REPEATS:.1%} "
+                f"({low:.1%} to {high:.1%}), unchanged in {counts['unchanged'] / REPEATS:.1%}, inconclusive in "
+                f"{counts['inconclusive'] / REPEATS:.1%}; further looks take {fmean(seconds):.1f} s "
+                f"(median {median(seconds):.1f}, most {max(seconds):.1f})",
+                end="",
+            )
+    # Each fails by chance in one run of a thousand at most, if what it checks is just true.
+    assert at_least(red[0.0], REPEATS, FAMILY_ALPHA / COMPARISONS) > 0.001
+    if means == "found":
+        assert at_least(REPEATS - red[1.0], REPEATS, 1 - DESIGNED) > 0.001
+        assert at_least(red[1 / 3], REPEATS, RARE) > 0.001
