@@ -558,3 +558,29 @@ def test_rounds_near_the_best_pace_are_made_where_planned_ones_are_not(tmp_path)
     result = at_paces(tmp_path, [1.5] * 99, Effort(0.03, 60))
     assert {len(launch) for launch in result.series[NATIVE].launches} == {12, 8}
     assert result.discarded == 0
+
+
+def test_a_participant_of_the_first_launch_alone_is_compared_with_in_every_launch(tmp_path):
+    """The other side's native is not measured again, but a wrong output of its engine is seen in a later launch."""
+    speeds = {"native": 0.008, "openvino": 0.002, "native there": 0.008, "openvino there": 0.002}
+    speeds |= {str(one): speeds[f"{one.backend} there"] for one in EVERYONE[2:]}
+    lab = Lab(tmp_path, speeds)
+    measurer = lab.measurer(*EVERYONE, first_only={NATIVE.counterpart})
+    result = measurer.measure(Effort(0.03, 60, enough=5))
+    assert result.series[NATIVE.counterpart].numbers == [0]
+    assert all(result.series[one].numbers == [0, 1, 2, 3, 4] for one in EVERYONE if one != NATIVE.counterpart)
+    assert result.stopped == "verdict"
+    assert not result.failures
+    lab.outputs[str(OPENVINO.counterpart)] = [1.0, 2.5, 3.0]
+    measurer.measure_more(MoreLaunches(1))
+    assert "disagrees" in result.failures[OPENVINO.counterpart]
+    assert OPENVINO in result.series
+
+
+def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_for(tmp_path):
+    """Where memory could not be kept on one side, the verdict needs both natives as they are."""
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in EVERYONE}
+    measurer = Lab(tmp_path, speeds).measurer(*EVERYONE, first_only={NATIVE.counterpart})
+    result = measurer.measure(Effort(0.03, 60, enough=5))
+    measurer.measure_more(MoreLaunches(2, EVERYONE))
+    assert result.series[NATIVE.counterpart].numbers == [0, 5, 6]
