@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -130,6 +131,16 @@ class CaseMeasurer:
             )
         result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
+
+    def needed_s(self, precision: float) -> float:
+        """Return about how many more seconds it takes until each speedup is so precise; infinite if none is known.
+
+        Half-widths shrink with the square root of the time.
+        """
+        if not self._widths or math.isinf(self._widths[-1]):
+            return math.inf
+        spent_s = self.result.spent_s
+        return max(spent_s / self._launches, spent_s * ((self._widths[-1] / precision) ** 2 - 1))
 
     def measure(self, effort: Effort) -> Measurement:
         """Make launches until the effort is spent."""

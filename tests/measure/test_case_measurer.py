@@ -584,3 +584,14 @@ def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_fo
     result = measurer.measure(Effort(0.03, 60, enough=5))
     measurer.measure_more(MoreLaunches(2, EVERYONE))
     assert result.series[NATIVE.counterpart].numbers == [0, 5, 6]
+
+
+def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):
+    """Half-widths shrink with the square root of the time; at least one launch is needed."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.2)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    assert math.isinf(measurer.needed_s(0.1))
+    result = measurer.measure(Effort(0.0001, 5.0))
+    width = result.ranked_speedup(OPENVINO).half_width
+    assert measurer.needed_s(width / 2) == pytest.approx(3 * result.spent_s)
+    assert measurer.needed_s(width) == pytest.approx(result.spent_s / measurer.launches)
