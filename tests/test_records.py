@@ -112,7 +112,11 @@ def test_a_run_that_names_no_servers_and_no_method_was_made_by_one_server():
             for bad in NO_TIMES
         ],
         *[({"samples_low": [[0.01], [0.02, bad]]}, f"a latency of samples is {bad}") for bad in NO_TIMES],
-        *[({"latency_s": {**LATENCY, name: bad}}, f"{name} is {bad}") for name in LATENCY for bad in NO_TIMES],
+        *[
+            ({"latency_s": {**LATENCY, name: bad}}, f"latency_s.{name} is {bad}")
+            for name in LATENCY
+            for bad in NO_TIMES
+        ],
         *[({"compile_s": bad, "first_call_s": bad}, f"compile_s is {bad}") for bad in (math.nan, math.inf, -0.1)],
         ({"first_call_s": -0.1}, "first_call_s is -0.1 s, and nothing takes less than no time"),
         ({"samples": [[0.01], []]}, "samples are empty or not latencies"),

@@ -121,7 +121,8 @@ def _read_artifact(data: Mapping[str, Any]) -> dict[str, str]:
 def _read_latency(data: Any) -> Latency:
     if not isinstance(data, dict):
         raise TypeError("latency is not an object")
-    return Latency(**{field.name: read_latency(data, field.name) for field in fields(Latency)})
+    named = {field.name: f"latency_s.{field.name}" for field in fields(Latency)}
+    return Latency(**{name: read_latency({full: data[name]}, full) for name, full in named.items()})
 
 
 def _read_factor(data: Any) -> Factor:
