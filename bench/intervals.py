@@ -222,7 +222,8 @@ def between_runs(runs: Sequence[Mean]) -> Between:
 
     The variance beyond the runs' errors is their sample variance less the mean of the errors' squares (the moment
     estimate of Hedges & Olkin, Statistical Methods for Meta-Analysis, 1985), and 0 at least. Its bound takes the sample
-    variance for that of normal values, by chi-square, and the errors as known.
+    variance for that of normal values, by chi-square, and the errors as known; it is 0 where the runs surely scatter
+    less than their errors say.
 
     Args:
         runs: the log of each run's ratio, with its error.

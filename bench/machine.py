@@ -21,13 +21,13 @@ def stolen_since(before: tuple[int, int]) -> float:
     return stolen / max(busy, 1)
 
 
-def describe(host: Mapping[str, Any], stolen: float) -> str:
+def describe(host: Mapping[str, Any], stolen: float | None) -> str:
     """Say which machine a run was on, by the description in its records, and what its host took of it.
 
     Args:
         host: the description.
-        stolen: the share of the busy time.
+        stolen: the share of the busy time; None if it is not known, as of runs that were saved.
     """
     versions = [f"{name} {host['versions'][name]}" for name in _SAID if host.get("versions", {}).get(name)]
     facts = ", ".join([str(host.get("cpu", "an unknown processor")), f"{host.get('cores', '?')} cores", *versions])
-    return f"{facts}; the host gave {stolen:.1%} of this machine's busy time to others"
+    return facts if stolen is None else f"{facts}; the host gave {stolen:.1%} of this machine's busy time to others"

@@ -9,6 +9,7 @@ def test_a_machine_is_named_with_what_was_taken_of_it():
         "AMD EPYC, 2 cores, torch 2.13.0; the host gave 5.0% of this machine's busy time to others"
     )
     assert describe({}, 0.0).startswith("an unknown processor, ? cores; ")
+    assert describe(host, None) == "AMD EPYC, 2 cores, torch 2.13.0"
 
 
 def test_the_stolen_share_is_of_the_time_since():
