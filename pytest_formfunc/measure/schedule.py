@@ -97,7 +97,7 @@ def later_rounds(scatter: Scatter, round_s: float, load_s: float, budget_s: floa
     """
     round_s = max(round_s * HAND_OVER, 1e-9)
     affordable = (budget_s / WANTED_LAUNCHES - load_s) / round_s
-    wanted = scatter.best_rounds(load_s, round_s, budget_s, *LATER_ROUNDS, alpha=0.05)
+    wanted = scatter.best_rounds(load_s, round_s, min(budget_s, LONGEST_S), *LATER_ROUNDS, alpha=0.05)
     return round(max(MIN_ROUNDS, min(affordable, wanted)))
 
 

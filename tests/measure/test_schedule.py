@@ -99,6 +99,7 @@ def test_later_launches_have_more_rounds_where_rounds_scatter():
     assert later_rounds(uneven, 0.04, 0.5, 60.0) == LATER_ROUNDS[0]
     assert later_rounds(noisy, 0.04, 0.5, 6.0) == round((1.0 - 0.5) / (0.04 * HAND_OVER))
     assert later_rounds(noisy, 0.04, 0.5, 0.1) == MIN_ROUNDS
+    assert later_rounds(noisy, 0.04, 0.5, math.inf) == LATER_ROUNDS[1]  # a budget without an end
 
 
 def test_further_launches_leave_time_for_enough_of_them():
