@@ -150,22 +150,28 @@ class CaseMeasurer:
 
     def measure_more(self, more: MoreLaunches) -> Measurement:
         """Make further launches, as many as were asked for and the time allows."""
-        clock = self._conditions.clock
+        clock, pace = self._conditions.clock, self._conditions.pace
         began = clock()
+        until_s = began + pace.waited_s + more.seconds
+        launch_s = self.result.spent_s / max(self._launches, 1)
 
         def plan(round_s: float, load_s: float) -> int:
             if more.scatter is None:
                 return self._rounds
             return steady_rounds(more.scatter, round_s, load_s, more.seconds, more.launches)
 
-        for _ in range(more.launches):
-            if not self._participants:
-                break
+        def patience(planned_s: float) -> float:
+            return min(PATIENCE_S, until_s - clock() - pace.waited_s - planned_s) if more.patient else 0.0
+
+        for index in range(more.launches):
             launch_began = clock()
-            self._one_launch(plan, lambda _: PATIENCE_S if more.patient else 0.0, more.only)
-            now = clock()
-            if now - began + now - launch_began > more.seconds:
+            left_s = until_s - launch_began - pace.waited_s
+            if not self._participants or (index >= more.least and launch_s > left_s):
                 break
+            if more.patient:  # also for quiet rounds, and for the end of the last one
+                pace.allow(max(0.0, left_s - launch_s - 2 * PATIENCE_S))
+            self._one_launch(plan, patience, more.only)
+            launch_s = clock() - launch_began
         self.result.spent_s += clock() - began
         return self.result
 

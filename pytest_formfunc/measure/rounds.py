@@ -53,7 +53,7 @@ class Conditions:
     Attributes:
         threads: number of threads of each engine.
         servers: number of servers that launches are forked from in turn.
-        clock: returns the time in seconds.
+        clock: returns the time in seconds, without that for which the pace has waited.
         sleep: waits for some seconds.
         busy_s: returns the seconds for which all cores have worked, or 0 if unknown.
         cores: returns the number of cores that this process may use.

@@ -225,6 +225,50 @@ def test_further_launches_end_with_the_time_limit_but_one_is_made(tmp_path):
     assert len(result.series[NATIVE].launches) == before + made + 1
 
 
+class SlowMachine(Pace):
+    """A pace that is always slow; who waits for it does so until the patience is spent."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def take(self, age_s=0.0):
+        return 3.0
+
+    def is_slow(self, seconds):
+        return True
+
+    def is_near(self, seconds):
+        return False
+
+    def allow(self, patience_s):
+        self.patience_s = patience_s
+
+    def wait(self):
+        self.lab.now += self.patience_s
+        self.waited_s += self.patience_s
+        self.patience_s = 0.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 20.0])
+@pytest.mark.parametrize("disturbed", [(), range(99)])
+def test_patient_launches_keep_to_their_time_whatever_they_wait_for(tmp_path, seconds, disturbed):
+    """Quiet rounds and a better pace are waited for, which this machine never has, and only in the time that is left.
+
+    What the first look may have waited for the pace is nothing to them: that was another allowance.
+    """
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=disturbed)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer.measure(Effort(0.03, 4))
+    pace = SlowMachine(lab)
+    pace.patience_s = 100.0
+    measurer._conditions = dataclasses.replace(measurer._conditions, pace=pace, clock=lambda: lab.now - pace.waited_s)
+    began, before = lab.now, measurer.launches
+    measurer.measure_more(MoreLaunches(20, seconds=seconds, patient=True, least=0))
+    assert lab.now - began <= seconds
+    assert (measurer.launches > before) == (seconds > 0.5)
+    assert (pace.waited_s > 0) == (seconds > 0.5 and not disturbed)
+
+
 def test_once_is_one_call_each_with_parity(tmp_path):
     """With benchmarks disabled each model runs once, and parity is still checked."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
