@@ -192,3 +192,71 @@ def compare_repeats(differences: Sequence[Mean]) -> Repeats:
         due=math.fsum(two_sided_p(2.0, one.df) for one in differences),
         outside=sum(is_beyond(one) for one in differences),
     )
+
+
+def mean_of_rows(rows: Sequence[Mean]) -> Mean:
+    """Return the mean of at least one row, with the error that the rows' own errors give it, each independent."""
+    variance = math.fsum(row.standard_error**2 for row in rows) / len(rows) ** 2
+    squares = math.fsum(row.standard_error**4 / row.df for row in rows) / len(rows) ** 4
+    df = variance**2 / squares if squares else math.fsum(row.df for row in rows)  # Welch and Satterthwaite
+    return Mean(math.fsum(row.value for row in rows) / len(rows), math.sqrt(variance), df)
+
+
+@dataclass(frozen=True)
+class Between:
+    """How runs differ, each of which is one independent unit.
+
+    Attributes:
+        mean: the mean over runs, as a ratio, with Student's interval from the runs' own scatter.
+        sd: standard deviation between runs, on the log scale, beyond what the runs' own errors explain.
+        most: 95% upper bound of it.
+    """
+
+    mean: Estimate
+    sd: float
+    most: float
+
+
+def between_runs(runs: Sequence[Mean]) -> Between:
+    """Return the mean of at least two runs, and how much more they differ than their own errors explain.
+
+    The variance beyond the runs' errors is their sample variance less the mean of the errors' squares (the moment
+    estimate of Hedges & Olkin, Statistical Methods for Meta-Analysis, 1985), and 0 at least. Its bound takes the sample
+    variance for that of normal values, by chi-square, and the errors as known; it is 0 where the runs surely scatter
+    less than their errors say.
+
+    Args:
+        runs: the log of each run's ratio, with its error.
+    """
+    mean = weighted_mean([run.value for run in runs])
+    seen = mean.standard_error**2 * len(runs)
+    explained = math.fsum(run.standard_error**2 for run in runs) / len(runs)
+    df = len(runs) - 1
+    highest = seen * df / chi_square_quantile(0.05, df)
+    reach = t_quantile(0.05, df) * mean.standard_error
+    return Between(
+        log_interval(mean.value, reach, 0.95, len(runs)),
+        math.sqrt(max(seen - explained, 0.0)),
+        math.sqrt(max(highest - explained, 0.0)),
+    )
+
+
+def chi_square_quantile(probability: float, df: float) -> float:
+    """Return the value that a chi-square variable is below with a probability between 0 and 1."""
+    high = df
+    while _chi_square(high, df) < probability:
+        high *= 2
+    return high * _root(lambda share: _chi_square(share * high, df) - probability)
+
+
+def _chi_square(value: float, df: float) -> float:
+    """Return the probability that a chi-square variable is below a value (Abramowitz & Stegun, 26.4.6)."""
+    if value <= 0:
+        return 0.0
+    term = total = 1.0
+    place = df
+    while term > 1e-16 * total:
+        place += 2
+        term *= value / place
+        total += term
+    return total * math.exp(df / 2 * math.log(value / 2) - value / 2 - math.lgamma(df / 2 + 1))

@@ -68,6 +68,7 @@ class MadeUp:
             in common, and of what launches of one server have in common. A fifth of the rounds are disturbed.
         common: the same of what launches of one server have in common in all cases of a run.
         pool: number of servers that launches are forked from in turn.
+        same_kernels: whether the engine says that it executes the same on both sides.
         asked: the further looks that were asked for.
         spent_s: seconds that they took.
     """
@@ -82,7 +83,9 @@ class MadeUp:
         servers: float = 0.0,
         common: float = 0.0,
         pool: int = SERVERS,
+        same_kernels: bool = False,
     ) -> None:
+        self.same_kernels = same_kernels
         self.generator = np.random.default_rng(seed)
         self.loss, self.rounds, self.launches, self.servers, self.pool = loss, rounds, launches, servers, pool
         self.common = common
@@ -132,8 +135,9 @@ class MadeUp:
         """Return what is judged, as `Measurement` does."""
         return participant.native, participant
 
-    def graph(self, participant: Participant) -> None:
-        """Return None: the engine does not report its graph."""
+    def graph(self, participant: Participant) -> dict[str, Any] | None:
+        """Return what the engine executes: the same on both sides, or None where it does not tell."""
+        return {"hash": "one", "kernels": {"one": 1}} if self.same_kernels else None
 
     def evidence(self) -> Evidence:
         """Return what the judge looks at."""

@@ -39,15 +39,22 @@ class SuiteRun:
     records: tuple[Record, ...]
 
 
-def run_suite(out: Path, *args: str, file: Path = SUITE) -> SuiteRun:
-    """Run the suite, or another file of it, with some options, and keep its records in the file ``out``."""
+def run_suite(out: Path, *args: str, file: Path = SUITE, folder: Path = SUITE.parent.parent) -> SuiteRun:
+    """Run the suite, or another file, with some options, and keep its records in the file ``out``.
+
+    Args:
+        out: the file.
+        args: the options.
+        file: the file of tests.
+        folder: of the project that the tests are of, in which pytest is started.
+    """
     began = time.monotonic()
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", str(file), "-p", "no:cacheprovider", f"--rootdir={SUITE.parent.parent}",
+            sys.executable, "-m", "pytest", str(file), "-p", "no:cacheprovider", f"--rootdir={folder}",
             f"--benchmark-json={out}", *args,
         ],
-        capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}, cwd=SUITE.parent.parent,
+        capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}, cwd=folder,
     )  # fmt: skip
     seconds = time.monotonic() - began
     assert out.is_file(), done.stdout + done.stderr

@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 from intervals import bound
 from laboratory import Laboratory
+from machine import stolen_and_busy, stolen_since
 
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.gate.error_budget import Family
@@ -107,13 +108,6 @@ def neighbour():
         process.wait()
 
 
-def stolen_and_busy():
-    """Return the ticks that the host took from this machine (steal), and the sum of those and all used ticks."""
-    with open("/proc/stat", encoding="ascii") as stat:
-        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
-    return steal, user + nice + system + irq + softirq + steal
-
-
 class Tally:
     """Verdicts by scenario and by form, and what the other rules would have said."""
 
@@ -181,7 +175,7 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
     series = ("", DOUBLE) if ALL_FOUR else ("",)
     losses = itertools.cycle([scenario + which for which in series for scenario in LOSSES if scenario != "unchanged"])
     end = time.monotonic() + SECONDS
-    stolen, busy = stolen_and_busy()
+    before = stolen_and_busy()
     try:
         while time.monotonic() < end:
             scenarios = ONLY or ["unchanged", f"unchanged{series[-1]}", next(losses)]
@@ -219,10 +213,9 @@ def test_false_alarms_and_power_side_by_side(tmp_path, neighbour, capsys):
                 print(f"\n{tally.so_far()}", end="", flush=True)
     finally:
         laboratory.close()
-        stolen, busy = (now - then for now, then in zip(stolen_and_busy(), (stolen, busy), strict=True))
         if tally.seconds:  # also after Ctrl-C
             with capsys.disabled():
-                tally.report(stolen / max(busy, 1))
+                tally.report(stolen_since(before))
     assert tally.verdicts["unchanged"]["regressed"] == tally.verdicts["unchanged" + DOUBLE]["regressed"] == 0
     if not UNDER_LOAD:
         check_power(tally.verdicts)

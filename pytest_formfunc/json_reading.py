@@ -156,9 +156,27 @@ def read_latencies(launches: Any) -> tuple[tuple[float, ...], ...]:
     if not isinstance(launches, list):
         raise TypeError("samples are not a list")
     out = tuple(
-        tuple(read_number({"samples": value}, "samples") for value in launch) if isinstance(launch, list) else ()
+        tuple(read_latency({"a latency of samples": value}, "a latency of samples") for value in launch)
+        if isinstance(launch, list)
+        else ()
         for launch in launches
     )
-    if not out or not all(launch and all(1e-15 < value < 1e9 for value in launch) for launch in out):
+    if not out or not all(out):
         raise ValueError("samples are empty or not latencies")
     return out
+
+
+def read_latency(data: Mapping[str, Any], name: str) -> float:
+    """Return the seconds with a name, which must be above 0 (no call takes a femtosecond) and below 30 years."""
+    seconds = read_number(data, name)
+    if not 1e-15 < seconds < 1e9:
+        raise ValueError(f"{name} is {seconds} s, which no call takes")
+    return seconds
+
+
+def read_duration(data: Mapping[str, Any], name: str) -> float:
+    """Return the seconds with a name, which must be finite and not below 0."""
+    seconds = read_number(data, name)
+    if seconds < 0:
+        raise ValueError(f"{name} is {seconds} s, and nothing takes less than no time")
+    return seconds

@@ -101,7 +101,8 @@ OPTIONS = (
                "measured (CASE-BACKEND, or a test's id); rules that are looser than on the other side (threshold, "
                "fail_on, min_speedup, max_latency, strict, gate, budget, escalation, precision, native, "
                "threshold_means; or threshold[CASE]); tests that cannot be collected there (tests); the current commit "
-               "as the other one (same-code); joined by commas, * stands for any text. Only the command line itself can", ini=False),
+               "as the other one (same-code); joined by commas, * stands for any text. The command line alone can",
+               ini=False),
     OptionSpec("cache-dir", ".formfunc_cache", "FOLDER", "folder for converted models, relative to the root folder"),
     OptionSpec("quiet", "", "", "say the headline alone, and why what is red is red; show no progress", ini=False),
     OptionSpec("report", "", "FILE", f"also write the report to a file: {either(REPORT_FORMATS)}; may be given several "

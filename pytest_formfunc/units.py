@@ -56,13 +56,13 @@ def parse_seconds(text: str | float, *, what: str) -> float:
     """Read ``20s``, ``500ms``, ``2min`` or a bare number of seconds.
 
     Raises:
-        BadInput: malformed or zero.
+        BadInput: malformed, zero, or too large for a float.
 
     >>> parse_seconds("500ms", what="budget")
     0.5
     """
     match = _DURATION.fullmatch(str(text).strip())
-    if not match or float(match["number"]) <= 0:
+    if not match or not 0 < float(match["number"]) * _SECONDS_PER_UNIT[match["unit"]] < math.inf:
         raise BadInput(f"{what} {str(text)!r} is not a duration: write a positive time like 20s, 500ms or 2min")
     return float(match["number"]) * _SECONDS_PER_UNIT[match["unit"]]
 

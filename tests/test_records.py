@@ -12,6 +12,9 @@ from pytest_formfunc.records import METHOD, METHOD_DRAWN, Record
 from pytest_formfunc.records.parts import Noise, Parity
 from pytest_formfunc.stats import Estimate
 
+NO_TIMES = (math.nan, math.inf, -math.inf, 0.0, -0.01)
+LATENCY = record(0.0025).to_json()["latency_s"]
+
 
 @pytest.mark.parametrize(
     "made", [record(0.0025), full_record(), contended(full_record())], ids=["plain", "full", "contended"]
@@ -103,7 +106,20 @@ def test_a_run_that_names_no_servers_and_no_method_was_made_by_one_server():
         ({"schema": 2}, "has formfunc schema 2, this version reads 1"),
         ({"schema": None}, "has formfunc schema None"),
         ({"samples": []}, "damaged"),
-        ({"samples": [[0.0]]}, "damaged"),
+        *[
+            ({name: [[0.01], [0.02, bad]], f"{name}_low": [[0.01], [0.01, 0.01]]}, f"a latency of samples is {bad}")
+            for name in ("samples", "native_samples", "kept_samples", "native_kept_samples")
+            for bad in NO_TIMES
+        ],
+        *[({"samples_low": [[0.01], [0.02, bad]]}, f"a latency of samples is {bad}") for bad in NO_TIMES],
+        *[
+            ({"latency_s": {**LATENCY, name: bad}}, f"latency_s.{name} is {bad}")
+            for name in LATENCY
+            for bad in NO_TIMES
+        ],
+        *[({"compile_s": bad, "first_call_s": bad}, f"compile_s is {bad}") for bad in (math.nan, math.inf, -0.1)],
+        ({"first_call_s": -0.1}, "first_call_s is -0.1 s, and nothing takes less than no time"),
+        ({"samples": [[0.01], []]}, "samples are empty or not latencies"),
         ({"samples": "abc"}, "damaged"),
         ({"threads": "two"}, "damaged"),
         ({"host": 3}, "damaged"),

@@ -35,9 +35,9 @@ def test_durations_are_read_in_their_units(text, seconds):
     assert parse_seconds(text, what="budget") == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1s", "5h", "s", "1s2"])
+@pytest.mark.parametrize("text", ["", "0", "-1s", "5h", "s", "1s2", "inf", "nan", "9" * 400, f"{'9' * 308}min"])
 def test_invalid_durations_are_refused(text):
-    """Zero, negative durations and unknown units are refused."""
+    """Zero, negative durations, unknown units and what no float holds are refused."""
     with pytest.raises(BadInput, match="budget"):
         parse_seconds(text, what="budget")
 

@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends.inductor import compile_package, load_package
 from pytest_formfunc.backends.profiling import Profiler
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.function.layers import Step
+from pytest_formfunc.stats import median
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs

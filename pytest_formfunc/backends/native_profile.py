@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends.profiling import Profiler
 from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.function.layers import Step
 from pytest_formfunc.function.program_operators import operators_of
+from pytest_formfunc.stats import median
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Inputs

@@ -8,7 +8,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.backends.onnx_graph import kernel_of
@@ -16,6 +15,7 @@ from pytest_formfunc.backends.onnxruntime import OnnxRuntimeEngine
 from pytest_formfunc.backends.profiling import Profiler
 from pytest_formfunc.function.layers import Step
 from pytest_formfunc.function.program_operators import operators_of, origins_of
+from pytest_formfunc.stats import median
 
 if TYPE_CHECKING:
     import numpy as np

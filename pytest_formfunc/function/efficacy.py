@@ -14,8 +14,9 @@ It is 1 where everything that a call needs is still in the cache from the call b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
+
+from pytest_formfunc.stats import median
 
 LINE_BYTES = 64  # of a cache; x86-64 and most Arm processors
 

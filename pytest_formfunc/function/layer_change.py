@@ -9,9 +9,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 from typing import Any
 
+from pytest_formfunc.stats import median
 from pytest_formfunc.stats.servers import PRIOR_DF
 from pytest_formfunc.stats.student import t_quantile
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import uuid
+from dataclasses import replace
 
 from pytest_formfunc.gate.decision import FOUND, VERBS, Locks, decide
-from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
+from pytest_formfunc.gate.error_budget import SAME_KERNELS_MISS, SAME_KERNELS_SHARE, Family
 from pytest_formfunc.gate.explain import THERE, graph_change, layer_change, layers_of, program_change, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.gate.paired_change import Change, PairedRounds, measure_change, only_native_moved
@@ -20,7 +21,7 @@ from pytest_formfunc.records.parts import Counterpart, Verdict
 from pytest_formfunc.results import Absent
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.pairs import typical_round
-from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD
+from pytest_formfunc.stats.servers import DEFAULT_SD, ENOUGH_SERVERS, KEPT_SD
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive, each look has this many times the launches of the look before, up to 16 times
@@ -116,12 +117,13 @@ class SideBySideJudge:
             final = launches >= most or launches < wanted or self._pool_s <= 0  # all launches are made, or time ran out
             same_graph = same_program and same_kernels(measurement.graph(there), measurement.graph(here))
             share = SAME_KERNELS_SHARE if same_graph else 1
+            locks = replace(self._locks, miss=self._locks.miss * SAME_KERNELS_MISS) if same_graph else self._locks
             alpha = looks.next_alpha(1.0 if final else launches / most) * share
-            status = decide(change, threshold, alpha, LOOKS, self._locks)
+            status = decide(change, threshold, alpha, LOOKS, locks)
             if status != "inconclusive" or final:
                 break
             only = pair if same_program else everyone
-            wanted = min(math.ceil(launches * GROWTH), most)
+            wanted = min(max(math.ceil(launches * GROWTH), ENOUGH_SERVERS + 1), most)  # fewer show hardly anything
             more = MoreLaunches(wanted - launches, only, self._pool_s, change.judged.scatter)
             self._pool_s -= evidence.look_again(more)
         self._family.settle(looks, status in ("regressed", "improved"))

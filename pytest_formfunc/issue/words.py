@@ -113,7 +113,7 @@ def _latency(record: Record) -> str:
             f"{format_ms(one.value)} ms ({low} to {high}, the {format_percent(one.level)} interval), "
             f"the geometric mean over processes of the median of each round"
         )
-    return f"{format_ms(record.latency_s.median)} ms, the median of all {_count(record.iterations, 'call')}"
+    return f"{format_ms(record.latency_s.median)} ms, the median of {_count(record.rounds, 'round')}"
 
 
 def _speedup(record: Record, beside: str) -> Iterator[str]:

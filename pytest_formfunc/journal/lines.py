@@ -15,6 +15,7 @@ from typing import Any
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.json_reading import (
     parse_json,
+    read_duration,
     read_flag,
     read_list,
     read_number,
@@ -144,8 +145,8 @@ class Row:
             identity=read_text(entry, "identity"),
             test=read_text(entry, "test"),
             group=read_text(entry, "group"),
-            preparing_s=read_number(entry, "preparing_s"),
-            measuring_s=read_number(entry, "measuring_s"),
+            preparing_s=read_duration(entry, "preparing_s"),
+            measuring_s=read_duration(entry, "measuring_s"),
             fail_on=_texts(entry, "fail_on"),
             threshold=read_number(entry, "threshold"),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from pytest_formfunc.backends import NATIVE
@@ -19,7 +18,7 @@ from pytest_formfunc.measure.series import LATENCY_COMMON, RATIO_COMMON, Measure
 from pytest_formfunc.measure.waterfall import waterfall
 from pytest_formfunc.records import METHOD, METHOD_DEFAULT, Record
 from pytest_formfunc.records.parts import Latency, Noise, ProcessRange, Samples
-from pytest_formfunc.stats import Estimate, estimate_over_servers, quantile
+from pytest_formfunc.stats import Estimate, estimate_over_servers, median, quantile
 from pytest_formfunc.stats.pairs import launch_levels, launch_logs
 from pytest_formfunc.stats.servers import DEFAULT_SD, KEPT_SD, LEVEL_SD, by_server
 
@@ -35,11 +34,11 @@ def assemble_record(
     """Return the record of one participant of a measured case."""
     series = measurement.series[participant]
     assert series.ready is not None
-    calls = [call for launch in series.launches for turn in launch for call in turn.calls_s]
     backend, native = participant.backend, participant.is_native
     pair = None if native else measurement.with_memory_kept(participant)
     everyone = {participant, participant.native, *(pair or ())}  # further launches may leave some of them out
     launches = measurement.undisturbed(*everyone)
+    iterations = sum(len(turn.calls_s) for launch in series.launches for turn in launch)
     return Record(
         case=case.id,
         form=case.form,
@@ -51,20 +50,13 @@ def assemble_record(
         precision=series.ready.precision,
         device=series.ready.device,
         threads=threads,
-        iterations=len(calls),
-        latency_s=Latency(
-            min=min(calls),
-            p10=quantile(calls, 0.10),
-            median=quantile(calls, 0.50),
-            p90=quantile(calls, 0.90),
-            p95=quantile(calls, 0.95),
-            p99=quantile(calls, 0.99),
-        ),
+        iterations=iterations,
+        latency_s=_latency(series, launches),
         compile_s=median(series.compile_s),
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
-        noise=_noise(measurement, participant, len(calls), host["cores"]),
+        noise=_noise(measurement, participant, iterations, host["cores"]),
         samples=_samples(series, launches),
         host=host,
         fingerprint=fingerprint(host),
@@ -114,6 +106,22 @@ def _estimates(measurement: Measurement, participant: Participant, launches: Seq
         kept = estimate_over_servers(launch_logs(beside, own), servers, KEPT_SD)
         found["speedup_memory_kept"] = kept.widened(common_sd)
     return found
+
+
+def _latency(series: Series, launches: Collection[int]) -> Latency:
+    """Return the statistics of the calls in some launches; the median is that of their rounds.
+
+    pytest-benchmark has a row for these rounds, and a row has one median wherever it is shown.
+    """
+    calls = [call for turns in series.rounds(launches) for turn in turns for call in turn.calls_s]
+    return Latency(
+        min=min(calls),
+        p10=quantile(calls, 0.10),
+        median=median([one for launch in series.per_round(0.5, launches) for one in launch]),
+        p90=quantile(calls, 0.90),
+        p95=quantile(calls, 0.95),
+        p99=quantile(calls, 0.99),
+    )
 
 
 def _graph(graph: dict[str, Any] | None, program: str) -> dict[str, Any] | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from pytest_formfunc.backends import MIN_SQNR_DB, NATIVE, backend_entry
+from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.errors import MeasurementError
+from pytest_formfunc.measure.agreement import Agreement
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.history import MOST_LOOKS, slower_after_calls
 from pytest_formfunc.measure.participants import Participant
@@ -27,7 +28,7 @@ from pytest_formfunc.measure.schedule import (
     why_stop,
 )
 from pytest_formfunc.measure.series import Measurement, Series
-from pytest_formfunc.parity import ParityError, check_native, check_parity, explain_disagreement, read_outputs
+from pytest_formfunc.records.parts import Parity
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
 from pytest_formfunc.stats.growth import may_grow
@@ -78,7 +79,7 @@ class CaseMeasurer:
         self.result = Measurement(kept=dict(kept or {}), failures=dict(refused or {}))
         self._participants = list(participants)
         self._first_only = frozenset(first_only)
-        self._references: dict[Participant, Ready] = {}  # what the native of a side gave in its last launch
+        self._agreement = Agreement(self._first_only, self._note_parity, self._fail)
         self._launch_worker = launch
         self._scratch = scratch
         self._conditions = conditions or Conditions()
@@ -86,7 +87,6 @@ class CaseMeasurer:
         self._launches = 0
         self._rounds = 0
         self._widths: list[float] = []
-        self._names: tuple[str, ...] = ()  # of native's outputs
         self._looks_at_growth: Counter[Participant] = Counter()
         self._patient = True  # whether waiting for a quiet moment makes sense
 
@@ -131,6 +131,16 @@ class CaseMeasurer:
         result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
 
+    def needed_s(self, precision: float) -> float:
+        """Return about how many more seconds it takes until each speedup is so precise; infinite if none is known.
+
+        Half-widths shrink with the square root of the time.
+        """
+        if not self._widths or math.isinf(self._widths[-1]):
+            return math.inf
+        spent_s = self.result.spent_s
+        return max(spent_s / self._launches, spent_s * ((self._widths[-1] / precision) ** 2 - 1))
+
     def measure(self, effort: Effort) -> Measurement:
         """Make launches until the effort is spent."""
         while self.advance(effort):
@@ -139,22 +149,28 @@ class CaseMeasurer:
 
     def measure_more(self, more: MoreLaunches) -> Measurement:
         """Make further launches, as many as were asked for and the time allows."""
-        clock = self._conditions.clock
+        clock, pace = self._conditions.clock, self._conditions.pace
         began = clock()
+        until_s = began + pace.waited_s + more.seconds
+        launch_s = self.result.spent_s / max(self._launches, 1)
 
         def plan(round_s: float, load_s: float) -> int:
             if more.scatter is None:
                 return self._rounds
             return steady_rounds(more.scatter, round_s, load_s, more.seconds, more.launches)
 
-        for _ in range(more.launches):
-            if not self._participants:
-                break
+        def patience(planned_s: float) -> float:
+            return min(PATIENCE_S, until_s - clock() - pace.waited_s - planned_s) if more.patient else 0.0
+
+        for index in range(more.launches):
             launch_began = clock()
-            self._one_launch(plan, lambda _: PATIENCE_S if more.patient else 0.0, more.only)
-            now = clock()
-            if now - began + now - launch_began > more.seconds:
+            left_s = until_s - launch_began - pace.waited_s
+            if not self._participants or (index >= more.least and launch_s > left_s):
                 break
+            if more.patient:  # also for quiet rounds, and for the end of the last one
+                pace.allow(max(0.0, left_s - launch_s - 2 * PATIENCE_S))
+            self._one_launch(plan, patience, more.only)
+            launch_s = clock() - launch_began
         self.result.spent_s += clock() - began
         return self.result
 
@@ -205,7 +221,7 @@ class CaseMeasurer:
             # disturbs what compiling and first calls take.
             for participant in started:
                 self._load(participant, number, stack, workers, ready)
-            self._check_parity(ready)
+            self._agreement.check(ready, self._participants)
             alive = [
                 participant for participant in taking_part if participant in ready and participant in self._participants
             ]
@@ -328,52 +344,11 @@ class CaseMeasurer:
         series.early_call_s.append(ready.early_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
 
-    def _check_parity(self, ready: dict[Participant, Ready]) -> None:
-        """Compare the outputs of each participant with those of native on the same side."""
-        for reference in [participant for participant in ready if participant == participant.native]:
-            self._names = ready[reference].names or self._names
-            try:
-                native = read_outputs(ready[reference].outputs)
-                check_native(native, str(reference))
-            except MeasurementError as error:
-                self._fail(reference, error)
-                continue
-            self._references[reference] = ready[reference]
-        for participant in list(self._participants):
-            # What keeps its memory runs the same program.
-            if participant.keeps or participant.is_native or participant not in ready:
-                continue
-            reference = participant.native
-            if reference not in self._participants:  # it failed meanwhile, and its whole side with it
-                continue
-            if reference in ready or reference in self._first_only:
-                self._check_outputs(participant, ready[participant], self._references[reference])
-
-    def _check_outputs(self, participant: Participant, ready: Ready, of_native: Ready) -> None:
-        native: Any = None
-        try:
-            entry, outputs = backend_entry(participant.backend), read_outputs(ready.outputs)
-            native = read_outputs(of_native.outputs[: len(ready.outputs)])
-            parity = check_parity(
-                native,
-                outputs,
-                entry.precision,
-                min(entry.tolerance_db, MIN_SQNR_DB.get(of_native.precision, entry.tolerance_db)),
-                str(participant),
-                self._names,
-                of_native.precision,
-                of_native.rounded_to,
-            )
-        except ParityError as error:
-            moved = read_outputs([of_native.moved_outputs])[0] if of_native.moved_outputs else []
-            self._fail(participant, explain_disagreement(error, native[0], moved, of_native.lost_in_export))
-            return
-        except MeasurementError as error:
-            self._fail(participant, error)
-            return
+    def _note_parity(self, participant: Participant, parity: Parity) -> None:
+        """Keep the worst agreement of all launches."""
         series = self.result.series.setdefault(participant, Series(participant, parity=parity))
         if series.parity is None or parity.sqnr_db < series.parity.sqnr_db:
-            series.parity = parity  # keep the worst of all launches
+            series.parity = parity
 
     def _fail(self, participant: Participant, error: MeasurementError) -> None:
         """Remove a participant that failed, and those that mean nothing without it.

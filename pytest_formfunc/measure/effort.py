@@ -38,10 +38,12 @@ class MoreLaunches:
     Attributes:
         launches: number of launches, whatever precision they reach.
         only: the participants that take part; all if empty.
-        seconds: time limit; no further launch begins that would exceed it, but at least one is made.
+        seconds: time limit, waiting for quiet moments included; no launch begins that would exceed it, as far as the
+            time of the last ones tells.
         scatter: the scatter of the ratio in doubt, from which the most precise number of rounds is chosen; None for the
             same number as before.
         patient: whether disturbed rounds are measured again.
+        least: launches that are made whatever time they take.
     """
 
     launches: int
@@ -49,3 +51,4 @@ class MoreLaunches:
     seconds: float = math.inf
     scatter: Scatter | None = None
     patient: bool = False
+    least: int = 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import median
 
 from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
+from pytest_formfunc.stats import median
 from pytest_formfunc.stats.growth import grown
 
 PAIRS = 9  # before the one has made its calls, and after

@@ -18,6 +18,7 @@ from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Round, Turn
 from pytest_formfunc.measure.quiet import LEAST_OTHERS, Cause, stolen_over, why_disturbed
 from pytest_formfunc.measure.schedule import MIN_ROUNDS, plan_turn, turn_order
+from pytest_formfunc.measure.times import check_times
 from pytest_formfunc.measure.workers import POOL
 from pytest_formfunc.stats import quantile
 
@@ -52,7 +53,7 @@ class Conditions:
     Attributes:
         threads: number of threads of each engine.
         servers: number of servers that launches are forked from in turn.
-        clock: returns the time in seconds.
+        clock: returns the time in seconds, without that for which the pace has waited.
         sleep: waits for some seconds.
         busy_s: returns the seconds for which all cores have worked, or 0 if unknown.
         cores: returns the number of cores that this process may use.
@@ -193,7 +194,9 @@ class LaunchRounds:
             if participant in self._failed:
                 continue
             try:
-                answers[participant] = self._workers[participant].ask(turns[participant])
+                answer = self._workers[participant].ask(turns[participant])
+                check_times(answer.calls_s)
+                answers[participant] = answer
             except MeasurementError as error:
                 self._failed.add(participant)
                 self._fail(participant, error)

@@ -12,10 +12,10 @@ from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 TURN_S = 0.012  # duration of a turn's counted calls; 3, 6, 15 and 30 ms repeated no better (docs/figures.md)
 # At the start of a turn the caches hold the other engine's data and the engine's own threads must wake up. The calls
 # that this affects are discarded: those of this duration, but at least this many; only one if a call takes so long that
-# the effect is negligible.
+# the second is as long as later ones (`bench/test_settling.py`).
 SETTLE_S = 0.002
 SETTLE_CALLS = 2
-SLOW_CALL_S = 0.02
+SLOW_CALL_S = 0.005
 MIN_CALLS = 2
 MAX_CALLS = 400
 # A turn ends early when it has taken this many times as long as planned: beside other programs a call may take a
@@ -41,7 +41,7 @@ def plan_turn(call_s: float) -> Turn:
     or more if these take less than `SETTLE_S`, but only one if a call takes more than `SLOW_CALL_S`.
 
     >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=2, calls=2, limit_s=0.4), Turn(discard=20, calls=120, limit_s=0.2))
+    (Turn(discard=1, calls=2, limit_s=0.3), Turn(discard=20, calls=120, limit_s=0.2))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
@@ -97,7 +97,7 @@ def later_rounds(scatter: Scatter, round_s: float, load_s: float, budget_s: floa
     """
     round_s = max(round_s * HAND_OVER, 1e-9)
     affordable = (budget_s / WANTED_LAUNCHES - load_s) / round_s
-    wanted = scatter.best_rounds(load_s, round_s, budget_s, *LATER_ROUNDS, alpha=0.05)
+    wanted = scatter.best_rounds(load_s, round_s, min(budget_s, LONGEST_S), *LATER_ROUNDS, alpha=0.05)
     return round(max(MIN_ROUNDS, min(affordable, wanted)))
 
 

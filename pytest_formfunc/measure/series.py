@@ -48,13 +48,17 @@ class Series:
     ready: Ready | None = None
     parity: Parity | None = None
 
-    def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
-        """Return the ``q`` quantile of each round's calls in seconds, by launch; ``among`` limits the launches."""
+    def rounds(self, among: Collection[int] | None = None) -> list[list[Round]]:
+        """Return the rounds by launch; ``among`` limits the launches."""
         return [
-            [quantile(turn.calls_s, q) for turn in launch]
+            launch
             for number, launch in zip(self.numbers, self.launches, strict=True)
             if among is None or number in among
         ]
+
+    def per_round(self, q: float, among: Collection[int] | None = None) -> list[list[float]]:
+        """Return the ``q`` quantile of each round's calls in seconds, by launch; ``among`` limits the launches."""
+        return [[quantile(turn.calls_s, q) for turn in launch] for launch in self.rounds(among)]
 
 
 @dataclass

@@ -30,7 +30,10 @@ def measure_together(
     pace: Pace,
     ended: Callable[[int], None] = lambda index: None,
 ) -> None:
-    """Measure cases until each is precise or has spent its budget, then share what is left among those that are not.
+    """Measure cases until each is precise or has spent its budget, then give what is left where it is enough.
+
+    It goes to those that it can probably make as precise as asked, and to as many of them as possible: on a restless
+    machine the others would use it up, and have their star all the same.
 
     Args:
         cases: what to measure, and the effort for each.
@@ -49,8 +52,20 @@ def measure_together(
         if measurer.result.stopped == "precise":
             reserve.seconds += max(0.0, effort.budget_s - measurer.result.spent_s)
     waiting = [(measurer, effort) for measurer, effort in cases if measurer.result.stopped == "budget"]
-    while waiting:
+    while waiting := _affordable(waiting, reserve.seconds):
         waiting = [pair for pair in waiting if _advance_on_reserve(*pair, reserve, pace)]
+
+
+def _affordable(waiting: Sequence[tuple[CaseMeasurer, Effort]], seconds: float) -> list[tuple[CaseMeasurer, Effort]]:
+    """Return those that need least time to become precise, as many as there are seconds for, in their order."""
+    needs = sorted((measurer.needed_s(effort.precision), index) for index, (measurer, effort) in enumerate(waiting))
+    chosen = set()
+    for needed_s, index in needs:
+        seconds -= needed_s
+        if seconds < 0:
+            break
+        chosen.add(index)
+    return [pair for index, pair in enumerate(waiting) if index in chosen]
 
 
 def _advance(measurer: CaseMeasurer, effort: Effort, pace: Pace) -> bool:

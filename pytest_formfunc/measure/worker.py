@@ -11,20 +11,22 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.allocator import keep_freed_memory
-from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
+from pytest_formfunc.errors import FormfuncError, one_line
 from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, HungUp, Job, Line, Ready, Round, Turn
+from pytest_formfunc.measure.times import check_times
 from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
+from pytest_formfunc.stats import median
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
@@ -302,10 +304,8 @@ def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[flo
     taken: list[int] = []
     while len(taken) < fewest or time.perf_counter() < end:
         taken.append(timer())
-        _check_clock(taken[-1:])
-    later = sorted(taken[len(taken) // 2 :])
-    early = sorted(taken[:EARLY_CALLS])
-    return early[len(early) // 2] / 1e9, later[len(later) // 2] / 1e9
+        check_times([taken[-1] / 1e9])
+    return median(taken[:EARLY_CALLS]) / 1e9, median(taken[len(taken) // 2 :]) / 1e9
 
 
 def _take_turn(timer: Callable[[], int], turn: Turn, inferences: int) -> Round:
@@ -327,21 +327,9 @@ def _take_turn(timer: Callable[[], int], turn: Turn, inferences: int) -> Round:
     finally:
         if gc_was_on:
             gc.enable()
-    _check_clock(latencies_ns)
-    return Round(tuple(ns / 1e9 / inferences for ns in latencies_ns), disturbance_between(before, after))
-
-
-def _check_clock(latencies_ns: Sequence[int]) -> None:
-    """Refuse latencies that no call has.
-
-    Raises:
-        MeasurementError: one is not above 0.
-    """
-    if min(latencies_ns) <= 0:
-        raise MeasurementError(
-            f"the clock stood still or went back: a call took {min(latencies_ns)} ns; does the model's code replace "
-            "time.perf_counter_ns?"
-        )
+    calls_s = tuple(ns / 1e9 / inferences for ns in latencies_ns)
+    check_times(calls_s)
+    return Round(calls_s, disturbance_between(before, after))
 
 
 def _slowed(timer: Callable[[], int], fraction: float) -> Callable[[], int]:

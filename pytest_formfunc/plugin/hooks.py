@@ -231,6 +231,18 @@ def _begin(session: pytest.Session, state: Session) -> None:
         session.items += collection.strict_items(session, run)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Measure first what may have lost most, where that is known before anything is measured."""
+    state = session.config.stash[SESSION]
+    unread = session.testsfailed and not session.config.option.continue_on_collection_errors  # then nothing runs
+    if state.run is None or state.worker is not None or unread or not state.settings.against:
+        return
+    from pytest_formfunc.plugin.ordering import changed_first
+
+    changed_first(state.run, session.items)
+
+
 def _note_plans(state: Session, plans: Sequence[TestPlan]) -> None:
     """Write down for the run that compares with this revision what its tests ask for."""
     from pytest_formfunc.plugin.policies import describe_settings

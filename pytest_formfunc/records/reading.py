@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from pytest_formfunc.json_reading import (
     read_counts,
     read_dataclass,
+    read_duration,
     read_flag,
     read_latencies,
+    read_latency,
     read_list,
     read_number,
     read_number_or_none,
@@ -67,8 +70,8 @@ def read_record(data: Mapping[str, Any]) -> Record:
         threads=read_whole(data, "threads"),
         iterations=read_whole(data, "iterations"),
         peak_rss_bytes=read_whole(data, "peak_rss_bytes"),
-        compile_s=read_number(data, "compile_s"),
-        first_call_s=read_number(data, "first_call_s"),
+        compile_s=read_duration(data, "compile_s"),
+        first_call_s=read_duration(data, "first_call_s"),
         form=_read_form(data),
         input_shape=tuple(read_whole({"input_shape": size}, "input_shape") for size in read_list(data, "input_shape")),
         native=read_flag(data, "native"),
@@ -118,10 +121,10 @@ def _read_artifact(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_latency(data: Any) -> Latency:
-    latency = read_dataclass(Latency, data)
-    if not latency.median > 0:
-        raise ValueError("latency_s.median is no latency")
-    return latency
+    if not isinstance(data, dict):
+        raise TypeError("latency is not an object")
+    named = {field.name: f"latency_s.{field.name}" for field in fields(Latency)}
+    return Latency(**{name: read_latency({full: data[name]}, full) for name, full in named.items()})
 
 
 def _read_factor(data: Any) -> Factor:

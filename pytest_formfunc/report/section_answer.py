@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median
 
 from pytest_formfunc.records import Record
 from pytest_formfunc.report.figures import rank
 from pytest_formfunc.report.markup import text
 from pytest_formfunc.results import Results
+from pytest_formfunc.stats import median
 from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_estimate
 

@@ -9,6 +9,7 @@ from pytest_formfunc.report import charts
 from pytest_formfunc.report.markup import table
 from pytest_formfunc.report.points import Point, points
 from pytest_formfunc.results import Results
+from pytest_formfunc.stats import median
 
 
 def roofline(results: Results) -> str:
@@ -57,7 +58,7 @@ def _roof_lines(found: Sequence[Point]) -> list[dict[str, Any]]:
         own = [point for point in found if point["backend"] == backend and point["peak"] and point["bandwidth"]]
         if not own:
             continue
-        peak, bandwidth = (_middle([point[name] for point in own]) for name in ("peak", "bandwidth"))
+        peak, bandwidth = (median([point[name] for point in own]) for name in ("peak", "bandwidth"))
         ridge = peak / bandwidth
         low, high = (choose([*(point["intensity"] for point in found), ridge]) for choose in (min, max))
         for intensity in (low / 2, ridge, high * 2):
@@ -65,10 +66,6 @@ def _roof_lines(found: Sequence[Point]) -> list[dict[str, Any]]:
                 {"backend": backend, "intensity": intensity, "flops": min(peak, intensity * bandwidth)}
             )  # fmt: skip
     return lines
-
-
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def efficacy(results: Results) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean
 
 from pytest_formfunc.backends import NATIVE
 from pytest_formfunc.measure.case_measurer import WITHOUT_NATIVE
@@ -19,7 +19,7 @@ from pytest_formfunc.report.lines import BOLD, RED, YELLOW, Line, fit, listed, p
 from pytest_formfunc.report.screen import DEFAULT, Screen
 from pytest_formfunc.report.why import explain, explain_once
 from pytest_formfunc.results import Comparison, Results, Spent
-from pytest_formfunc.stats import Estimate
+from pytest_formfunc.stats import Estimate, median
 from pytest_formfunc.stats.mean import geometric_mean
 from pytest_formfunc.units import format_bytes, format_estimate, format_percent, format_ratio
 

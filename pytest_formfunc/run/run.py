@@ -35,6 +35,7 @@ from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.results import Results, Spent
 from pytest_formfunc.run.observing import observe
+from pytest_formfunc.run.order import changed_cases
 from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
 from pytest_formfunc.run.telling import Teller
 from pytest_formfunc.run.work import Work, groups_of
@@ -108,6 +109,29 @@ class Run:
         self._groups = groups_of([*work.known_cases], work.group)
         self._not_kept = why_not_kept()
         self.results.memory_note = self._not_kept or ""
+
+    @property
+    def known_cases(self) -> Collection[str]:
+        """Return the ids of the cases that no test has to build."""
+        return self._work.known_cases
+
+    def changed_cases(self) -> set[str]:
+        """Prepare the known cases; return those that execute another program on the other side, by id.
+
+        None where each may have changed: the other side has other packages. None either where nothing is compared side
+        by side, or where other processes measure the rest of the run.
+        """
+        other, work = self._work.other, self._work
+        if other is None or other.version_changes or not work.is_alone:
+            return set()
+        with self._lock.preparing():
+            self._begin_servers(once=self._settings.gate == "graph")
+            return changed_cases(self._sides, work.known_cases, work.backends)
+
+    def measure_first(self, cases: Collection[str]) -> None:
+        """Measure some known cases in turn with each other, before the others."""
+        known = self._work.known_cases
+        self._groups = groups_of(sorted(known, key=lambda name: name not in cases), self._work.group)
 
     def measure(self, case: Case, group: str, *, once: bool = False) -> None:
         """Measure a case's backends together, unless this was done before; failures become results, not exceptions.

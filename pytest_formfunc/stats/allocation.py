@@ -105,7 +105,7 @@ def scatter_of(launches: Sequence[NDArray[np.float64]]) -> Scatter:
     """
     several = [rounds for rounds in launches if len(rounds) > 1]
     free = sum(len(rounds) - 1 for rounds in several)
-    of_rounds = fsum((len(rounds) - 1) * trimmed_variance(rounds) for rounds in several) / max(free, 1)
+    of_rounds = fsum((len(rounds) - 1) * float(trimmed_variance(rounds)) for rounds in several) / max(free, 1)
     beyond = surely = 0.0
     if len(launches) > 1:
         counts = np.array([len(rounds) for rounds in launches], dtype=float)

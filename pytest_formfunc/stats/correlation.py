@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.checks import check_finite
 from pytest_formfunc.stats.estimate import Estimate
 
 Array = NDArray[np.float64]
@@ -43,7 +44,7 @@ def linear_correlation(
 
     Raises:
         ValueError: fewer than `FEWEST` points beyond the quantities held fixed, or one that does not vary (what is left
-            of it, where others are held fixed).
+            of it, where others are held fixed), or is NaN or infinite somewhere.
 
     >>> found = linear_correlation([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])
     >>> round(found.value, 2), round(found.low, 2), round(found.high, 2)
@@ -78,6 +79,8 @@ def _columns(x: Sequence[float], y: Sequence[float], given: Sequence[Sequence[fl
     columns = [np.asarray(one, dtype=float) for one in (x, y, *given)]
     if len({len(one) for one in columns}) != 1 or len(columns[0]) < FEWEST + len(given):
         raise ValueError(f"a correlation needs at least {FEWEST + len(given)} points, and as many values of each")
+    for one in columns:
+        check_finite(one)
     if any(np.ptp(one) == 0 for one in columns):
         raise ValueError("a quantity that does not vary has no correlation")
     return columns

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
+
+from pytest_formfunc.stats.quantiles import median
 
 PARTS = 6  # of a launch's calls, in their order
 SUSPECT = 1.5  # last part / early calls: machines that slow down do that too, so this only asks for a second look

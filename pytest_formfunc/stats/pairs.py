@@ -13,6 +13,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.checks import logs_of
 from pytest_formfunc.stats.trimmed import kept_rounds, trimmed_mean
 
 Launches = Sequence[Sequence[float]]
@@ -26,14 +27,14 @@ def paired_log_ratios(numerator: Launches, denominator: Launches) -> list[NDArra
         denominator: the same; where a launch has fewer rounds on one side, the other side's last rounds are left out.
 
     Raises:
-        ValueError: the two have different numbers of launches, or none.
+        ValueError: the two have different numbers of launches, or none; or a time is NaN, infinite, 0 or less.
     """
     if len(numerator) != len(denominator) or not numerator:
         raise ValueError("both sides need the same number of launches, at least one")
     pairs = []
     for over, under in zip(numerator, denominator, strict=True):
         rounds = min(len(over), len(under))
-        pairs.append(np.log(np.asarray(over[:rounds], dtype=float)) - np.log(np.asarray(under[:rounds], dtype=float)))
+        pairs.append(logs_of(over[:rounds]) - logs_of(under[:rounds]))
     return pairs
 
 
@@ -53,16 +54,14 @@ def launch_levels(series: Launches, beside: Launches | None = None) -> list[floa
         series: seconds; one sequence of rounds for each launch.
         beside: the series that it is divided by, or that is divided by it; None to trim by the series' own values.
 
+    Raises:
+        ValueError: a time of either is NaN, infinite, 0 or less.
+
     >>> round(math.exp(launch_levels([[1.0, 2.0, 4.0, 900.0]])[0]), 3)
     2.828
     """
-    ratios = [np.log(np.asarray(rounds)) for rounds in series]
-    if beside is not None:
-        ratios = paired_log_ratios(series, beside)
-    return [
-        _level(np.log(np.asarray(rounds[: len(ratio)], dtype=float)), ratio)
-        for rounds, ratio in zip(series, ratios, strict=True)
-    ]
+    ratios = [logs_of(rounds) for rounds in series] if beside is None else paired_log_ratios(series, beside)
+    return [_level(logs_of(rounds[: len(ratio)]), ratio) for rounds, ratio in zip(series, ratios, strict=True)]
 
 
 def _level(logs: NDArray[np.float64], ratios: NDArray[np.float64]) -> float:

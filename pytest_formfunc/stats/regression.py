@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.checks import check_finite
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.student import t_quantile
 
@@ -55,7 +56,8 @@ def fit_linear(
         level: coverage of the intervals.
 
     Raises:
-        ValueError: too few points or groups, a column or an outcome that does not vary, or columns that say the same.
+        ValueError: too few points or groups, a column or an outcome that does not vary or is NaN or infinite somewhere,
+            or columns that say the same.
 
     >>> round(fit_linear([1.0, 3.1, 4.9, 7.0, 9.0], {"x": [0, 1, 2, 3, 4]}).coefficients["x"].value, 2)
     1.99
@@ -66,6 +68,8 @@ def fit_linear(
     count = len(y)
     if len(x) != count or count < len(names) + 1 + FEWEST_LEFT:
         raise ValueError(f"explaining by {len(names)} quantities needs at least {len(names) + 1 + FEWEST_LEFT} points")
+    check_finite(y)
+    check_finite(x)
     if np.ptp(y) == 0:
         raise ValueError("what is to be explained does not vary")
     for name, spread in zip(names, np.ptp(x, axis=0), strict=True):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from pytest_formfunc.stats.checks import check_finite
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.student import Mean, log_interval, t_quantile, weighted_mean
 
@@ -93,7 +94,11 @@ def estimate_over_servers(
         prior_sd: the scale that moderates the scatter of few servers (`mean_over_servers`).
         level: coverage of the interval.
         weights: weight of each launch; equal by default.
+
+    Raises:
+        ValueError: a log ratio is NaN or infinite.
     """
+    check_finite(logs, "a log ratio")
     count = len(set(servers))
     if count < 2:
         center = fmean(logs) if weights is None else by_server(logs, servers, weights)[0][0]

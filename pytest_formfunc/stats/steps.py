@@ -20,6 +20,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.checks import logs_of
 from pytest_formfunc.stats.estimate import Estimate
 from pytest_formfunc.stats.student import t_quantile
 
@@ -59,11 +60,12 @@ def find_steps(rounds: Sequence[Sequence[float]], level: float = 0.95) -> list[S
         level: the probability that a curve without steps has none found, and the coverage of each step's interval.
 
     Raises:
-        ValueError: fewer than `FEWEST_ROUNDS` rounds or `FEWEST_POINTS` points, or rounds of different lengths.
+        ValueError: fewer than `FEWEST_ROUNDS` rounds or `FEWEST_POINTS` points, rounds of different lengths, or a value
+            that is NaN, infinite, 0 or less.
     """
     if len({len(one) for one in rounds}) != 1 or len(rounds) < FEWEST_ROUNDS or len(rounds[0]) < FEWEST_POINTS:
         raise ValueError(f"steps need at least {FEWEST_ROUNDS} rounds of at least {FEWEST_POINTS} points")
-    changes = np.diff(np.log(np.asarray(rounds, dtype=float)), axis=1)
+    changes = np.diff(logs_of(np.asarray(rounds, dtype=float)), axis=1)
     count = changes.shape[1]
     means = np.median(changes, axis=0) if len(rounds) > 2 * FEWEST_ROUNDS else changes.mean(axis=0)
     own = changes.var(axis=0, ddof=1)

@@ -57,11 +57,14 @@ def find_trend(x: Sequence[float], y: Sequence[float], level: float = 0.95) -> T
         level: coverage of both intervals.
 
     Raises:
-        ValueError: too few values, ``x`` and ``y`` of different lengths, or ``x`` does not vary.
+        ValueError: too few values, ``x`` and ``y`` of different lengths, ``x`` does not vary, or a value is NaN,
+            infinite, 0 or less.
     """
     count = len(x)
     if count < FEWEST or len(y) != count or len(set(x)) < 2:
         raise ValueError(f"a trend needs at least {FEWEST} pairs whose first parts differ")
+    if not all(0 < one < math.inf for one in (*x, *y)):
+        raise ValueError("a trend needs values that are finite and above 0")
     log_x, log_y = np.log(np.asarray(x, dtype=float)), np.log(np.asarray(y, dtype=float))
     from_mean = log_x - fmean(log_x)
     spread = float(from_mean @ from_mean)

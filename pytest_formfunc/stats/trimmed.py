@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_formfunc.stats.checks import check_finite
+
 MANY = 16  # rounds
 
 
@@ -21,9 +23,13 @@ def _cut(count: int) -> int:
 def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean along the last axis without the outermost values (nothing is left out of three or fewer).
 
+    Raises:
+        ValueError: a value is NaN or infinite; sorting would put it among those that are left out.
+
     >>> float(trimmed_mean(np.array([1.0, 2.0, 4.0, 900.0])))
     3.0
     """
+    check_finite(values)
     count = values.shape[-1]
     cut = _cut(count)
     return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
@@ -32,24 +38,39 @@ def trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def kept_rounds(values: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the positions of the values that the trimmed mean of one launch keeps.
 
+    Raises:
+        ValueError: a value is NaN or infinite.
+
     >>> [int(index) for index in kept_rounds(np.array([900.0, 2.0, 4.0, 1.0]))]
     [1, 2]
     """
+    check_finite(values)
     cut = _cut(len(values))
     return np.argsort(values, kind="stable")[cut : len(values) - cut]
 
 
-def trimmed_variance(values: NDArray[np.float64]) -> float:
-    """Return the variance that, divided by the number of values, is the variance of their trimmed mean.
+def trimmed_variance(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what, divided by the number of values, is the variance of their trimmed mean, along the last axis.
 
     Values that the trimmed mean leaves out are replaced by the nearest kept one (Tukey & McLaughlin, Sankhya A 25,
-    1963).
+    1963). With ``n`` values, ``h`` of them kept, and ``S`` the sum of the squared deviations of what results, the
+    variance of the trimmed mean is ``S / (h (h - 1))`` (Yuen, Biometrika 61, 1974): a value that was replaced adds no
+    degree of freedom. For normal values the mean of that is 0 to 1.6% above the truth, whatever ``n``
+    (tests/stats/test_trimmed.py simulates it); with ``n - 1`` for ``h - 1`` it would be up to a third below.
 
-    >>> round(trimmed_variance(np.array([1.0, 2.0, 4.0, 900.0])), 2)
-    5.33
+    Raises:
+        ValueError: there are fewer than two values, or one is NaN or infinite.
+
+    >>> float(trimmed_variance(np.array([1.0, 2.0, 4.0, 900.0])))
+    8.0
     """
-    count = len(values)
+    count = values.shape[-1]
+    if count < 2:
+        raise ValueError("a variance needs at least two values")
+    check_finite(values)
     cut = _cut(count)
-    ordered = np.sort(values)
-    pulled = np.clip(values, ordered[cut], ordered[count - 1 - cut])
-    return float(np.var(pulled, ddof=1)) / (1 - 2 * cut / count) ** 2
+    kept = count - 2 * cut
+    ordered = np.sort(values, axis=-1)
+    pulled = np.clip(ordered, ordered[..., [cut]], ordered[..., [count - 1 - cut]])
+    squares = ((pulled - pulled.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    return np.asarray(count * squares / (kept * (kept - 1)))

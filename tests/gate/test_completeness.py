@@ -240,6 +240,8 @@ def test_a_damaged_record_is_one_sentence(project, saved):
 
     for change in (
         lambda record: record["samples"][0].__setitem__(0, float("nan")),
+        lambda record: record["samples"][0].__setitem__(0, 0.0),
+        lambda record: record["native_samples"][0].__setitem__(0, -0.01),
         lambda record: record["native_samples"].pop(),
         lambda record: record.__setitem__("graph", "brgconv"),
         lambda record: record["host"].__setitem__("versions", "1"),

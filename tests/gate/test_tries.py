@@ -176,9 +176,13 @@ TIMED = ("--formfunc-against", "v1", "--formfunc-strict", "--formfunc-plant", "o
     [
         ("formfunc_threshold = 90%\n", "", ["threshold 90%, there 10% of test_net.py::test_net"]),
         (
-            "formfunc_gate = graph\nformfunc_escalation = 0.1s\n",
+            "formfunc_gate = graph\nformfunc_escalation = 0.1s\nformfunc_threshold_means = measured\n",
             "@pytest.mark.formfunc(threshold='90%')",
-            ["gate graph, there time", "threshold 90%, there 10% of test_net.py::test_net"],
+            [
+                "gate graph, there time",
+                "threshold_means measured, there found",
+                "threshold 90%, there 10% of test_net.py::test_net",
+            ],
         ),
     ],
     ids=["ini file", "marker and ini file"],

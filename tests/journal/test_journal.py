@@ -137,6 +137,26 @@ def test_what_is_no_journal_is_refused(text, sentence):
         parse_journal(text.encode("latin-1"), "x")
 
 
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "0.0", "-0.25"])
+def test_a_time_that_no_call_takes_is_refused(path, bad):
+    """In a record, wherever it stands; NaN is what Python's own reader takes for a number."""
+    rounds = f"{FIRST.samples.median[0][0]!r}"
+    text = written(path, Row(FIRST, "i"), Row(SECOND, "i")).read_text()
+    assert rounds in text
+    sentence = r"journal x has a damaged formfunc entry \(ValueError: a latency of samples is "
+    with pytest.raises(BadInput, match=sentence + bad.lower().removesuffix("inity")):
+        parse_journal(text.replace(rounds, bad, 1).encode(), "x")
+
+
+@pytest.mark.parametrize("name", ["preparing_s", "measuring_s"])
+def test_a_line_whose_case_took_less_than_no_time_is_no_line(path, name):
+    """Parts of a run are planned by these times."""
+    text = written(path, Row(FIRST, "i", **{name: 2.5}), Row(SECOND, "i")).read_text()
+    assert f'"{name}": 2.5' in text
+    with pytest.raises(BadInput, match="line 2 is no line of a journal"):
+        parse_journal(text.replace(f'"{name}": 2.5', f'"{name}": -2.5').encode(), "x")
+
+
 def test_a_record_of_another_schema_is_refused(path):
     text = written(path, Row(FIRST, "i")).read_text().replace('"schema": 1', '"schema": 9')
     with pytest.raises(BadInput, match="journal x has formfunc schema 9, this version reads 1"):

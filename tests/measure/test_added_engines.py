@@ -8,6 +8,7 @@ from support.extensions import FORMS, HELPERS
 
 from pytest_formfunc import extensions
 from pytest_formfunc.backends import BackendEntry
+from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.extensions import Extensions
 from pytest_formfunc.forms.architectures import ArchitectureEntry
 from pytest_formfunc.forms.patterns import PatternEntry
@@ -147,6 +148,33 @@ def test_a_wrong_added_form_fails_with_one_sentence(prepare, tmp_path, source, o
     change(tmp_path, "myforms.py", old, new)
     with pytest.raises(JobFailed, match=sentence):
         prepare(source)
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ("def time_call(self):\n        return 0", "the clock stood still: a call took 0 s"),
+        ("def time_call(self):\n        return -5000", "the clock went back: a call took -5e-06 s"),
+        ("def time_call(self):\n        return float('nan')", "the clock gave no time: a call took nan s"),
+        ("inferences = -1", "the clock went back: a call took -"),
+    ],
+    ids=["zero", "negative", "nan", "batches"],
+)
+def test_an_engine_whose_calls_take_no_time_is_refused_in_a_sentence(server, prepare, tmp_path, broken, sentence):
+    """Whether its own clock says so, or it computes fewer batches than one."""
+    from pytest_formfunc.measure.protocol import Turn
+
+    change(tmp_path, "myforms.py", '"""Eager, channels last."""', broken)
+    prepared = prepare(SHIFTED, "last")
+    artifact = str(Path(prepared.folder) / prepared.artifacts["last"])
+    job = server.job(
+        "measure", engine="last", source=SHIFTED, artifact=artifact, seeds=(0, 1), keep_memory=False, graph=False,
+        slow_down=0.0, outputs_to=f"{prepared.folder}/outputs",
+    )  # fmt: skip
+    with server.worker(job, "worker") as worker, pytest.raises(MeasurementError) as found:  # noqa: PT012
+        worker.receive()
+        worker.ask(Turn(1, 3))
+    assert str(found.value).startswith(sentence)
 
 
 def test_a_function_may_make_an_architecture_and_must_make_a_module(prepare, tmp_path):

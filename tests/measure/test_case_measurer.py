@@ -225,6 +225,50 @@ def test_further_launches_end_with_the_time_limit_but_one_is_made(tmp_path):
     assert len(result.series[NATIVE].launches) == before + made + 1
 
 
+class SlowMachine(Pace):
+    """A pace that is always slow; who waits for it does so until the patience is spent."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def take(self, age_s=0.0):
+        return 3.0
+
+    def is_slow(self, seconds):
+        return True
+
+    def is_near(self, seconds):
+        return False
+
+    def allow(self, patience_s):
+        self.patience_s = patience_s
+
+    def wait(self):
+        self.lab.now += self.patience_s
+        self.waited_s += self.patience_s
+        self.patience_s = 0.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0, 20.0])
+@pytest.mark.parametrize("disturbed", [(), range(99)])
+def test_patient_launches_keep_to_their_time_whatever_they_wait_for(tmp_path, seconds, disturbed):
+    """Quiet rounds and a better pace are waited for, which this machine never has, and only in the time that is left.
+
+    What the first look may have waited for the pace is nothing to them: that was another allowance.
+    """
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=disturbed)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    measurer.measure(Effort(0.03, 4))
+    pace = SlowMachine(lab)
+    pace.patience_s = 100.0
+    measurer._conditions = dataclasses.replace(measurer._conditions, pace=pace, clock=lambda: lab.now - pace.waited_s)
+    began, before = lab.now, measurer.launches
+    measurer.measure_more(MoreLaunches(20, seconds=seconds, patient=True, least=0))
+    assert lab.now - began <= seconds
+    assert (measurer.launches > before) == (seconds > 0.5)
+    assert (pace.waited_s > 0) == (seconds > 0.5 and not disturbed)
+
+
 def test_once_is_one_call_each_with_parity(tmp_path):
     """With benchmarks disabled each model runs once, and parity is still checked."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
@@ -400,7 +444,7 @@ def test_three_quiet_launches_are_enough_for_a_speedup(tmp_path, quiet, contende
 
 def test_waiting_for_quiet_rounds_keeps_to_the_budget(tmp_path):
     """What is left is shared among the launches that are still wanted, and no launch waits longer than two seconds."""
-    load_s, rounds_s, round_s = 0.4, 8 * 0.048 * HAND_OVER, 0.1
+    load_s, rounds_s, round_s = 0.4, 8 * 0.040 * HAND_OVER, 0.1
     for budget_s, longest_s in ((5.0, 5.0 / WANTED_LAUNCHES), (60.0, load_s + rounds_s + 2.0)):
         lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
         measurer = lab.measurer(NATIVE, OPENVINO)
@@ -558,3 +602,40 @@ def test_rounds_near_the_best_pace_are_made_where_planned_ones_are_not(tmp_path)
     result = at_paces(tmp_path, [1.5] * 99, Effort(0.03, 60))
     assert {len(launch) for launch in result.series[NATIVE].launches} == {12, 8}
     assert result.discarded == 0
+
+
+def test_a_participant_of_the_first_launch_alone_is_compared_with_in_every_launch(tmp_path):
+    """The other side's native is not measured again, but a wrong output of its engine is seen in a later launch."""
+    speeds = {"native": 0.008, "openvino": 0.002, "native there": 0.008, "openvino there": 0.002}
+    speeds |= {str(one): speeds[f"{one.backend} there"] for one in EVERYONE[2:]}
+    lab = Lab(tmp_path, speeds)
+    measurer = lab.measurer(*EVERYONE, first_only={NATIVE.counterpart})
+    result = measurer.measure(Effort(0.03, 60, enough=5))
+    assert result.series[NATIVE.counterpart].numbers == [0]
+    assert all(result.series[one].numbers == [0, 1, 2, 3, 4] for one in EVERYONE if one != NATIVE.counterpart)
+    assert result.stopped == "verdict"
+    assert not result.failures
+    lab.outputs[str(OPENVINO.counterpart)] = [1.0, 2.5, 3.0]
+    measurer.measure_more(MoreLaunches(1))
+    assert "disagrees" in result.failures[OPENVINO.counterpart]
+    assert OPENVINO in result.series
+
+
+def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_for(tmp_path):
+    """Where memory could not be kept on one side, the verdict needs both natives as they are."""
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in EVERYONE}
+    measurer = Lab(tmp_path, speeds).measurer(*EVERYONE, first_only={NATIVE.counterpart})
+    result = measurer.measure(Effort(0.03, 60, enough=5))
+    measurer.measure_more(MoreLaunches(2, EVERYONE))
+    assert result.series[NATIVE.counterpart].numbers == [0, 5, 6]
+
+
+def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):
+    """Half-widths shrink with the square root of the time; at least one launch is needed."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.2)
+    measurer = lab.measurer(NATIVE, OPENVINO)
+    assert math.isinf(measurer.needed_s(0.1))
+    result = measurer.measure(Effort(0.0001, 5.0))
+    width = result.ranked_speedup(OPENVINO).half_width
+    assert measurer.needed_s(width / 2) == pytest.approx(3 * result.spent_s)
+    assert measurer.needed_s(width) == pytest.approx(result.spent_s / measurer.launches)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_formfunc.backends import BACKENDS, KEPT, LIBC, OWN, backend_entry
-from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.lineup import is_same_program, line_up
 from pytest_formfunc.measure.participants import Participant, Side
 
 NATIVE, OPENVINO, INDUCTOR = map(Participant, ("native", "openvino", "inductor"))
@@ -68,3 +68,33 @@ def test_every_backend_says_how_it_gets_its_memory():
     assert {"native", "native-nhwc", "inductor"} <= {name for name, how in memory.items() if how == LIBC}
     assert all(how == OWN for name, how in memory.items() if name.startswith("openvino"))
     assert backend_entry("openvino@GPU").memory == OWN
+
+
+@pytest.mark.parametrize(
+    ("same_native", "keep", "first_only"),
+    [
+        (None, True, set()),
+        (False, True, {NATIVE.counterpart}),
+        (True, True, {NATIVE.counterpart, NATIVE.kept.counterpart}),
+        (False, False, set()),  # without memory kept it is what is judged
+        (True, False, {NATIVE.counterpart}),
+    ],
+)
+def test_the_other_side_s_native_takes_part_once_where_no_verdict_needs_it(same_native, keep, first_only):
+    """Its outputs are compared in the first launch; this side's stands for both where they run the same program."""
+    sides = {Side.HERE: prepared(), Side.THERE: prepared()}
+    lineup = line_up(["native", "openvino"], sides, keep=keep, same_native=same_native)
+    assert lineup.first_only == first_only
+    assert lineup.first_only <= {*lineup.participants}
+
+
+def test_a_native_whose_outputs_are_not_remembered_takes_part_in_every_launch():
+    """One that keeps its memory by itself computes its outputs in the process that is timed."""
+    sides = {side: prepared(native="native-retain") for side in Side}
+    assert line_up(["native", "openvino"], sides, keep=True, same_native=True).first_only == frozenset()
+
+
+@pytest.mark.parametrize(("here", "there", "same"), [("a", "a", True), ("a", "b", False), ("", "", False)])
+def test_programs_are_the_same_by_their_digests(here, there, same):
+    """Without a digest nothing is known of it."""
+    assert is_same_program(*(SimpleNamespace(program={"digest": one}) for one in (here, there))) == same

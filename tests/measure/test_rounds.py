@@ -1,5 +1,7 @@
 """The rounds of one launch with fake workers, on a fake machine whose cores other programs keep busy at times."""
 
+import math
+
 import pytest
 
 from pytest_formfunc.errors import WorkerDied
@@ -90,7 +92,7 @@ class FakeWorker:
 
     def __init__(self, machine, call_s=CALL_S, *, waits=0.0, dies_in=None, disturb=lambda index: {}):
         self.machine, self.call_s, self.waits, self.dies_in, self.disturb = machine, call_s, waits, dies_in, disturb
-        self.turns, self.cpu_s = [], 0.0
+        self.turns, self.cpu_s, self.answers_with = [], 0.0, None
 
     def ask(self, turn):
         if len(self.turns) == self.dies_in:
@@ -105,7 +107,8 @@ class FakeWorker:
         }  # fmt: skip
         self.turns.append(turn)
         disturbance = Disturbance(**{**found, **self.disturb(len(self.turns) - 1)})
-        return Round((began + 1.0, *[self.call_s] * turn.calls), disturbance)
+        calls_s = (began + 1.0, *[self.call_s] * turn.calls)
+        return Round(self.answers_with(turn.calls) if self.answers_with else calls_s, disturbance)
 
 
 class Launch:
@@ -316,6 +319,28 @@ def test_who_fails_is_asked_no_more_and_the_others_go_on():
     assert {one: str(error) for one, error in launch.failed.items()} == {OPENVINO: "the worker was killed by SIGKILL"}
     assert launch.counted(NATIVE) == 5
     assert launch.counted(OPENVINO) == 2
+
+
+@pytest.mark.parametrize(
+    ("call_s", "sentence"),
+    [
+        (0.0, "the clock stood still: a call took 0 s"),
+        (-0.001, "the clock went back: a call took -0.001 s"),
+        (math.nan, "the clock gave no time: a call took nan s"),
+        (math.inf, "the clock gave no time: a call took inf s"),
+    ],
+)
+def test_a_worker_whose_calls_take_no_time_fails_and_the_others_go_on(call_s, sentence):
+    """No estimate is made of such a time; the first latency of each answer is a good one."""
+    machine = Machine()
+    broken = FakeWorker(machine)
+    broken.answers_with = lambda calls: (1.0, *[call_s] * calls)
+    launch = Launch(machine, {NATIVE: FakeWorker(machine), OPENVINO: broken}).make(5)
+    (failed,) = launch.failed.items()
+    assert failed[0] == OPENVINO
+    assert str(failed[1]).startswith(sentence)
+    assert launch.counted(NATIVE) == 5
+    assert launch.counted(OPENVINO) == 0
 
 
 def test_a_launch_whose_participants_all_fail_ends_at_once():

@@ -37,6 +37,10 @@ class Case:
             self.result.stopped = ""
         return not self.result.stopped
 
+    def needed_s(self, precision):
+        """A case that needs 99 launches never becomes precise here."""
+        return (self.precise_after - self.launches) * self.launch_s
+
 
 def measured(*cases, reserve=None, effort=BUDGET, pace=None):
     """Measure cases together and return what is left."""
@@ -61,15 +65,30 @@ def test_each_has_its_own_budget():
     assert {*slow.budgets, *quick.budgets} == {7.0}
 
 
-def test_what_precise_cases_leave_is_shared_among_the_others():
-    """In turn as well, until it is used up; nobody gets more than there is."""
+def test_what_precise_cases_leave_makes_others_precise():
+    """In turn as well; nobody gets more than there is."""
     notes = []
-    early, first, second = Case("e", notes, 3), Case("1", notes, 99), Case("2", notes, 99)
+    early, first, second = Case("e", notes, 3), Case("1", notes, 9), Case("2", notes, 9)
     left = measured(early, first, second)
     assert "".join(notes[-4:]) == "1212"
     assert (first.launches, second.launches) == (9, 9)
     assert first.budgets[7:] == [7.0 + 4.0, 8.0 + 2.0]
     assert left == 0.0
+
+
+def test_who_needs_more_than_is_left_gets_none_of_it():
+    """It would keep its star; who needs least comes first, and a later group may use the rest."""
+    early, near, far, hopeless = (Case(name, [], after) for name, after in (("e", 3), ("n", 9), ("f", 10), ("h", 99)))
+    assert measured(early, hopeless, far, near) == 2.0
+    assert (near.launches, far.launches, hopeless.launches) == (9, 7, 7)
+
+
+def test_who_turns_out_to_need_more_stops():
+    """What it still needs is estimated again after each launch."""
+    case = Case("a", [], 99)
+    case.needed_s = lambda precision: 2.0 if case.launches < 9 else 50.0
+    assert measured(case, reserve=Reserve(9.0)) == 7.0
+    assert case.launches == 9
 
 
 def test_who_becomes_precise_on_the_reserve_leaves_the_rest():
@@ -82,14 +101,15 @@ def test_the_reserve_is_for_later_groups_too():
     """What the first group left over, the second one uses."""
     reserve = Reserve()
     assert measured(Case("early", [], 3), reserve=reserve) == 4.0
-    late = Case("late", [], 99)
+    late = Case("late", [], 11)
     assert measured(late, reserve=reserve) == 0.0
     assert late.launches == 7 + 4
 
 
 def test_a_launch_that_the_reserve_does_not_pay_for_is_not_made():
     """On average a launch of this case takes three seconds, and two are left."""
-    slow = Case("slow", [], 99, launch_s=3.0)
+    slow = Case("slow", [], 3, launch_s=3.0)
+    slow.needed_s = lambda precision: 1.0
     assert measured(slow, reserve=Reserve(2.0)) == 2.0
     assert slow.launches == 2
 
@@ -110,7 +130,7 @@ def test_who_overran_its_budget_leaves_nothing_and_owes_nothing():
 def test_the_rest_of_the_effort_stays_as_it_was():
     """Only the time changes."""
     seen = []
-    case = Case("a", [], 99)
+    case = Case("a", [], 8)
     advance = case.advance
     case.advance = lambda effort: seen.append(effort) or advance(effort)
     measured(case, reserve=Reserve(1.0))

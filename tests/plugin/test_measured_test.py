@@ -85,11 +85,12 @@ def test_every_name_of_the_contract_is_written(saved, backend, kept_data):
 
 
 def test_the_saved_statistics_are_those_of_the_samples(saved):
-    """pytest-benchmark tabulates exactly the measured rounds."""
+    """pytest-benchmark tabulates exactly the measured rounds, and a row has one median, to the last digit."""
     for entry in json.loads((saved.folder / "out.json").read_text())["benchmarks"]:
         rounds = [value for launch in entry["extra_info"]["formfunc"]["samples"] for value in launch]
         assert entry["stats"]["data"] == rounds
         assert entry["stats"]["min"] == min(rounds)
+        assert entry["stats"]["median"] == entry["extra_info"]["formfunc"]["latency_s"]["median"]
         assert entry["group"] == entry["extra_info"]["formfunc"]["case"]
         assert entry["options"]["timer"] == "formfunc_clock"
 

@@ -35,6 +35,7 @@ SENTENCES = [
     (["--formfunc-model", "nets"], "model 'nets' is malformed"),
     (["--formfunc-report", "out.pdf"], "report 'out.pdf' has no known ending"),
     (["--formfunc-escalation", "much"], "escalation 'much' is not a duration"),
+    (["--formfunc-threshold-means", "much"], "unknown meaning 'much'"),
     (["--formfunc-fail-on", "los"], "unknown kind of verdict 'los': did you mean loss"),
     (["--formfunc-fail-on", ","], "no kind of verdict is given"),
     (["--formfunc-against="], "--formfunc-against is empty: give it a value or leave it out"),

@@ -39,14 +39,12 @@ def shared_loss(measured):
 
     def make(loss=0.45, **changes):
         lines = [json.loads(line) for line in (measured.folder / "run.jsonl").read_text().splitlines()]
-        for line in lines:
-            if line.get("record", {}).get("against"):
-                record = line["record"]
+        for record in (line.get("record", {}) for line in lines):
+            if record.get("against"):
                 record["verdict"] |= {"status": "inconclusive", "reason": "it is unsure"}
                 ratios = [(1 - loss) * (1 + 0.002 * (index % 3 - 1)) for index in range(6)]
                 record["against"]["judged"] |= {"changes": ratios, "accelerated": ratios, "servers": [*range(6)]}
-                line |= changes
-        lines = [line for line in lines if "ended" not in line]
+        lines = [line | (changes if "record" in line else {}) for line in lines if "ended" not in line]
         (measured.folder / "lost.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return measured.folder / "lost.jsonl"
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from statistics import NormalDist
 
 import pytest
 
@@ -45,11 +46,51 @@ def test_the_interval_of_few_launches_covers_the_truth_at_its_level():
     assert 0.935 <= held / 2000 <= 0.965
 
 
-@pytest.mark.parametrize(("alpha", "df"), [(0.0, 3), (1.0, 3), (0.05, 0)])
-def test_an_invalid_level_is_refused(alpha, df):
-    """A probability of 0 or 1 has no quantile, nor has a distribution with 0 degrees of freedom."""
-    with pytest.raises(ValueError, match="alpha"):
-        t_quantile(alpha, df)
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.inf, math.nan])
+def test_an_invalid_level_is_refused(alpha):
+    """A probability of 0 or 1 has no quantile, nor has what is no probability."""
+    with pytest.raises(ValueError, match=f"alpha is a probability between 0 and 1, and not {alpha}"):
+        t_quantile(alpha, 3)
+
+
+@pytest.mark.parametrize("df", [0, -1.0, math.inf, math.nan])
+def test_degrees_of_freedom_that_no_distribution_has_are_refused(df):
+    """The normal distribution is none of Student's, and NaN compares with nothing."""
+    with pytest.raises(ValueError, match=f"a finite number of degrees of freedom above 0, and not {df}"):
+        t_quantile(0.05, df)
+    with pytest.raises(ValueError, match=f"a finite number of degrees of freedom above 0, and not {df}"):
+        two_sided_p(2.0, df)
+
+
+def test_nan_has_no_probability():
+    """Infinity has: nothing lies further from 0."""
+    with pytest.raises(ValueError, match="t is NaN"):
+        two_sided_p(math.nan, 3)
+    assert two_sided_p(math.inf, 3) == two_sided_p(math.inf, 1e7) == 0.0
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 1e-8])
+@pytest.mark.parametrize("df", [9.99e5, 1e6, 1e9, 1e15, 1e300])
+def test_very_many_degrees_of_freedom_are_nearly_a_normal_distribution(alpha, df):
+    """The quantile is that of the normal one up to a part in a million, and undoes the chance as everywhere."""
+    t = t_quantile(alpha, df)
+    assert t == pytest.approx(-NormalDist().inv_cdf(alpha / 2), rel=1e-5)
+    assert two_sided_p(t, df) == pytest.approx(alpha, rel=1e-6)
+    assert two_sided_p(-t, df) == two_sided_p(t, df)
+
+
+def test_a_quantile_too_large_for_a_float_is_infinite():
+    """An interval of it is open, also where the values do not scatter at all."""
+    assert t_quantile(0.05, 0.001) == math.inf
+    wide = log_interval(0.1, t_quantile(0.05, 0.001) * 0.0, 0.95, 2)
+    assert (wide.low, wide.high) == (0.0, math.inf)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_mean_is_made_of_what_is_not_finite(value):
+    """It would be as little finite, whatever the other values are."""
+    with pytest.raises(ValueError, match=f"a value is {value}, and an estimate is made of finite numbers alone"):
+        weighted_mean([0.1, value, 0.2])
 
 
 def test_two_values_that_differ_wildly_have_an_interval():

@@ -26,7 +26,7 @@ from pytest_formfunc.measure.instruments.base import (
     mean_of,
     ratio_of,
 )
-from pytest_formfunc.stats import Estimate, quantile
+from pytest_formfunc.stats import Estimate, median, quantile
 
 TIMES_LLC = 3  # bytes that are written to replace what the caches hold
 WITHOUT_LLC_BYTES = 192 << 20  # where its size is unknown: as much as for a cache of 64 MiB
@@ -62,7 +62,7 @@ class ColdCache(Instrument):
             return time.perf_counter_ns() - started
 
         replace()  # which makes its pages
-        pause_ns = sorted(replace() for _ in range(3))[1]
+        pause_ns = int(median([replace() for _ in range(3)]))
         copies, why_not = _copies(subject)
         others = itertools.cycle(copies)
 

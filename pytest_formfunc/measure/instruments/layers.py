@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from pytest_formfunc.errors import MeasurementError, one_line
@@ -14,6 +14,7 @@ from pytest_formfunc.function.layer_times import LayerCost, cost_of, matched_sha
 from pytest_formfunc.function.layers import Operator, Row, Step, match_both, short
 from pytest_formfunc.function.program_operators import operators_of, sizes_of
 from pytest_formfunc.measure.instruments.base import Instrument, Launches, Seen, Subject, as_json, mean_of, ratio_of
+from pytest_formfunc.stats import median
 
 SECONDS = 0.4  # of each launch, half of them with a profile
 FEWEST_CALLS = 3
