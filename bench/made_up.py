@@ -55,7 +55,7 @@ class NotingJudge(PlainJudge):
     def _counterpart(self, evidence: Evidence, *, same_program: bool = False) -> Counterpart:
         measurement: Any = evidence.measurement
         rounds = _paired_rounds(measurement, (HERE, THERE), EVERYONE, same_native=same_program)
-        judged = note_launches(rounds, self._process, self._locks, same_kernels=False)
+        judged = note_launches(rounds, self._process, self._locks, same_kernels=False, own_servers=False)
         return Counterpart("main", "0" * 40, Estimate(1.0, 1.0, 1.0), (), (), (), judged)
 
 

@@ -182,6 +182,7 @@ def test_a_record_from_before_launches_were_noted_is_read_and_written_as_it_was(
         ({"process": 1}, "process is 1 and must be a text"),
         ({"means": None}, "means is None and must be a text"),
         ({"same_kernels": "no"}, "must be true or false"),
+        ({"own_servers": 1}, "must be true or false"),
     ],
 )
 def test_damaged_launches_are_refused_with_a_clause(change, clause):

@@ -83,7 +83,9 @@ class PooledChange:
         return log_interval(mean.value, reach, 1 - alpha, sum(one.servers for one in self.strata))
 
 
-def note_launches(rounds: PairedRounds, process: str, locks: Locks, *, same_kernels: bool) -> JudgedLaunches:
+def note_launches(
+    rounds: PairedRounds, process: str, locks: Locks, *, same_kernels: bool, own_servers: bool
+) -> JudgedLaunches:
     """Return what a record notes of the launches that its verdict rests on.
 
     Args:
@@ -91,6 +93,7 @@ def note_launches(rounds: PairedRounds, process: str, locks: Locks, *, same_kern
         process: names the process whose servers these are.
         locks: where the verdict turns.
         same_kernels: whether the engine executes the same graph on both sides.
+        own_servers: whether the other side's workers were forked from servers of its own.
     """
     judged = measure_change(rounds).judged
     _, here, _, there = rounds.all_four
@@ -102,6 +105,7 @@ def note_launches(rounds: PairedRounds, process: str, locks: Locks, *, same_kern
         process=process,
         means=next(name for name, one in LOCKS.items() if one == locks),
         same_kernels=same_kernels,
+        own_servers=own_servers,
     )
 
 

@@ -91,6 +91,7 @@ class SideBySideJudge:
                 _paired_rounds(measurement, pair, everyone, same_native=same_program),
                 self._process,
                 self._locks,
+                own_servers=self._other.own_servers,
                 same_kernels=same_program and same_kernels(measurement.graph(there), measurement.graph(here)),
             ),
         )

@@ -158,6 +158,7 @@ class JudgedLaunches:
         process: names the process that has those servers; two processes have none in common.
         means: what the threshold means, by its name in ``--formfunc-threshold-means``.
         same_kernels: whether the engine executes the same graph on both sides.
+        own_servers: whether the other side's workers were forked from servers of its own.
     """
 
     changes: tuple[float, ...]
@@ -166,6 +167,7 @@ class JudgedLaunches:
     process: str
     means: str
     same_kernels: bool = False
+    own_servers: bool = False
 
     @property
     def different_servers(self) -> int:

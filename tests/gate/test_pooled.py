@@ -168,6 +168,14 @@ def test_native_that_got_faster_is_no_loss_of_theirs():
     assert loss.sentence.endswith("it is only because native got faster, which is not a regression")
 
 
+def test_another_environment_has_servers_of_its_own_and_fails_nothing():
+    """What these have in common moves all cases together, and looks like a loss that they share."""
+    fires = [compared(FIRE, size, 0.025, turn=size, own_servers=True) for size in (2, 4)]
+    (loss,) = losses_of(*fires)
+    assert not loss.fails
+    assert loss.sentence.endswith("it may be of the other environment's own servers, and fails nothing")
+
+
 def test_the_same_kernels_take_more_evidence():
     """Where all of them execute what they did: a quarter of the level, as for a single comparison."""
     sure = [compared(FIRE, size, 0.025, turn=size, same_kernels=True) for size in (2, 4)]
@@ -245,9 +253,10 @@ def test_a_whole_that_is_compared_with_a_saved_run_has_no_pools():
 
 
 def test_what_single_comparisons_and_pools_may_err_is_one_budget():
-    """Where nothing is compared side by side, or only one thing, there are no pools, and single ones have all of it."""
-    for comparisons, share in ((8, 1 - POOLED_SHARE), (1, 1.0)):
-        judge = make_judge(OtherSide("v1", "v1", "0" * 40), "time", comparisons, 1.0, FOUND)
+    """Where only one thing is compared, or pools fail nothing, single ones have all of it."""
+    for comparisons, own_servers, share in ((8, False, 1 - POOLED_SHARE), (1, False, 1.0), (8, True, 1.0)):
+        other = OtherSide("v1", "v1", "0" * 40, own_servers=own_servers)
+        judge = make_judge(other, "time", comparisons, 1.0, FOUND)
         assert judge._family.next_looks().alpha * comparisons == pytest.approx(FAMILY_ALPHA * share)
 
 
@@ -265,7 +274,7 @@ def run_of(made_up, cases, escalation_s):
 
 @pytest.mark.simulation
 def test_a_shared_loss_is_found_that_single_cases_do_not_show():
-    """2.5% at a threshold of 3%, where launches differ by 6% and each case has about 17 of them."""
+    """2.5% at a threshold of 3%, where launches differ by 6% and each case has about 20 of them."""
     made_up, regressed, pooled = MadeUp(1, loss=1 / (1 - 0.025) - 1, launches=0.06), 0, 0
     for _ in range(25):
         records = run_of(made_up, 16, 10.0)

@@ -98,7 +98,7 @@ def test_what_is_noted_is_what_was_judged():
     change = measure_change(_paired_rounds(run, (HERE, THERE), EVERYONE, same_native=True))
     assert [math.log(one) for one in judged.changes] == pytest.approx(list(change.judged.logs))
     assert judged.servers == change.judged.servers
-    assert (judged.accelerated, judged.means) == (judged.changes, "found")
+    assert (judged.accelerated, judged.means, judged.own_servers) == (judged.changes, "found", False)
     run.begin()
     assert judge.judge(run.evidence(), 0.03).counterpart.judged.process == judged.process
     assert NotingJudge(OTHER, Family(1), 5.0)._process != judged.process

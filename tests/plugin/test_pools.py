@@ -68,7 +68,7 @@ def test_unchanged_forms_have_no_pool_and_note_their_launches(measured):
     for one in noted:
         assert len(one.changes) == len(one.servers) >= 3
         assert one.accelerated == one.changes  # native runs the same program
-        assert (one.same_kernels, one.means) == (True, "found")
+        assert (one.same_kernels, one.own_servers, one.means) == (True, False, "found")
     for case in CASES:
         record = rows[case, "openvino"].record
         assert len(record.against.judged.changes) == len(record.against.samples)

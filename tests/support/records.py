@@ -101,7 +101,7 @@ def contended(made, cause=CAUSE):
 def full_record():
     """Make a record with every optional part."""
     one = (((1.0,),),) * 3
-    judged = JudgedLaunches((0.9, 1.1), (0.95, 1.0), (0, 1), "p", "found", same_kernels=True)
+    judged = JudgedLaunches((0.9, 1.1), (0.95, 1.0), (0, 1), "p", "found", same_kernels=True, own_servers=True)
     return replace(
         memory_kept(record(0.0025), 0.008),
         parity=Parity(True, 0.0, math.inf, 1.0),
