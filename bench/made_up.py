@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pytest_formfunc.gate.judge import Evidence, OtherSide
-from pytest_formfunc.gate.side_by_side import SideBySideJudge
+from pytest_formfunc.gate.pooled_change import note_launches
+from pytest_formfunc.gate.side_by_side import SideBySideJudge, _paired_rounds
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import ROUNDS_PER_LAUNCH, steady_rounds
+from pytest_formfunc.records.parts import Counterpart
+from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 LOAD_S, ROUND_S = 0.28, 0.036  # of two participants, as measured (docs/figures.md)
@@ -46,6 +49,16 @@ class PlainJudge(SideBySideJudge):
         return None
 
 
+class NotingJudge(PlainJudge):
+    """The judge, whose counterpart has what pooled verdicts are made of."""
+
+    def _counterpart(self, evidence: Evidence, *, same_program: bool = False) -> Counterpart:
+        measurement: Any = evidence.measurement
+        rounds = _paired_rounds(measurement, (HERE, THERE), EVERYONE, same_native=same_program)
+        judged = note_launches(rounds, self._process, self._locks, same_kernels=False, own_servers=False)
+        return Counterpart("main", "0" * 40, Estimate(1.0, 1.0, 1.0), (), (), (), judged)
+
+
 class MadeUp:
     """A run of one case after the other, each with new random launches.
 
@@ -53,6 +66,7 @@ class MadeUp:
         loss: by how much the accelerated side is slower here, as a fraction of its time.
         rounds, launches, servers: standard deviations of the log ratio: of a round, of what the rounds of a launch have
             in common, and of what launches of one server have in common. A fifth of the rounds are disturbed.
+        common: the same of what launches of one server have in common in all cases of a run.
         pool: number of servers that launches are forked from in turn.
         same_kernels: whether the engine says that it executes the same on both sides.
         asked: the further looks that were asked for.
@@ -67,13 +81,20 @@ class MadeUp:
         rounds: float = 0.13,
         launches: float = 0.015,
         servers: float = 0.0,
+        common: float = 0.0,
         pool: int = SERVERS,
         same_kernels: bool = False,
     ) -> None:
         self.same_kernels = same_kernels
         self.generator = np.random.default_rng(seed)
         self.loss, self.rounds, self.launches, self.servers, self.pool = loss, rounds, launches, servers, pool
+        self.common = common
+        self.begin_run()
         self.begin()
+
+    def begin_run(self) -> None:
+        """Begin a run, with servers of its own that all its cases share."""
+        self._of_run = self.generator.normal(0, self.common, self.pool)
 
     def begin(self) -> None:
         """Measure the next case: the first look's launches, of all four participants."""
@@ -87,7 +108,8 @@ class MadeUp:
             self._launch(EVERYONE, ROUNDS_PER_LAUNCH)
 
     def _launch(self, participants: tuple[Participant, ...], rounds: int) -> None:
-        own = self._of_server[self._made % self.pool] + self.generator.normal(0, self.launches)
+        server = self._made % self.pool
+        own = self._of_run[server] + self._of_server[server] + self.generator.normal(0, self.launches)
         self._made += 1
         for participant in participants:
             values = 0.002 * np.ones(rounds)

@@ -19,7 +19,7 @@ from intervals import at_least, binomial_interval
 from made_up import OTHER, MadeUp, PlainJudge, judge_next
 
 from pytest_formfunc.gate.decision import LOCKS
-from pytest_formfunc.gate.error_budget import FAMILY_ALPHA, Family
+from pytest_formfunc.gate.error_budget import FAMILY_ALPHA, Family, alpha_of_single
 
 REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "200"))
 COMPARISONS = int(os.environ.get("FORMFUNC_COMPARISONS", "8"))
@@ -63,6 +63,11 @@ SETTINGS = (
 )
 
 
+def family() -> Family:
+    """Return what comparisons of a run share, beside verdicts on several of them together."""
+    return Family(COMPARISONS, alpha_of_single(COMPARISONS))
+
+
 @pytest.mark.parametrize(
     "setting", SETTINGS, ids=lambda one: f"{one.threshold:.0%}{'-same' if one.same_kernels else ''}"
 )
@@ -83,7 +88,7 @@ def test_losses_of_the_threshold_are_found_and_of_a_third_are_not(setting, means
         for _ in range(REPEATS):
             verdict = judge_next(
                 run,
-                lambda: PlainJudge(OTHER, Family(COMPARISONS), setting.escalation_s, LOCKS[means]),
+                lambda: PlainJudge(OTHER, family(), setting.escalation_s, LOCKS[means]),
                 setting.threshold,
             )
             counts[verdict.status] += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_formfunc.host import peak_rss_bytes
 from pytest_formfunc.records import Key, Record
+from pytest_formfunc.stats import Estimate
 
 
 @dataclass
@@ -123,6 +124,29 @@ class Comparison:
         return [" on ".join(names) for names in self.missing]
 
 
+@dataclass(frozen=True)
+class PooledLoss:
+    """A loss of speedup that several cases have together and none of them shows by itself.
+
+    Attributes:
+        name: of the cases: their form and backend, or their backend.
+        claim: a clause that says which cases lost how much.
+        sentence: all of it.
+        keys: case and backend of each.
+        change: speedup in this run / speedup in what it is compared with, in the mean of them.
+        threshold: the loss of speedup that counts, as a fraction.
+        fails: whether it fails the run.
+    """
+
+    name: str
+    claim: str
+    sentence: str
+    keys: tuple[Key, ...]
+    change: Estimate
+    threshold: float
+    fails: bool
+
+
 @dataclass
 class Results:
     """What a run has found so far.
@@ -137,6 +161,7 @@ class Results:
         tests: the id of the test of a case on a backend, as pytest takes it where this run was started.
         memory_note: why processes cannot be made to keep their memory here; empty if they can.
         notes: sentences about the run as a whole: its journal, its xdist workers, other runs on the machine.
+        pooled: what several cases lost together; known when all of them are judged.
         causes: sentences about what lost speedups, found by a search after everything was measured.
         runs: the records of this run and of earlier ones by the run's name, in their order; for history.
     """
@@ -150,6 +175,7 @@ class Results:
     tests: dict[Key, str] = field(default_factory=dict)
     memory_note: str = ""
     notes: list[str] = field(default_factory=list)
+    pooled: list[PooledLoss] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
     runs: dict[str, dict[Key, Record]] = field(default_factory=dict)
 

@@ -162,6 +162,36 @@ def test_a_record_from_before_own_samples_were_saved_is_read():
     assert Record.from_json(out).against.own_samples == ()
 
 
+def test_a_record_from_before_launches_were_noted_is_read_and_written_as_it_was():
+    out = json.loads(json.dumps(full_record().to_json()))
+    del out["against"]["judged"]
+    read = Record.from_json(out)
+    assert read.against.judged is None
+    assert json.loads(json.dumps(read.to_json())) == out
+
+
+@pytest.mark.parametrize(
+    ("change", "clause"),
+    [
+        ({"changes": [0.9]}, "more or fewer servers than launches"),
+        ({"accelerated": [1.0, 1.0, 1.0]}, "more or fewer servers than launches"),
+        ({"changes": [], "accelerated": [], "servers": []}, "or none"),
+        ({"changes": [0.9, -1.0]}, "changes are no ratios"),
+        ({"accelerated": [0.9, 1e300]}, "accelerated are no ratios"),
+        ({"servers": [0, "1"]}, "servers is '1' and must be a whole number"),
+        ({"process": 1}, "process is 1 and must be a text"),
+        ({"means": None}, "means is None and must be a text"),
+        ({"same_kernels": "no"}, "must be true or false"),
+        ({"own_servers": 1}, "must be true or false"),
+    ],
+)
+def test_damaged_launches_are_refused_with_a_clause(change, clause):
+    out = json.loads(json.dumps(full_record().to_json()))
+    out["against"]["judged"] |= change
+    with pytest.raises(BadInput, match=clause):
+        Record.from_json(out)
+
+
 def test_whole_numbers_may_be_written_as_floats():
     """Some programs that copy JSON do so."""
     assert Record.from_json({**record(0.0025).to_json(), "threads": 2.0}).threads == 2

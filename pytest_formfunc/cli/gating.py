@@ -19,6 +19,7 @@ from pytest_formfunc.cli.ground import EXIT_REGRESSED, Commands, say
 from pytest_formfunc.cli.running import SUITE, pytest_arguments
 from pytest_formfunc.errors import BadInput, FormfuncError
 from pytest_formfunc.gate.closing import Fault, faults_of
+from pytest_formfunc.gate.pooled import pooled_losses
 from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.lines import Journal
@@ -95,6 +96,8 @@ def _gate(given: argparse.Namespace) -> int:
     outputs = _outputs(found, base, red=red)
     part = f"part {given.shard} of " if given.shard else ""
     counts = f"{outputs['regressed']} regressed of {outputs['compared']} compared"
+    together = [one.name for one in pooled_losses(found.header, found.rows) if one.fails] if found else []
+    counts += f"; together {', '.join(together)} lost speedup" if together else ""
     say(f"{part}the gate has {outputs['outcome']}: {counts}")
     _append(_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items()))
     if not given.shard or red:  # merging the parts writes the summary

@@ -14,8 +14,9 @@ from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.closing import Fault, faults_of
 from pytest_formfunc.gate.merging import Merged, judge_whole, merge, why_red
+from pytest_formfunc.gate.pooled import pooled_losses
 from pytest_formfunc.journal.folder import FOLDER, is_open, list_journals, read_with_parts
-from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Row
+from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Failure, Header, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.option_specs import REPORT_FORMATS, either, report_ending
 from pytest_formfunc.paths import is_folder
@@ -87,6 +88,7 @@ def _merge(given: argparse.Namespace) -> int:
     rows = judge_whole(merged, baseline, threshold)
     for line in render_merged(merged, rows):
         say(line)
+    _tell_pooled(merged.header, rows)
     if given.output is not None:
         say(f"written to {_write_merged(merged, rows, given.output)}")
     reasons = why_red(merged, rows, strict=given.strict or merged.header.strict)
@@ -106,9 +108,17 @@ def _verify(given: argparse.Namespace) -> int:
         faults.append(Fault("nothing", "nothing was compared, which --strict does not pass"))
     for line in render_verified(journal, faults):
         say(line)
+    _tell_pooled(header, journal.confirmed().rows)
     for fault in faults:
         say(f"pytest-formfunc: {fault.sentence}", file=sys.stderr)
     return EXIT_REGRESSED if faults else 0
+
+
+def _tell_pooled(header: Header, rows: Mapping[Key, Row]) -> None:
+    """Say what several cases lost together and what does not fail the run; what does is among its faults."""
+    for one in pooled_losses(header, rows):
+        if not one.fails:
+            say(one.sentence)
 
 
 def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
@@ -116,7 +126,8 @@ def _write_merged(merged: Merged, rows: Mapping[Key, Row], path: Path) -> Path:
         if report_ending(path.name):
             records = {key: row.record for key, row in rows.items()}
             tests = {key: row.test for key, row in rows.items()}
-            return write_report(Results(records=records, failures=merged.failures, tests=tests), path)
+            pooled = pooled_losses(merged.header, rows)
+            return write_report(Results(records=records, failures=merged.failures, tests=tests, pooled=pooled), path)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise FormfuncError(f"{path} cannot be written: {error.strerror}") from None

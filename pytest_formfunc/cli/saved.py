@@ -6,6 +6,7 @@ import argparse
 import difflib
 import functools
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pytest_formfunc.cli.ground import EXIT_INCOMPLETE, EXIT_REGRESSED, Commands, say
@@ -15,15 +16,17 @@ from pytest_formfunc.gate.completeness import why_runs_differ
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.journal_results import results_of
 from pytest_formfunc.gate.judge import Evidence
+from pytest_formfunc.gate.pooled import pooled_losses_of
 from pytest_formfunc.gate.run_history import history_of
 from pytest_formfunc.gate.saved import SavedJudge
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import is_journal
 from pytest_formfunc.option_specs import REPORT_FORMATS, either, report_ending
+from pytest_formfunc.records import Record
 from pytest_formfunc.report.files import check_report_path, write_report
 from pytest_formfunc.report.saved import render_history, render_saved, render_verdicts
 from pytest_formfunc.report.why import explain, explain_once
-from pytest_formfunc.results import Results
+from pytest_formfunc.results import PooledLoss, Results
 from pytest_formfunc.units import parse_fraction
 
 
@@ -87,7 +90,14 @@ def _show(given: argparse.Namespace) -> int:
     run = read_baseline(given.file)
     for line in render_saved(run.name, run.records.values()):
         say(line)
+    for one in _pooled_of(given.file, run.records.values()):
+        say(one.sentence)
     return 0
+
+
+def _pooled_of(path: Path, records: Collection[Record]) -> list[PooledLoss]:
+    """Return what several cases of a saved run, or of a journal, lost together."""
+    return results_of(read_with_parts(path)).pooled if is_journal(path) else pooled_losses_of(records)
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -98,7 +108,8 @@ def _report(given: argparse.Namespace) -> int:
     if is_journal(given.files[-1]):
         results = results_of(read_with_parts(given.files[-1]))
     else:
-        results = Results(records=dict(last.records), tests=dict(last.tests))
+        pooled = pooled_losses_of(last.records.values())
+        results = Results(records=dict(last.records), tests=dict(last.tests), pooled=pooled)
     names = [run.name for run in runs]
     titles = names if len({*names}) == len(names) else [str(path) for path in dict.fromkeys(given.files)]
     results.runs = {title: dict(run.records) for title, run in zip(titles, runs, strict=True)}

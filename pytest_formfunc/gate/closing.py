@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_formfunc.gate.completeness import ALL_JUDGED, missing_test, why_all_inconclusive
+from pytest_formfunc.gate.pooled import pooled_losses, pooled_test
 from pytest_formfunc.gate.rules import Rules, why_failed
 from pytest_formfunc.journal.lines import COMPLETE, Header, Judged, Row
 from pytest_formfunc.policy import Accepted
@@ -85,6 +86,7 @@ def faults_of(header: Header, run: Run, *, ended: str, strict: bool) -> list[Fau
         for one in row_faults(header, rows, tests, strict=strict)
         if not (one.tests and {*one.tests} <= known) and one.sentence not in said
     ]
+    faults += pooled_faults(header, rows)
     failures = {key: reason for key, reason in run.failures.items() if key not in rows and (key in tests or not tests)}
     # A project may know of a case that cannot be measured; where the best engine was asked for, the others may fail.
     if not header.best and header.title:
@@ -131,6 +133,17 @@ def _not_compared(
     if header.deselected:
         faults.append(Fault("deselected", f"{header.deselected} tests that measure were deselected", (ALL_JUDGED,)))
     return faults + _unjudged(header, rows, tests)
+
+
+def pooled_faults(header: Header, rows: Mapping[Key, Row]) -> list[Fault]:
+    """Return what several cases lost together, where that fails the run.
+
+    Args:
+        header: what the run planned.
+        rows: its rows.
+    """
+    losses = (one for one in pooled_losses(header, rows) if one.fails)
+    return [Fault(one.name, one.sentence, (pooled_test(one.name),), may_be_accepted=False) for one in losses]
 
 
 def row_faults(

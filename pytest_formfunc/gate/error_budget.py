@@ -6,11 +6,31 @@ from dataclasses import dataclass, field
 
 # Probability that a run of unchanged code has any failed test.
 FAMILY_ALPHA = 0.01
+# The part of it that verdicts on several comparisons together share; each comparison has its share of the rest.
+POOLED_SHARE = 0.2
 SPENDING_POWER = 1.5
 # If the engine executes the same kernels, a loss in time is less credible: it is tested at this fraction of its level.
 SAME_KERNELS_SHARE = 0.25
 # And that there is none is more credible: it may be missed with this many times the probability.
 SAME_KERNELS_MISS = 1.5
+
+
+def alpha_of_single(comparisons: int) -> float:
+    """Return the probability of any false alarm that single comparisons share, where they are pooled as well.
+
+    >>> round(alpha_of_single(8), 6), alpha_of_single(1)
+    (0.008, 0.01)
+    """
+    return FAMILY_ALPHA * (1 - POOLED_SHARE) if comparisons > 1 else FAMILY_ALPHA
+
+
+def alpha_of_pool(pools: int) -> float:
+    """Return the level of each of so many verdicts on several comparisons together (Bonferroni).
+
+    >>> round(alpha_of_pool(4), 6)
+    0.0005
+    """
+    return FAMILY_ALPHA * POOLED_SHARE / max(1, pools)
 
 
 def spent_by(alpha: float, fraction: float) -> float:

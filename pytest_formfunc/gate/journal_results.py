@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pytest_formfunc.gate.pooled import pooled_losses
 from pytest_formfunc.journal.lines import Journal
 from pytest_formfunc.results import Comparison, Results
 
 
 def results_of(journal: Journal) -> Results:
-    """Return the results of a run by its journal, failures and what is missing among them."""
+    """Return the results of a run by its journal, failures, what is missing and what cases lost together among them."""
     header = journal.header
     return Results(
         records={key: row.record for key, row in journal.rows.items()},
@@ -19,4 +20,5 @@ def results_of(journal: Journal) -> Results:
             deselected=header.deselected,
         ),
         best=header.best,
+        pooled=pooled_losses(header, journal.rows),
     )

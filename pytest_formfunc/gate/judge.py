@@ -23,12 +23,14 @@ class OtherSide:
         revision: the revision, as the user named it.
         commit: the hash of the revision's commit.
         version_changes: a clause for each package that differs, if that side has an environment of its own.
+        own_servers: whether its workers are forked from servers of its own, because it has another environment.
     """
 
     title: str
     revision: str
     commit: str
     version_changes: tuple[str, ...] = ()
+    own_servers: bool = False
 
 
 @dataclass(frozen=True)

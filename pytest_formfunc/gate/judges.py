@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.decision import Locks
-from pytest_formfunc.gate.error_budget import Family
+from pytest_formfunc.gate.error_budget import FAMILY_ALPHA, Family, alpha_of_single
 from pytest_formfunc.gate.graph_gate import GraphJudge, SavedGraphJudge
 from pytest_formfunc.gate.judge import Judge, OtherSide
 from pytest_formfunc.gate.saved import SavedJudge
@@ -31,13 +31,16 @@ def make_judge(
         in_order: whether this judge makes all comparisons of the run, in their order; else others make the rest of
             them at the same time.
     """
-    family = Family(comparisons, in_order=in_order)
     if isinstance(compared_with, OtherSide):
         if gate == "graph":
             return GraphJudge(compared_with)
+        # With servers of its own on either side, what cases lost together fails nothing.
+        alpha = FAMILY_ALPHA if compared_with.own_servers else alpha_of_single(comparisons)
+        family = Family(comparisons, alpha, in_order)
         return SideBySideJudge(compared_with, family, escalation_s, locks)
     if compared_with is not None:
         if gate == "graph":
             return SavedGraphJudge(compared_with)
+        family = Family(comparisons, in_order=in_order)
         return SavedJudge(compared_with, family, escalation_s, locks)
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline
-from pytest_formfunc.gate.closing import row_faults, without_accepted
+from pytest_formfunc.gate.closing import pooled_faults, row_faults, without_accepted
 from pytest_formfunc.gate.completeness import why_all_inconclusive
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
@@ -88,6 +88,7 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
     """Compare every row with a saved run, and return the rows with their verdicts; without one, they keep theirs.
 
     A row is compared with one of the same machine. The probability of a false alarm is shared by all rows together.
+    What a row was compared with side by side is left out: its verdict is not that any more.
     What the saved run has and no part measures becomes a fault.
 
     Args:
@@ -110,7 +111,7 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
             row.threshold if threshold is None else threshold,
         )
         if judgement is not None:
-            rows[key] = replace(row, record=replace(row.record, verdict=judgement.verdict))
+            rows[key] = replace(row, record=replace(row.record, verdict=judgement.verdict, against=None))
     return rows
 
 
@@ -123,6 +124,7 @@ def why_red(merged: Merged, rows: Mapping[Key, Row], *, strict: bool) -> list[st
         strict: whether what is missing, is there twice or was not judged fails it too.
     """
     faults = without_accepted(merged.header.accept, row_faults(merged.header, rows, {}, strict=strict))
+    faults += pooled_faults(merged.header, rows)
     sentences = [fault.sentence for fault in faults]
     if not merged.header.best:  # where the best engine was asked for, the others may fail
         sentences += [f"{' on '.join(key)} was not measured: {reason}" for key, reason in merged.failures.items()]

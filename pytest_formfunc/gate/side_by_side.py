@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from dataclasses import replace
 
 from pytest_formfunc.gate.decision import FOUND, VERBS, Locks, decide
@@ -10,6 +11,7 @@ from pytest_formfunc.gate.error_budget import SAME_KERNELS_MISS, SAME_KERNELS_SH
 from pytest_formfunc.gate.explain import THERE, graph_change, layer_change, layers_of, program_change, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement, OtherSide
 from pytest_formfunc.gate.paired_change import Change, PairedRounds, measure_change, only_native_moved
+from pytest_formfunc.gate.pooled_change import note_launches
 from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.lineup import is_same_program
@@ -50,6 +52,7 @@ class SideBySideJudge:
         self._family = family
         self._escalation_s = escalation_s
         self._pool_s = 0.0
+        self._process = uuid.uuid4().hex[:12]  # names this process' servers, which all its cases share
 
     def judge(self, evidence: Evidence, threshold: float) -> Judgement | None:
         """Return the verdict, or None if the case failed on this revision's side."""
@@ -73,7 +76,7 @@ class SideBySideJudge:
         there, measurement = here.counterpart, evidence.measurement
         if measurement is None or any(one not in measurement.series for one in (here, there, there.native)):
             return None
-        _, everyone = _judged(measurement, here, same_program=same_program)
+        pair, everyone = _judged(measurement, here, same_program=same_program)
         native_here, accelerated_here, native_there, accelerated_there = everyone
         own, samples = measurement.together(accelerated_here, accelerated_there)
         native = measurement.together(native_there, accelerated_there, accelerated_here, native_here)[0]
@@ -84,6 +87,13 @@ class SideBySideJudge:
             tuple(map(tuple, samples)),
             tuple(map(tuple, own)),
             tuple(map(tuple, native)),
+            note_launches(
+                _paired_rounds(measurement, pair, everyone, same_native=same_program),
+                self._process,
+                self._locks,
+                own_servers=self._other.own_servers,
+                same_kernels=same_program and same_kernels(measurement.graph(there), measurement.graph(here)),
+            ),
         )
 
     def _look(

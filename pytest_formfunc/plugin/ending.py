@@ -32,6 +32,17 @@ class Ending:
         manager.register(self, _NAME)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """After the last test judge what its cases lost together: a failed test counts as any other does."""
+        del session
+        result = yield
+        if self._session.results is not None:
+            from pytest_formfunc.plugin.pools import report_pooled
+
+            report_pooled(self._session)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
         """Note whether tests were left: after Ctrl-C, -x, an error of the whole run, or where workers were lost.
 

@@ -305,7 +305,8 @@ class Session:
         journal = self.journal
         if journal is None or journal.header is None or not journal.header.title:
             return False
-        return red or any(one.reason for one in journal.judged.values())
+        pooled = self.results.pooled if self.results is not None else []
+        return red or any(one.fails for one in pooled) or any(one.reason for one in journal.judged.values())
 
     def take_names_back(self) -> None:
         """Restore the tables of names as they were before this session; it may be called repeatedly."""

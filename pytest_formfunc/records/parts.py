@@ -147,6 +147,35 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class JudgedLaunches:
+    """What a verdict side by side rests on, launch by launch: what verdicts on several cases together are made of.
+
+    Attributes:
+        changes: speedup here / speedup there, of each launch.
+        accelerated: accelerated latency there / here, of the same launches; these are the changes where native runs the
+            same program on both sides.
+        servers: the server that each launch was forked from, by its number in its process.
+        process: names the process that has those servers; two processes have none in common.
+        means: what the threshold means, by its name in ``--formfunc-threshold-means``.
+        same_kernels: whether the engine executes the same graph on both sides.
+        own_servers: whether the other side's workers were forked from servers of its own.
+    """
+
+    changes: tuple[float, ...]
+    accelerated: tuple[float, ...]
+    servers: tuple[int, ...]
+    process: str
+    means: str
+    same_kernels: bool = False
+    own_servers: bool = False
+
+    @property
+    def different_servers(self) -> int:
+        """Return the number of servers."""
+        return len({*self.servers})
+
+
+@dataclass(frozen=True)
 class Counterpart:
     """The same case and backend of another revision, measured in the same rounds.
 
@@ -157,6 +186,7 @@ class Counterpart:
         samples: its round medians in seconds, by launch.
         own_samples: this revision's round medians from the same launches and rounds.
         native_samples: round medians of its native, from the launches that all four participants took part in.
+        judged: the change of each launch that was judged; None in runs that an early version saved.
     """
 
     revision: str
@@ -165,3 +195,4 @@ class Counterpart:
     samples: tuple[tuple[float, ...], ...]
     own_samples: tuple[tuple[float, ...], ...]
     native_samples: tuple[tuple[float, ...], ...]
+    judged: JudgedLaunches | None = None

@@ -15,6 +15,7 @@ from pytest_formfunc.json_reading import (
     read_latencies,
     read_latency,
     read_list,
+    read_number,
     read_number_or_none,
     read_object,
     read_plain,
@@ -24,6 +25,7 @@ from pytest_formfunc.json_reading import (
 from pytest_formfunc.records.parts import (
     Counterpart,
     Factor,
+    JudgedLaunches,
     Latency,
     Limit,
     Noise,
@@ -179,7 +181,26 @@ def _read_counterpart(data: Any) -> Counterpart:
         samples=read_latencies(data["samples"]),
         own_samples=read_latencies(data["own_samples"]) if "own_samples" in data else (),
         native_samples=read_latencies(data["native_samples"]) if "native_samples" in data else (),
+        judged=_read_judged(data["judged"]) if "judged" in data else None,
     )
+
+
+def _read_judged(data: Any) -> JudgedLaunches:
+    """Read the change of each launch; every launch has a server."""
+    if not isinstance(data, dict):
+        raise TypeError("judged is not an object")
+    changes, accelerated = (_read_ratios(data, name) for name in ("changes", "accelerated"))
+    servers = tuple(read_whole({"servers": one}, "servers") for one in read_list(data, "servers"))
+    if not changes or not len(changes) == len(accelerated) == len(servers):
+        raise ValueError("judged has more or fewer servers than launches, or none")
+    return read_dataclass(JudgedLaunches, data, changes=changes, accelerated=accelerated, servers=servers)
+
+
+def _read_ratios(data: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    ratios = tuple(read_number({name: one}, name) for one in read_list(data, name))
+    if not all(1 / _GREATEST < ratio < _GREATEST for ratio in ratios):
+        raise ValueError(f"{name} are no ratios")
+    return ratios
 
 
 def _read_graph(data: Any) -> dict[str, Any]:

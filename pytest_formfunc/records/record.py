@@ -238,6 +238,8 @@ class Record:
             out["artifact"] = self.artifact
         if self.against is not None:
             out["against"] = {**asdict(self.against), "speedup": _estimate_json(self.against.speedup)}
+            if self.against.judged is None:
+                del out["against"]["judged"]
         if self.verdict is not None:
             out["verdict"] = {
                 "status": self.verdict.status,

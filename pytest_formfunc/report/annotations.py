@@ -1,4 +1,4 @@
-"""GitHub's workflow commands: an annotation at the test of each row that regressed, and of what was not measured."""
+"""GitHub's workflow commands: annotations of what regressed, at its test, and of what was not measured."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ def render_annotations(results: Results, lines: Mapping[str, int] | None = None)
             if record.verdict and record.verdict.status == status:
                 title = f"{record.title}: {status}"
                 found.append((kind_at, _command(kind, results.tests.get(key, ""), title, record.verdict.reason, lines)))
+    for pool in results.pooled:
+        if pool.fails:
+            found.append((0, _command("error", "", f"{pool.name}: lost together", pool.sentence, lines)))
     for (case, backend), reason in _once(results).items():
         title = f"{case} on {backend}: not measured"
         found.append((0, _command("error", results.tests.get((case, backend), ""), title, reason, lines)))

@@ -19,10 +19,10 @@ _UNSURE = ("inconclusive", "not comparable")
 def headline(results: Results) -> Line:
     """Return what regressed, or was not measured, or claims nothing; where nothing is amiss, what was gained."""
     rows = [record for record in results.records.values() if not record.native]
-    amiss = [*_regressed(rows, results), *_missed(rows, results), *_not_measured(rows, results)]
+    amiss = [*_regressed(rows, results), *_pooled(results), *_missed(rows, results), *_not_measured(rows, results)]
     doubts = [*_not_judged(results), *_contended(rows)]
     unsure = any(record.verdict and record.verdict.status in _UNSURE for record in rows)
-    said = [*amiss, *_nothing_regressed(rows, amiss), *doubts]
+    said = [*amiss, *_nothing_regressed(rows, results, amiss), *doubts]
     claimed = [record for record in rows if is_claimed(record)]
     if claimed and not amiss:
         claimed.sort(key=rank)
@@ -31,7 +31,8 @@ def headline(results: Results) -> Line:
         said.append(f"parity checked in {_count(len(rows), 'row')}, nothing timed")
     colour = RED if amiss else YELLOW if doubts or unsure else {}
     text = "; ".join(said) or "nothing was measured"
-    return paragraph(f"N{text[1:]}" if text.startswith("none of") else text, "  ", {**BOLD, **colour})
+    is_sentence = text.startswith(("none of", "all "))  # else it begins with a number, or a name
+    return paragraph(text[0].upper() + text[1:] if is_sentence else text, "  ", {**BOLD, **colour})
 
 
 def _regressed(rows: Sequence[Record], results: Results) -> Iterator[str]:
@@ -44,13 +45,19 @@ def _regressed(rows: Sequence[Record], results: Results) -> Iterator[str]:
         yield f"{_count(len(results.comparison.missing), 'case')} missing: {_named(results.comparison.missing_titles)}"
 
 
-def _nothing_regressed(rows: Sequence[Record], amiss: Sequence[str]) -> Iterator[str]:
+def _pooled(results: Results) -> Iterator[str]:
+    """Say what cases lost together, the ones that fail the run."""
+    yield from (one.claim for one in results.pooled if one.fails)
+
+
+def _nothing_regressed(rows: Sequence[Record], results: Results, amiss: Sequence[str]) -> Iterator[str]:
     statuses = [record.verdict.status for record in rows if record.verdict]
     if not statuses or any("regressed" in one for one in amiss):
         return
     counts = {name: statuses.count(name) for name in dict.fromkeys(statuses) if name != "unchanged"}
     more = "".join(f", {count} {name}" for name, count in counts.items())
-    yield f"none of {len(statuses)} regressed{more}"
+    alone = " by itself" if any(one.fails for one in results.pooled) else ""
+    yield f"none of {len(statuses)} regressed{alone}{more}"
 
 
 def _missed(rows: Sequence[Record], results: Results) -> Iterator[str]:

@@ -37,7 +37,8 @@ def render_within(results: Results, limit: int) -> str:
         limit: most bytes.
     """
     rows = sorted(table_rows(results), key=lambda row: _place(row[-1]))  # stable: by speedup within a verdict
-    top = [" ".join(map(markdown, sentences_of(results))), ""]
+    together = [line for one in results.pooled for line in (markdown(f"{one.sentence}."), "")]
+    top = [" ".join(map(markdown, sentences_of(results))), "", *together]
     head = [_row(HEADER), "|---|---|---:|---:|---|---|---:|---|"]
     end = [line for note in notes(results) for line in (markdown(note), "")] + [markdown(machine_line(results)), ""]
     shown, folded = [_row(row) for row in rows[:_SHOWN]], [_row(row) for row in rows[_SHOWN:]]

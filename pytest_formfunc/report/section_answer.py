@@ -92,7 +92,7 @@ def gain_of(claimed: Sequence[Record], name: Callable[[Record], str] = lambda re
 
 
 def _change(rows: Sequence[Record], results: Results) -> str:
-    """Count the verdicts, and name what regressed."""
+    """Count the verdicts, and name what regressed, by itself or together."""
     regressed = [record.title for record in rows if record.verdict and record.verdict.status == "regressed"]
     judged = sum(record.verdict is not None for record in rows)
     if regressed:
@@ -100,4 +100,6 @@ def _change(rows: Sequence[Record], results: Results) -> str:
         named = f": {', '.join(regressed[:_MOST_NAMED])}{more}"
     else:
         named = ""
-    return f"Against {results.comparison.title}, {len(regressed) or 'none'} of {judged} judged rows regressed{named}."
+    together = "".join(f"; {one.claim}" for one in results.pooled if one.fails)
+    text = f"Against {results.comparison.title}, {len(regressed) or 'none'} of {judged} judged rows regressed"
+    return f"{text}{named}{together}."

@@ -31,6 +31,7 @@ def verdicts(results: Results) -> str:
     changed = [point for _, point in pairs if point["change"]][:_MOST_DRAWN]
     threshold = next(record.verdict.threshold for record, _ in pairs if record.verdict)
     body = f"<h2>Against {text(results.comparison.title or 'what it was compared with')}</h2>\n"
+    body += "".join(f"<p>{text(one.sentence)}.</p>\n" for one in results.pooled)
     return body + charts.figure(
         "verdicts", changes(changed, threshold) if changed and charts.are_possible() else None,
         "The speedup now over the speedup then, with the interval that it is judged by, worst first"

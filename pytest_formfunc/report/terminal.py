@@ -49,6 +49,9 @@ def _briefly(results: Results, screen: Screen) -> Iterator[Line]:
         for reason in reasons:
             if not screen.has_told(reason):
                 yield paragraph(f"  {reason}", "      ", RED)
+    for one in results.pooled:
+        if one.fails and not screen.has_told(one.sentence):
+            yield paragraph(f"  {one.sentence}", "      ", RED)
     yield from _causes(results.causes)
 
 
@@ -74,6 +77,9 @@ def _in_full(results: Results, screen: Screen) -> Iterator[Line]:
     yield from _other_natives(records)
     yield from _busy(records)
     yield from _comparison(results.comparison, records, screen)
+    for one in results.pooled:
+        if not screen.has_told(one.sentence):
+            yield paragraph(f"together: {one.sentence}", "  ", RED if one.fails else {})
     yield from _causes(results.causes)
     yield from listed("not judged: ", results.unjudged)
     yield from listed("formfunc was asked for and never called, so nothing was measured: ", results.never_called)

@@ -104,4 +104,6 @@ class Ready:
 
 def other_side(other: OtherRevision) -> OtherSide:
     """Return what a judge knows of the other revision."""
-    return OtherSide(other.title, other.revision.name, other.revision.commit, other.version_changes)
+    has_environment = other.workspace.environment is not None
+    revision = other.revision
+    return OtherSide(other.title, revision.name, revision.commit, other.version_changes, has_environment)

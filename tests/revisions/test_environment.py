@@ -50,6 +50,7 @@ def test_the_same_packages_are_reported_as_the_same(repository, environment):
     (record,) = [one for one in repository.records("out.json").values() if not one["native"]]
     assert record["verdict"]["change"]["low"] < record["verdict"]["change"]["high"]
     assert len(record["against"]["native_samples"]) >= 2
+    assert record["against"]["judged"]["own_servers"] is True
 
 
 @pytest.mark.alone

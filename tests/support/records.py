@@ -11,6 +11,7 @@ from pytest_formfunc.records.parts import (
     NOT_SHOWN,
     Counterpart,
     Factor,
+    JudgedLaunches,
     Latency,
     Limit,
     Noise,
@@ -100,6 +101,7 @@ def contended(made, cause=CAUSE):
 def full_record():
     """Make a record with every optional part."""
     one = (((1.0,),),) * 3
+    judged = JudgedLaunches((0.9, 1.1), (0.95, 1.0), (0, 1), "p", "found", same_kernels=True, own_servers=True)
     return replace(
         memory_kept(record(0.0025), 0.008),
         parity=Parity(True, 0.0, math.inf, 1.0),
@@ -115,7 +117,7 @@ def full_record():
         settings={"requests": 4},
         artifact={"folder": "residual-d8-w64-0123", "file": "model.xml"},
         graph={"hash": "a", "kernels": {"brgconv": 17}},
-        against=Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), *one),
+        against=Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), *one, judged),
         verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
     )
 
