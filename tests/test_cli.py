@@ -214,7 +214,7 @@ def test_all_rows_of_a_compared_run_say_how_much_runs_differ(tmp_path, capsys):
             planned = tuple((case, "openvino") for case in cases)
             writer = JournalWriter(paths[-1], Header(name, "2026", "nets", "here", planned=planned))
             for at, case in enumerate(cases):
-                made = record(0.001 * (factor if at == count - 1 else 1.0), case=case, draw=at + 50 * (name == "now"))
+                made = record(0.001 * (1.0 if at else factor), case=case, draw=at + 50 * (name == "now"))
                 writer.add(Row(made, "i", f"t.py::test[{case}]", case, 1.0, 2.0))
             writer.close()
         main(["compare", *map(str, paths)])

@@ -177,10 +177,11 @@ def test_all_parts_of_a_merged_run_say_how_much_runs_differ():
 
     def judged(count):
         now = {(name, "openvino"): row(name, draw=300 + at) for at, name in enumerate(names[-count:])}
-        now[names[-1], "openvino"] = Row(record(0.001 / 0.7, case=names[-1]), "identity")
+        first = names[-count]
+        now[first, "openvino"] = Row(record(0.001 / 0.7, case=first), "identity")
         merged = merge(two())
         merged.rows = now
-        return judge_whole(merged, saved, 0.1)[names[-1], "openvino"].record.verdict.status
+        return judge_whole(merged, saved, 0.1)[first, "openvino"].record.verdict.status
 
     assert (judged(15), judged(16)) == ("inconclusive", "regressed")
 
