@@ -220,8 +220,8 @@ def test_all_rows_of_a_compared_run_say_how_much_runs_differ(tmp_path, capsys):
         main(["compare", *map(str, paths)])
         return capsys.readouterr().out.splitlines()[-1]
 
-    assert compared(15) == "verdicts: 14 unchanged, 1 inconclusive"
-    assert compared(16) == "verdicts: 15 unchanged, 1 regressed"
+    assert compared(15) == "verdicts: 1 inconclusive, 14 unchanged"
+    assert compared(16) == "verdicts: 1 regressed, 15 unchanged"
 
 
 def test_runs_lists_journals(journals, tmp_path, capsys):
