@@ -265,7 +265,7 @@ class Run:
         measured = self._measured[case.id]
         assert isinstance(measured, Measured)
         look_again = functools.partial(self._look_again, case, measured)
-        judgement = self._judge.judge(measured.evidence(key, lambda: records.get(key), look_again), threshold)
+        judgement = self._judge.judge(measured.evidence(key, records, look_again), threshold)
         if judgement is None or key not in records:
             return None
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
