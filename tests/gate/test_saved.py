@@ -380,6 +380,6 @@ def test_the_locks_of_saved_runs_are_those_of_what_the_threshold_means():
 
 def test_equal_kernels_need_more_evidence_of_a_loss_and_less_of_none():
     """As side by side."""
-    moved = [record(0.0025 * factor, graph=graph) for factor in (1.06, 1.3) for graph in (None, THEN.graph)]
+    moved = [record(0.0025 * factor, graph=graph) for factor in (1.07, 1.3) for graph in (None, THEN.graph)]
     statuses = [judge(now, replace(THEN, graph=now.graph), 0.10, comparisons=1).status for now in moved]
     assert statuses == ["inconclusive", "unchanged", "regressed", "inconclusive"]
