@@ -11,6 +11,7 @@ from pytest_formfunc.gate.decision import FOUND, MEASURED, decide
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.gate.judge import Evidence
+from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.gate.saved import SAVED, SavedJudge, locks_of_saved
 from pytest_formfunc.gate.saved_change import Pair, measure_change, pair_of
 from pytest_formfunc.records import METHOD_DRAWN
@@ -383,3 +384,13 @@ def test_equal_kernels_need_more_evidence_of_a_loss_and_less_of_none():
     moved = [record(0.0025 * factor, graph=graph) for factor in (1.07, 1.3) for graph in (None, THEN.graph)]
     statuses = [judge(now, replace(THEN, graph=now.graph), 0.10, comparisons=1).status for now in moved]
     assert statuses == ["inconclusive", "unchanged", "regressed", "inconclusive"]
+
+
+@pytest.mark.parametrize("locks", [FOUND, MEASURED])
+def test_a_run_is_judged_by_them(locks):
+    """Whatever the threshold means, the sentence says what it means here."""
+    baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (*STEADY[-4:], THEN)}, {KEY: (*STEADY, THEN)})
+    made = make_judge(baseline, "time", 1, 0.0, locks)
+    reason = made.judge(Evidence(KEY, record=lambda: record(0.0025)), 0.10).verdict.reason
+    assert f"(threshold 10%: {locks_of_saved(locks).meaning})" in reason
+    assert "a loss of 19.0% is ruled out" in reason
