@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -157,9 +156,9 @@ class MadeUp:
         return launches * launch_s
 
 
-def judge_next(run: MadeUp, make: Callable[[], SideBySideJudge], threshold: float) -> Any:
+def judge_next(run: MadeUp, judge: SideBySideJudge, threshold: float) -> Any:
     """Measure and judge one more case of a made-up run; return its verdict."""
     run.begin()
-    judgement = make().judge(run.evidence(), threshold)
+    judgement = judge.judge(run.evidence(), threshold)
     assert judgement is not None
     return judgement.verdict

@@ -203,6 +203,27 @@ def test_a_journal_is_read_like_a_saved_run(journals, tmp_path, capsys, argument
     assert "Traceback" not in err
 
 
+def test_all_rows_of_a_compared_run_say_how_much_runs_differ(tmp_path, capsys):
+    """Against one saved run a loss of 30% may be noise; beside fifteen cases that kept their speedup it is not."""
+
+    def compared(count):
+        paths = []
+        for name, factor in (("then", 1.0), ("now", 1 / 0.7)):
+            paths.append(tmp_path / f"{name}-{count}.jsonl")
+            cases = [f"plain-d{depth}-w8" for depth in range(count)]
+            planned = tuple((case, "openvino") for case in cases)
+            writer = JournalWriter(paths[-1], Header(name, "2026", "nets", "here", planned=planned))
+            for at, case in enumerate(cases):
+                made = record(0.001 * (1.0 if at else factor), case=case, draw=at + 50 * (name == "now"))
+                writer.add(Row(made, "i", f"t.py::test[{case}]", case, 1.0, 2.0))
+            writer.close()
+        main(["compare", *map(str, paths)])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert compared(15) == "verdicts: 1 inconclusive, 14 unchanged"
+    assert compared(16) == "verdicts: 1 regressed, 15 unchanged"
+
+
 def test_runs_lists_journals(journals, tmp_path, capsys):
     """How each stands, and how much of what it planned is there."""
     (tmp_path / "runs" / "zzz.jsonl").write_text("nothing")

@@ -64,10 +64,11 @@ def _compare(given: argparse.Namespace) -> int:
     threshold = parse_fraction(given.threshold, what="threshold")
     then, now = read_baseline(given.then), read_baseline(given.now)
     keys = [key for key, record in now.records.items() if not record.native]
-    judge = SavedJudge(then, Family(sum(key in then.records for key in keys)))
+    judge = SavedJudge(then, Family(sum(key in then.records for key in keys)), escalation_s=0.0)
     verdicts = {}
     for key in keys:
-        judgement = judge.judge(Evidence(key, record=functools.partial(now.records.get, key)), threshold)
+        evidence = Evidence(key, functools.partial(now.records.get, key), so_far=now.records.values)
+        judgement = judge.judge(evidence, threshold)
         if judgement is not None:
             verdicts[key] = judgement.verdict
     missing = [key for key, record in then.records.items() if not record.native and key not in now.records]

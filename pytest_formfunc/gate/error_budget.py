@@ -12,7 +12,7 @@ SPENDING_POWER = 1.5
 # If the engine executes the same kernels, a loss in time is less credible: it is tested at this fraction of its level.
 SAME_KERNELS_SHARE = 0.25
 # And that there is none is more credible: it may be missed with this many times the probability.
-SAME_KERNELS_MISS = 2
+SAME_KERNELS_MISS = 1.5
 
 
 def alpha_of_single(comparisons: int) -> float:

@@ -1,42 +1,56 @@
-"""Learn from the saved runs of one machine how much a speedup varies from run to run."""
+"""Learn from the saved runs of a case how far a run is from the mean of the runs before it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from statistics import fmean
 
-# The prior, for as long as few runs are saved: the standard deviation of the log speedup from run to run, beyond what
-# the launches within a run show, and the number of runs that this counts for.
-PRIOR_SD = 0.025
-PRIOR_RUNS = 12
+from pytest_formfunc.stats.student import Mean
 
 
 @dataclass(frozen=True)
-class RunNoise:
-    """How a case's log speedup varies from run to run, including what the launches within a run show.
+class BackTests:
+    """What saved runs would have shown as changes, although nothing changed.
 
     Attributes:
-        variance: variance of the log speedup of one run.
-        steps: number of differences between successive saved runs that it was learnt from.
+        variance: of the log speedup of one run, beyond what its launches show; below 0 where runs agree better than
+            their launches do.
+        df: degrees of freedom of ``variance``; 0 if it is not known.
+        count: number of saved runs that were compared with those before them.
     """
 
-    variance: float
-    steps: int
+    variance: float = 0.0
+    df: float = 0.0
+    count: int = 0
 
 
-def learn_noise(logs: Sequence[float], within: float) -> RunNoise:
-    """Learn the noise of a case from its saved runs, oldest first, starting from the prior.
+def back_test(runs: Sequence[Mean], pooled: int, libraries: Sequence[object] = ()) -> BackTests:
+    """Compare each saved run with the mean of those before it, as a new run is compared with the last ones.
 
-    The runs' variance is half the mean square of successive differences (von Neumann et al., Annals of Mathematical
-    Statistics 12, 1941): a slow drift or one real change among many runs adds little to it, and what it adds makes
-    the gate more careful. The prior variance is that within a run plus the square of `PRIOR_SD`. It counts as
-    `PRIOR_RUNS` runs, so that a steady history makes the gate more sensitive and a varying one less.
+    The mean square of these differences is the very quantity that a verdict rests on, so it also has what a slow drift
+    adds: the mean of the last runs lags behind a drift. Successive differences (von Neumann et al., Annals of
+    Mathematical Statistics 12, 1941) would leave that out. A run with fewer than ``pooled`` runs before it is compared
+    with those, and its difference is not scaled down, which is careful where runs are independent of each other and
+    about right where they drift.
+
+    Differences ``l`` runs apart have the correlation ``-l / (K (K + 1))`` for ``l`` up to ``K``, the number that is
+    pooled, where runs are independent. So ``n`` of them are worth ``n / (1 + (2 K + 1) / (3 K (K + 1)))`` independent
+    ones: two thirds of ``n`` for one run, nine tenths for five.
 
     Args:
-        logs: the log speedup of each run.
-        within: the typical variance of a run's log speedup, by the scatter of its servers.
+        runs: the log speedup of each run with its standard error, oldest first.
+        pooled: number of runs whose mean a new run is compared with.
+        libraries: for each run, what names the versions of its libraries; a run is not compared with those of other
+            versions, between which there may be a real change. Empty if they are all the same.
     """
-    steps = [(later - earlier) ** 2 / 2 for earlier, later in pairwise(logs)]
-    prior = within + PRIOR_SD**2
-    return RunNoise((PRIOR_RUNS * prior + sum(steps)) / (PRIOR_RUNS + len(steps)), len(steps))
+    squares = []
+    for index in range(1, len(runs)):
+        before = range(max(0, index - pooled), index)
+        if not libraries or all(libraries[one] == libraries[index] for one in before):
+            squares.append((runs[index].value - fmean(runs[one].value for one in before)) ** 2)
+    if not squares:
+        return BackTests()
+    within = fmean(run.standard_error**2 for run in runs)
+    overlap = (2 * pooled + 1) / (3 * pooled * (pooled + 1))
+    return BackTests(fmean(squares) / (1 + 1 / pooled) - within, len(squares) / (1 + overlap), len(squares))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,7 @@ class Evidence:
         here: this run's artifacts.
         there: the other side's artifacts, or why there are none.
         look_again: makes more launches; returns the seconds that they took.
+        so_far: returns all records of this run that are there so far, judged or not.
     """
 
     key: Key
@@ -52,6 +53,7 @@ class Evidence:
     here: Prepared | None = None
     there: Prepared | Absent | None = None
     look_again: Callable[[MoreLaunches], float] = lambda more: 0.0
+    so_far: Callable[[], Iterable[Record]] = tuple
 
     @property
     def title(self) -> str:

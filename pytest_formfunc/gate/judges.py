@@ -7,7 +7,7 @@ from pytest_formfunc.gate.decision import Locks
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA, Family, alpha_of_single
 from pytest_formfunc.gate.graph_gate import GraphJudge, SavedGraphJudge
 from pytest_formfunc.gate.judge import Judge, OtherSide
-from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.saved import SavedJudge, locks_of_saved
 from pytest_formfunc.gate.side_by_side import SideBySideJudge
 
 
@@ -42,5 +42,5 @@ def make_judge(
         if gate == "graph":
             return SavedGraphJudge(compared_with)
         family = Family(comparisons, in_order=in_order)
-        return SavedJudge(compared_with, family, escalation_s, locks)
+        return SavedJudge(compared_with, family, escalation_s, locks_of_saved(locks))
     return None

@@ -89,6 +89,7 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
 
     A row is compared with one of the same machine. The probability of a false alarm is shared by all rows together.
     What a row was compared with side by side is left out: its verdict is not that any more.
+    How much runs differ is learnt from all rows of the row's machine, because all of them are there.
     What the saved run has and no part measures becomes a fault.
 
     Args:
@@ -102,12 +103,13 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
     if lost:
         merged.faults.append(f"{_some([' on '.join(key) for key in lost])} of {baseline.name} are in no part")
     accelerated = [key for key, row in merged.rows.items() if not row.record.native]
-    judge = SavedJudge(baseline, Family(sum(key in baseline.records for key in accelerated)))
+    judge = SavedJudge(baseline, Family(sum(key in baseline.records for key in accelerated)), escalation_s=0.0)
     rows = dict(merged.rows)
+    records = tuple(row.record for row in rows.values())
     for key in accelerated:
         row = rows[key]
         judgement = judge.judge(
-            Evidence(key, record=functools.partial(getattr, row, "record")),
+            Evidence(key, functools.partial(getattr, row, "record"), so_far=lambda: records),
             row.threshold if threshold is None else threshold,
         )
         if judgement is not None:

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_contended, why_not_comparable, why_not_timed
-from pytest_formfunc.gate.decision import FOUND, VERBS, Locks, decide
-from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, Family
+from pytest_formfunc.gate.decision import FOUND, MEASURED, VERBS, Locks, decide
+from pytest_formfunc.gate.error_budget import SAME_KERNELS_MISS, SAME_KERNELS_SHARE, Family
 from pytest_formfunc.gate.explain import graph_change, layer_change, layers_of, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
+from pytest_formfunc.gate.saved_runs import SavedRuns
 from pytest_formfunc.host import version_changes
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.quiet import advice_on
-from pytest_formfunc.records import Key, Record
+from pytest_formfunc.records import Record
 from pytest_formfunc.records.parts import Samples, Verdict
 from pytest_formfunc.stats.pairs import typical_round
 from pytest_formfunc.units import format_estimate, format_ms, format_percent
 
 # While a comparison is inconclusive it gets this many more launches, first and second time.
 SECOND_LOOKS = (6, 14)
+# They are made only if all of them together would take at least this part from the variance of the change. What differs
+# from run to run is the same for all launches of a run, so often they would take next to nothing.
+_WORTH_WHILE = 0.1
+
+
+# Where a verdict turns: a loss that is measured as two thirds of the threshold counts, as side by side. But `unchanged`
+# rules out twice the threshold and no less, because runs differ by so much that most verdicts would be inconclusive
+# otherwise (`bench/test_saved_power.py` prints both).
+_IF_BEYOND = "fails if it is more than runs differ by"
+SAVED = Locks(2 / 3, 2 / 3, 2.0, 0.1, f"a measured loss of two thirds of that {_IF_BEYOND}")
+_MEASURED = replace(MEASURED, meaning=f"a measured loss of at least that {_IF_BEYOND}")
+
+
+def locks_of_saved(locks: Locks) -> Locks:
+    """Return where a verdict against saved runs turns, for locks of a verdict side by side."""
+    return {FOUND: SAVED, MEASURED: _MEASURED}.get(locks, locks)
 
 
 class SavedJudge:
     """Judges the comparisons of a run in their order; together they have a fixed probability of a false alarm."""
 
     def __init__(
-        self, baseline: Baseline, family: Family, escalation_s: float = math.inf, locks: Locks = FOUND
+        self, baseline: Baseline, family: Family, escalation_s: float = math.inf, locks: Locks = SAVED
     ) -> None:
         """Take the saved runs, and the time for further looks.
 
@@ -39,7 +57,7 @@ class SavedJudge:
             locks: where a verdict turns.
         """
         self._locks = locks
-        self._baseline = baseline
+        self._saved = SavedRuns(baseline)
         self._family = family
         self._escalation_s = escalation_s
         self._left_s = 0.0
@@ -50,19 +68,13 @@ class SavedJudge:
         verdict = self._look(evidence, threshold)
         return None if verdict is None else Judgement(verdict)
 
-    def _newest_claim(self, key: Key) -> Record | None:
-        """Return the newest saved record that claims a speedup, or the newest one if none does."""
-        newest = self._baseline.records.get(key)
-        claims = [record for record in self._baseline.pool.get(key, ()) if not record.noise.contended]
-        return claims[-1] if claims else newest
-
     def _look(self, evidence: Evidence, threshold: float) -> Verdict | None:
-        key = evidence.key
-        then = self._newest_claim(key)
+        then = self._saved.newest_claim(evidence.key)
+        self._saved.note(evidence.so_far())
         if then is None:
             return Verdict("new", threshold, None, f"{evidence.title} is new: the baseline lacks it")
         looks = self._family.next_looks()
-        most = 0
+        most = may_be = 0
         for planned in (*SECOND_LOOKS, 0):
             launches = planned if self._left_s > 0 else 0
             record = evidence.record()
@@ -80,15 +92,20 @@ class SavedJudge:
                     f"{evidence.title} cannot be compared now, because {now.noise.cause}: {advice_on(now.noise.cause)}"
                 )
                 return Verdict("inconclusive", threshold, None, reason, looks=looks.taken or 1)
-            pool = [record for record in self._baseline.pool[key] if _comparable(now, record)]
-            history = [record for record in self._baseline.history[key] if _comparable(now, record)]
-            change = measure_change(pair_of(now), [*map(pair_of, pool)], [*map(pair_of, history)])
+            self._saved.note([now])
+            found = self._saved.counterparts(now)
+            change = measure_change(pair_of(now), found.pairs, found.tests, self._saved.level(now))
             most = most or now.launches + sum(SECOND_LOOKS)
+            information = change.narrowed(most / now.launches)
+            if information > 1 - _WORTH_WHILE:
+                launches = 0
             same_graph = same_kernels(then.graph, now.graph) and not version_changes(then.host, now.host)
             share = SAME_KERNELS_SHARE if same_graph else 1
-            alpha = looks.next_alpha(now.launches / most if launches else 1.0) * share
-            status = decide(change, threshold, alpha, locks=self._locks)
-            contended = why_contended(now, pool, change) if status in ("regressed", "improved") else None
+            locks = replace(self._locks, miss=self._locks.miss * SAME_KERNELS_MISS) if same_graph else self._locks
+            alpha = looks.next_alpha(information if launches else 1.0) * share
+            may_be = may_be or (1 + len(SECOND_LOOKS) if launches else 1)
+            status = decide(change, threshold, alpha, may_be, locks)
+            contended = why_contended(now, found.records, change) if status in ("regressed", "improved") else None
             if contended:
                 status = "inconclusive"
             if status != "inconclusive" or not launches:
@@ -96,7 +113,7 @@ class SavedJudge:
             self._look_again(evidence, launches)
         self._family.settle(looks, status in ("regressed", "improved"))
         smallest = change.smallest_seen(2 * alpha, self._locks.least(threshold))
-        sentence = _describe_verdict(now, then, change, threshold, status, smallest)
+        sentence = _describe_verdict(now, then, change, threshold, status, smallest, self._locks)
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"
         if contended:
@@ -104,11 +121,7 @@ class SavedJudge:
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
 
     def _look_again(self, evidence: Evidence, launches: int) -> None:
-        self._left_s -= evidence.look_again(MoreLaunches(launches, seconds=self._left_s, patient=True))
-
-
-def _comparable(now: Record, then: Record) -> bool:
-    return why_not_comparable(now, then) is None and why_not_timed(then, now) is None
+        self._left_s -= evidence.look_again(MoreLaunches(launches, seconds=self._left_s, patient=True, least=0))
 
 
 def _samples(record: Record) -> tuple[Samples, Samples]:
@@ -117,7 +130,9 @@ def _samples(record: Record) -> tuple[Samples, Samples]:
     return found
 
 
-def _describe_verdict(now: Record, then: Record, change: Change, threshold: float, status: str, smallest: float) -> str:
+def _describe_verdict(
+    now: Record, then: Record, change: Change, threshold: float, status: str, smallest: float, locks: Locks
+) -> str:
     """Return the sentence of a verdict."""
     assert now.ranked_speedup is not None
     assert then.ranked_speedup is not None
@@ -125,14 +140,16 @@ def _describe_verdict(now: Record, then: Record, change: Change, threshold: floa
     text = (
         f"{now.case} on {now.backend} {verb}: {format_estimate(then.ranked_speedup)} then, "
         f"{format_estimate(now.ranked_speedup)} now, a change of {format_estimate(change.estimate)} "
-        f"(threshold {format_percent(threshold)}); {_both_latencies(now, then)}"
+        f"(threshold {format_percent(threshold)}: {locks.meaning}); {_both_latencies(now, then)}"
     )
+    if status == "unchanged":
+        text += f"; a loss of {-math.expm1(locks.ruled_out * math.log1p(-threshold)):.1%} is ruled out"
     if smallest > threshold and status in ("unchanged", "inconclusive"):
-        learnt = (
-            f"learnt from {change.noise.steps + 1} runs"
-            if change.noise.steps > 1
-            else "assumed, because few runs are saved"
+        learnt = " and ".join(
+            [f"{change.noise.tests + 1} runs"] * (change.noise.tests > 1)
+            + [f"{change.noise.changes} changes of this run"] * (change.noise.changes > 0)
         )
+        learnt = f"learnt from {learnt}" if learnt else "assumed, because few runs are saved"
         text += (
             f"; a threshold of {format_percent(threshold)} is finer than saved runs can judge here: the smallest "
             f"loss seen would be {smallest:.0%} ({learnt})"

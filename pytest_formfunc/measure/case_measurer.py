@@ -28,6 +28,7 @@ from pytest_formfunc.measure.schedule import (
     why_stop,
 )
 from pytest_formfunc.measure.series import Measurement, Series
+from pytest_formfunc.measure.time_limit import TimeLimit
 from pytest_formfunc.records.parts import Parity
 from pytest_formfunc.stats import quantile
 from pytest_formfunc.stats.allocation import Scatter, scatter_of
@@ -36,7 +37,6 @@ from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
 FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
-PATIENCE_S = 0.5  # time to wait for quiet rounds in each further launch, if it waits at all
 WITHOUT_NATIVE = "there is no speedup without native: "
 
 Launch = Callable[[Participant, str, int], WorkerLike]
@@ -149,28 +149,18 @@ class CaseMeasurer:
 
     def measure_more(self, more: MoreLaunches) -> Measurement:
         """Make further launches, as many as were asked for and the time allows."""
-        clock, pace = self._conditions.clock, self._conditions.pace
-        began = clock()
-        until_s = began + pace.waited_s + more.seconds
-        launch_s = self.result.spent_s / max(self._launches, 1)
+        clock, began = self._conditions.clock, self._conditions.clock()
+        limit = TimeLimit(more, self._conditions, self.result.spent_s / max(self._launches, 1))
 
         def plan(round_s: float, load_s: float) -> int:
             if more.scatter is None:
                 return self._rounds
             return steady_rounds(more.scatter, round_s, load_s, more.seconds, more.launches)
 
-        def patience(planned_s: float) -> float:
-            return min(PATIENCE_S, until_s - clock() - pace.waited_s - planned_s) if more.patient else 0.0
-
-        for index in range(more.launches):
-            launch_began = clock()
-            left_s = until_s - launch_began - pace.waited_s
-            if not self._participants or (index >= more.least and launch_s > left_s):
+        for _ in range(more.launches):
+            if not self._participants or not limit.begin():
                 break
-            if more.patient:  # also for quiet rounds, and for the end of the last one
-                pace.allow(max(0.0, left_s - launch_s - 2 * PATIENCE_S))
-            self._one_launch(plan, patience, more.only)
-            launch_s = clock() - launch_began
+            self._one_launch(plan, limit.patience_s, more.only)
         self.result.spent_s += clock() - began
         return self.result
 

@@ -1,4 +1,4 @@
-"""The order of a side-by-side run: first the cases that may have lost most, by what is known before any is timed."""
+"""What is known of both sides before anything is timed: which cases may have lost most, and which natives are one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.launch import PreparedSide
 from pytest_formfunc.measure.lineup import is_same_program
+from pytest_formfunc.results import Absent
+from pytest_formfunc.revisions.other_revision import OtherRevision
 
 
 def changed_cases(sides: BothSides, known: Mapping[str, Case], backends: Mapping[str, Sequence[str]]) -> set[str]:
@@ -29,6 +31,16 @@ def changed_cases(sides: BothSides, known: Mapping[str, Case], backends: Mapping
         if isinstance(there, PreparedSide) and not is_same_program(here.prepared, there.prepared):
             changed.add(name)
     return changed
+
+
+def is_same_native(here: PreparedSide, there: PreparedSide | Absent | None, other: OtherRevision | None) -> bool:
+    """Return whether native is the same on both sides; other packages may change it though its program is the same."""
+    return (
+        isinstance(there, PreparedSide)
+        and other is not None
+        and not other.version_changes
+        and is_same_program(here.prepared, there.prepared)
+    )
 
 
 def first_in_place(names: Sequence[str | None], first: Collection[str]) -> list[int]:

@@ -8,23 +8,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_formfunc.allocator import allocator_name, why_not_kept
-from pytest_formfunc.backends import NATIVE, backend_entry, distributions
+from pytest_formfunc.allocator import why_not_kept
+from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
 from pytest_formfunc.errors import MeasurementError, WorkerDied
 from pytest_formfunc.gate.decision import LOCKS
 from pytest_formfunc.gate.judges import make_judge
-from pytest_formfunc.host import describe_host, fingerprint
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
-from pytest_formfunc.measure.assemble import assemble_record
 from pytest_formfunc.measure.both_sides import BothSides
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.host_lock import HostLock
 from pytest_formfunc.measure.launch import PreparedSide, launcher
-from pytest_formfunc.measure.lineup import is_same_program, line_up
-from pytest_formfunc.measure.pace import Pace, measured_pace
-from pytest_formfunc.measure.pace_history import PaceHistory
+from pytest_formfunc.measure.lineup import line_up
+from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Side
 from pytest_formfunc.measure.reservations import Reservations
 from pytest_formfunc.measure.rounds import Conditions
@@ -34,8 +31,10 @@ from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.records import Key, Record
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.results import Results, Spent
+from pytest_formfunc.run.collecting import collect
 from pytest_formfunc.run.observing import observe
-from pytest_formfunc.run.order import changed_cases
+from pytest_formfunc.run.order import changed_cases, is_same_native
+from pytest_formfunc.run.pacing import pace_of_host
 from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
 from pytest_formfunc.run.telling import Teller
 from pytest_formfunc.run.work import Work, groups_of
@@ -254,10 +253,7 @@ class Run:
         """
         if once or backend_entry(self._settings.native).gpu:
             return Pace()
-        if self._pace is None:
-            host, threads = describe_host(distributions()), self._settings.threads
-            key = f"{fingerprint(host)}, torch {host['versions'].get('torch')}, {threads} threads"
-            self._pace = measured_pace(self._workers, PaceHistory(self._settings.cache_dir, key))
+        self._pace = self._pace or pace_of_host(self._workers, self._settings)
         return self._pace
 
     def _judge_record(self, case: Case, key: Key, threshold: float) -> Verdict | None:
@@ -269,7 +265,7 @@ class Run:
         measured = self._measured[case.id]
         assert isinstance(measured, Measured)
         look_again = functools.partial(self._look_again, case, measured)
-        judgement = self._judge.judge(measured.evidence(key, lambda: records.get(key), look_again), threshold)
+        judgement = self._judge.judge(measured.evidence(key, records, look_again), threshold)
         if judgement is None or key not in records:
             return None
         records[key] = replace(records[key], verdict=judgement.verdict, against=judgement.counterpart)
@@ -300,13 +296,7 @@ class Run:
         if isinstance(there, PreparedSide):
             sides[Side.THERE] = there
         prepared = {side: one.prepared for side, one in sides.items()}
-        # Packages that differ may change what native takes though its program is the same.
-        same_native = (
-            isinstance(there, PreparedSide)
-            and self._work.other is not None
-            and not self._work.other.version_changes
-            and is_same_program(here.prepared, there.prepared)
-        )
+        same_native = is_same_native(here, there, self._work.other)
         lineup = line_up(backends, prepared, keep=not once and self._not_kept is None, same_native=same_native)
         self._begun += 1
         pace = self._pace_of(once=once)
@@ -405,26 +395,4 @@ class Run:
         return seconds
 
     def _collect(self, case: Case, measured: Measured) -> None:
-        """Turn what was measured on this side into records and failures."""
-        results, measurement = self.results, measured.measurer.result
-        for participant, reason in measurement.failures.items():
-            # A failure on the other side is part of the verdict; one with memory kept fails no test, and is told.
-            if participant.here and (case.id, participant.backend) not in self._settled:
-                results.failures[case.id, str(participant)] = reason
-            if participant.here and not participant.keeps and (case.id, participant.backend) not in self._settled:
-                results.records.pop((case.id, participant.backend), None)
-        host = {**describe_host(distributions()), "allocator": allocator_name()}
-        for participant, series in measurement.series.items():
-            if not series.launches:  # it was interrupted before the first one ended
-                continue
-            # A figure that a test has reported does not change later.
-            if not participant.here or participant.keeps or (case.id, participant.backend) in self._settled:
-                continue
-            record = assemble_record(
-                case, participant, measurement, measured.here.prepared, host, self._settings.threads
-            )
-            record = replace(record, observations=measured.observations.get(participant.backend, {}))
-            if before := results.records.get(record.key):  # further launches for another backend keep the verdict
-                record = replace(record, verdict=before.verdict, against=before.against)
-            results.records[record.key] = record
-            results.spent.worker_peak_bytes = max(results.spent.worker_peak_bytes, series.peak_rss_bytes)
+        collect(case, measured, self.results, self._settled, self._settings.threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,17 +36,25 @@ class Measured:
         return self.here.prepared.seconds, self.measurer.result.spent_s
 
     def evidence(
-        self, key: Key, record: Callable[[], Record | None], look_again: Callable[[MoreLaunches], float]
+        self, key: Key, records: Mapping[Key, Record], look_again: Callable[[MoreLaunches], float]
     ) -> Evidence:
         """Return what a judge asks of the case.
 
         Args:
             key: the case and the backend to judge.
-            record: returns their record as it is then.
+            records: all records of the run, which further launches change.
             look_again: makes further launches, and returns the seconds that they took.
         """
         there = self.there.prepared if isinstance(self.there, PreparedSide) else self.there
-        return Evidence(key, record, self.measurer.result, self.here.prepared, there, look_again)
+        return Evidence(
+            key,
+            lambda: records.get(key),
+            self.measurer.result,
+            self.here.prepared,
+            there,
+            look_again,
+            lambda: [*records.values()],
+        )
 
     def observe(
         self,

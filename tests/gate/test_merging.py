@@ -169,6 +169,23 @@ def test_machines_stay_apart():
     assert "not comparable" not in [statuses[0], statuses[1], statuses[3]]
 
 
+def test_all_parts_of_a_merged_run_say_how_much_runs_differ():
+    """Of one saved run a loss of 30% may be noise; beside fifteen rows of other parts it is not."""
+    names = [f"plain-d{depth}-w8" for depth in range(1, 17)]
+    records = {(name, "openvino"): record(0.001, case=name, draw=at) for at, name in enumerate(names)}
+    saved = Baseline("saved", records, {}, *[{key: (one,) for key, one in records.items()}] * 2)
+
+    def judged(count):
+        now = {(name, "openvino"): row(name, draw=300 + at) for at, name in enumerate(names[-count:])}
+        first = names[-count]
+        now[first, "openvino"] = Row(record(0.001 / 0.7, case=first), "identity")
+        merged = merge(two())
+        merged.rows = now
+        return judge_whole(merged, saved, 0.1)[first, "openvino"].record.verdict.status
+
+    assert (judged(15), judged(16)) == ("inconclusive", "regressed")
+
+
 def test_a_merged_run_is_judged_against_a_saved_one():
     merged = merge(two())
     records = {key: record(0.0003, case=key[0]) for key in PLANNED}

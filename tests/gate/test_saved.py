@@ -7,16 +7,17 @@ import pytest
 from support.records import CAUSE, contended, memory_kept, record, samples, saved
 
 from pytest_formfunc.gate.baseline import Baseline
-from pytest_formfunc.gate.decision import decide
+from pytest_formfunc.gate.decision import FOUND, MEASURED, decide
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.explain import graph_change
 from pytest_formfunc.gate.judge import Evidence
-from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.saved import SAVED, SavedJudge, locks_of_saved
 from pytest_formfunc.gate.saved_change import Pair, measure_change, pair_of
 from pytest_formfunc.records import METHOD_DRAWN
 from pytest_formfunc.records.parts import Noise, Samples
 
 THEN = saved(record(0.0025, draw=1))
+STEADY = tuple(saved(record(0.0025, draw=draw)) for draw in range(2, 21))  # earlier runs, which hardly differ
 KEY = ("residual-d8-w64", "openvino")
 
 
@@ -37,7 +38,7 @@ def sides(native, accelerated):
 )
 def test_the_verdict_follows_the_true_change(factor, status):
     """Losses beyond the threshold are regressions, gains are improvements, small changes neither."""
-    verdict = judge(record(0.0025 * factor), THEN, 0.10, comparisons=32)
+    verdict = judge(record(0.0025 * factor), THEN, 0.10, comparisons=32, history=STEADY, pool=STEADY[-4:])
     assert verdict.status == status
     assert verdict.change.low < 1 / factor < verdict.change.high
 
@@ -62,9 +63,9 @@ def test_a_stricter_level_asks_for_more_evidence():
 
 
 def test_the_assumed_scatter_between_runs_widens_the_interval():
-    """Even exact samples of two runs do not prove a change of a few percent."""
+    """Even exact samples of two runs do not prove a change of ten percent."""
     exact = sides(samples(0.010, scatter=0), samples(0.0025, scatter=0))
-    assert 0.90 < measure_change(exact, [exact]).estimate.low < 0.95
+    assert 0.80 < measure_change(exact, [exact]).estimate.low < 0.85
 
 
 def pair(log, seed=0):
@@ -72,9 +73,9 @@ def pair(log, seed=0):
 
 
 def test_a_varying_history_widens_the_interval_and_a_steady_one_narrows_it():
-    """The interval is wider than by the prior if saved runs varied by 15%, and narrower if they did not vary."""
+    """The interval is wider than as stated if saved runs varied by 30%, and narrower if they did not vary."""
     generator = np.random.default_rng(0)
-    noisy = [pair(move, seed) for seed, move in enumerate(generator.normal(0, 0.15, 20))]
+    noisy = [pair(move, seed) for seed, move in enumerate(generator.normal(0, 0.30, 20))]
     calm = [pair(0.0, seed) for seed in range(20)]
     now, then = pair(0.0, 90), [pair(0.0, 91)]
     plain = measure_change(now, then).estimate.half_width
@@ -118,7 +119,7 @@ def test_the_sentence_names_case_backend_speedups_threshold_and_side():
     for words in (
         "residual-d8-w64 on openvino lost speedup: 4.0",
         "now",
-        "(threshold 10%)",
+        "(threshold 10%: a measured loss of two thirds of that fails if it is more than runs differ by)",
         "openvino got slower",
         "ms",
     ):
@@ -168,42 +169,6 @@ def test_an_equal_graph_is_reported():
     assert graph_change(None, graph) == []
 
 
-@pytest.mark.simulation
-def test_false_alarms_and_power_with_the_scatter_of_a_real_machine():
-    """Of 300 simulated unchanged runs none regresses, and of those that are 30% slower most do.
-
-    Launches vary by 6%, rounds by 20% and runs by 2.5%. As in a run of 32 comparisons, an inconclusive one is judged
-    again with ten more launches, at levels that add up to its level.
-    """
-    generator = np.random.default_rng(11)
-
-    def run(factor, launches=20):
-        run_factor = np.exp(generator.normal(0, 0.025))
-        launch = np.exp(generator.normal(0, 0.06, size=(launches, 1)))
-        rounds = np.exp(generator.normal(0, 0.20, size=(launches, 8)))
-        native = (0.010 * run_factor * launch * rounds).tolist()
-        accelerated = np.full((launches, 8), 0.0025 * factor).tolist()
-        return native, accelerated
-
-    def first(made, launches):
-        return sides(*(Samples(tuple(map(tuple, side[:launches])), ()) for side in made))
-
-    def is_red(now, then):
-        for launches, alpha in ((10, 0.00019), (20, 0.00012)):
-            status = decide(measure_change(first(now, launches), [first(then, 10)]), 0.10, alpha)
-            if status != "inconclusive":
-                break
-        return status == "regressed"
-
-    red = {1.0: 0, 1.3: 0}
-    trials = {1.0: 300, 1.3: 60}
-    for factor, count in trials.items():
-        for _ in range(count):
-            red[factor] += is_red(run(factor), run(1.0))
-    assert red[1.0] == 0
-    assert red[1.3] >= 0.55 * trials[1.3]
-
-
 def test_a_loss_during_other_work_is_not_a_regression():
     """Other work slows engines unequally; the kernel's run-queue delay shows that there was some."""
     busy = record(0.0050, noise=Noise(0.1, 0, 0, 0, 0.4))
@@ -218,8 +183,8 @@ def test_a_loss_during_other_work_is_not_a_regression():
 def test_more_launches_make_the_change_more_precise():
     """They reduce the variance from launches of this run, but not the variance between runs."""
     then = [sides(samples(0.010, scatter=0.2, seed=1), samples(0.0025, scatter=0.2, seed=2))]
-    few = sides(samples(0.010, launches=6, scatter=0.2, seed=3), samples(0.0025, launches=6, scatter=0.2, seed=4))
-    many = sides(samples(0.010, launches=40, scatter=0.2, seed=3), samples(0.0025, launches=40, scatter=0.2, seed=4))
+    few = sides(samples(0.010, launches=6, scatter=0.3, seed=3), samples(0.0025, launches=6, scatter=0.3, seed=4))
+    many = sides(samples(0.010, launches=40, scatter=0.3, seed=3), samples(0.0025, launches=40, scatter=0.3, seed=4))
     assert measure_change(many, then).variance < 0.8 * measure_change(few, then).variance
     assert measure_change(many, then).variance > measure_change(few, then).noise.variance / 2
 
@@ -304,3 +269,117 @@ def test_one_server_decides_nothing():
     change = measure_change(alone, [alone])
     assert not change.enough
     assert decide(change, 0.10, 0.01) == "inconclusive"
+
+
+def looking(now, escalation_s=100.0, launch_s=1.0):
+    """Judge one comparison with a single saved run; return the verdict, the requests for launches, and their time.
+
+    Each further launch takes ``launch_s``, as many are made as there is time for, and they are like those before.
+    """
+    asked, made = [], {KEY: now}
+
+    def look_again(more):
+        asked.append(more)
+        launches = min(more.launches, int(more.seconds / launch_s))
+        have = made[KEY].launches
+        made[KEY] = shaped(have + launches, made[KEY].native_samples, made[KEY].samples) if launches else made[KEY]
+        return launches * launch_s
+
+    baseline = Baseline("file", {KEY: THEN}, {}, {KEY: (THEN,)}, {KEY: (THEN,)})
+    evidence = Evidence(KEY, lambda: made[KEY], look_again=look_again, so_far=lambda: [*made.values()])
+    return SavedJudge(baseline, Family(1), escalation_s).judge(evidence, 0.10).verdict, asked
+
+
+def shaped(launches, native, accelerated):
+    """Return a record with so many launches, by repeating those that there are."""
+    sides = [
+        Samples(*(tuple(each[at % len(each)] for at in range(launches)) for each in (one.median, one.low)))
+        for one in (native, accelerated)
+    ]
+    return record(0.0025, native_samples=sides[0], samples=sides[1])
+
+
+RESTLESS = record(
+    0.0025 * 1.1, samples=samples(0.0025 * 1.1, scatter=0.6, seed=3), native_samples=samples(0.010, scatter=0.6, seed=4)
+)
+
+
+def test_further_looks_take_no_longer_than_what_is_left():
+    """No launch has to be made: where none fits, the look that was is the last one."""
+    verdict, asked = looking(RESTLESS)
+    assert (verdict.status, [more.launches for more in asked]) == ("inconclusive", [6, 14])
+    assert [more.seconds for more in asked] == [100.0, 94.0]
+    assert all(more.patient and more.least == 0 for more in asked)
+    _, asked = looking(RESTLESS, escalation_s=4.5)
+    assert [more.seconds for more in asked] == [4.5, 0.5]
+    verdict, asked = looking(RESTLESS, escalation_s=0.0)
+    assert (verdict.status, verdict.looks, asked) == ("inconclusive", 1, [])
+
+
+def test_what_further_launches_cannot_make_surer_is_looked_at_once():
+    """What runs differ by is in all launches of a run: these hardly scatter, so more of them would tell nothing."""
+    verdict, asked = looking(record(0.0025 * 1.15))
+    assert (verdict.status, verdict.looks, asked) == ("inconclusive", 1, [])
+
+
+def test_a_comparison_leaves_the_time_that_it_did_not_need():
+    """The second has its own and what the first left."""
+    keys = [("one", "openvino"), ("two", "openvino")]
+    then = {key: replace(THEN, case=key[0]) for key in keys}
+    alone = {key: (made,) for key, made in then.items()}
+    judge, asked = SavedJudge(Baseline("file", then, {}, alone, alone), Family(2), 10.0), []
+    for key, now in zip(keys, (record(0.0025), RESTLESS), strict=True):
+        made = replace(now, case=key[0])
+        evidence = Evidence(key, lambda made=made: made, look_again=lambda more: asked.append(more.seconds) or 3.0)
+        judge.judge(evidence, 0.10)
+    assert asked == [20.0, 17.0]
+
+
+def many(now, count, escalation_s=0.0):
+    """Judge the last of ``count`` cases, all of which are measured; the others are as they were, and steady."""
+    names = [f"case-{at}" for at in range(count)]
+    then = {(name, "openvino"): saved(record(0.0025, case=name, draw=at)) for at, name in enumerate(names)}
+    alone = {key: (made,) for key, made in then.items()}
+    records = [record(0.0025, case=name, draw=300 + at) for at, name in enumerate(names[:-1])]
+    records.append(replace(now, case=names[-1]))
+    judge = SavedJudge(Baseline("file", then, {}, alone, alone), Family(count), escalation_s)
+    return judge.judge(Evidence(records[-1].key, lambda: records[-1], so_far=lambda: records), 0.10).verdict
+
+
+def test_the_changes_of_all_cases_say_how_much_runs_differ():
+    """Of one saved run a loss of 30% may be noise; beside fifteen cases that kept their speedup it is not."""
+    worse = record(0.0025 / 0.7)
+    assert many(worse, 15).status == "inconclusive"
+    assert many(worse, 16).status == "regressed"
+
+
+def test_the_sentence_says_what_the_smallest_loss_seen_is_based_on():
+    """On this run's changes, on saved runs, or on nothing but what is stated."""
+    assert "(assumed, because few runs are saved)" in many(record(0.0025 / 0.9), 15).reason
+    assert "(learnt from 16 changes of this run)" in many(record(0.0025 / 0.9), 16).reason
+    unlike = [saved(record(0.0025 * factor)) for factor in (1.0, 1.2, 0.9, 1.1)]
+    verdict = judge(record(0.0025 / 0.9), unlike[-1], 0.10, comparisons=1, history=unlike[:-1])
+    assert "(learnt from 4 runs)" in verdict.reason
+
+
+def test_unchanged_says_what_is_ruled_out():
+    """Twice the threshold: 1 - 0.9^2."""
+    verdict = judge(record(0.0025), THEN, 0.10, comparisons=1, history=STEADY, pool=STEADY[-4:])
+    assert verdict.status == "unchanged"
+    assert "; a loss of 19.0% is ruled out" in verdict.reason
+
+
+def test_the_locks_of_saved_runs_are_those_of_what_the_threshold_means():
+    """A sentence does not promise what saved runs do not hold."""
+    assert locks_of_saved(FOUND) == SAVED
+    measured = locks_of_saved(MEASURED)
+    assert replace(measured, meaning=MEASURED.meaning) == MEASURED
+    for locks in (SAVED, measured):
+        assert locks.meaning.endswith("fails if it is more than runs differ by")
+
+
+def test_equal_kernels_need_more_evidence_of_a_loss_and_less_of_none():
+    """As side by side."""
+    moved = [record(0.0025 * factor, graph=graph) for factor in (1.07, 1.3) for graph in (None, THEN.graph)]
+    statuses = [judge(now, replace(THEN, graph=now.graph), 0.10, comparisons=1).status for now in moved]
+    assert statuses == ["inconclusive", "unchanged", "regressed", "inconclusive"]
