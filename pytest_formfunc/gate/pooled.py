@@ -226,7 +226,8 @@ def _lost(change: Estimate) -> str:
 def _percent(log: float) -> str:
     """Return a loss, given as a log, as a percentage."""
     percent = -100 * math.expm1(-log)
-    return f"{percent:.{1 if abs(percent) >= 1 else 2}f}%"
+    decimals = 1 if abs(percent) >= 1 else 2
+    return f"{round(percent, decimals) + 0.0:.{decimals}f}%"  # a sum with 0 has no -0
 
 
 def _range(members: Sequence[Compared]) -> str:

@@ -41,6 +41,7 @@ def shared_loss(measured):
         lines = [json.loads(line) for line in (measured.folder / "run.jsonl").read_text().splitlines()]
         for record in (line.get("record", {}) for line in lines):
             if record.get("against"):
+                record["noise"] |= {"contended": False, "cause": ""}  # whatever else this machine was doing
                 record["verdict"] |= {"status": "inconclusive", "reason": "it is unsure"}
                 ratios = [(1 - loss) * (1 + 0.002 * (index % 3 - 1)) for index in range(6)]
                 record["against"]["judged"] |= {"changes": ratios, "accelerated": ratios, "servers": [*range(6)]}
