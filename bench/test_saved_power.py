@@ -3,7 +3,7 @@
 The judge is the real one, with its looks and its shares of the error probability; only the records are made up
 (`made_up_runs.py`). The engine tells no kernels, so that every comparison has its whole level: where the same kernels
 are executed, which asks for four times the evidence, fewer runs are red. FORMFUNC_REPEATS is the number of runs of each
-setting (3); what docs/measuring.md promises is asserted: of runs of unchanged code, one in a hundred is red at most.
+setting (2); what docs/measuring.md promises is asserted: of runs of unchanged code, one in a hundred is red at most.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_formfunc.gate.decision import FOUND, MEASURED
 from pytest_formfunc.gate.error_budget import FAMILY_ALPHA
 from pytest_formfunc.gate.saved import SAVED
 
-REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "3"))
+REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "2"))
 THRESHOLD = 0.10
 SDS = (0.02, 0.04, 0.06)  # of the log speedup from run to run, beyond what launches show
 SAVED_RUNS = (1, 3, 5, 20)

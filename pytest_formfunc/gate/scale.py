@@ -49,8 +49,8 @@ class Level:
     changes: int = 0
 
 
-# For as long as nothing is known: 5.5%, worth 12 runs. That is near the upper end of what was seen (docs/figures.md), and
-# the least with which no simulated machine whose runs differ by up to 6% is red more often than promised.
+# For as long as nothing is known: 5.5%, worth 12 runs. That is near the upper end of what was seen (docs/figures.md),
+# and the least with which no simulated machine whose runs differ by up to 6% is red more often than promised.
 STATED = Level(0.055**2, 12.0)
 
 
