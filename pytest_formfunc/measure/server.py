@@ -29,6 +29,7 @@ from pytest_formfunc.measure.protocol import HungUp, Line
 _WORKERS_MODULES = (
     "pytest_formfunc.measure.worker",
     "pytest_formfunc.measure.given_inputs",
+    "pytest_formfunc.stats",
     "pytest_formfunc.backends.native",
     "pytest_formfunc.backends.trial",
     "pytest_formfunc.backends.precision",

@@ -26,7 +26,6 @@ from pytest_formfunc.measure.parking import wait_until_parked
 from pytest_formfunc.measure.protocol import Failure, HungUp, Job, Line, Ready, Round, Turn
 from pytest_formfunc.measure.times import check_times
 from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
-from pytest_formfunc.stats import median
 
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
@@ -300,6 +299,9 @@ def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[flo
     Returns:
         Seconds of the median call of the first ones, and of their later half.
     """
+    # Not at the top: an environment without numpy has to be told what it lacks.
+    from pytest_formfunc.stats import median
+
     end = time.perf_counter() + WARM_UP_S
     taken: list[int] = []
     while len(taken) < fewest or time.perf_counter() < end:
