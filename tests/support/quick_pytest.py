@@ -31,12 +31,17 @@ class Quick:
     def pytest_collection(self) -> None:
         from pytest_formfunc.measure import pace, quiet, workers
         from pytest_formfunc.revisions import capture
-        from pytest_formfunc.run import run
+        from pytest_formfunc.run import pacing
         from support import forked_capture, forked_server
 
-        quiet.MOST_WAITING = quiet.MOST_STOLEN = math.inf
-        run.measured_pace = lambda *_: pace.Pace()
-        workers.ServerProcess = functools.cache(forked_server.ForkedServer)
+        for module, name, stand_in in (
+            (quiet, "MOST_WAITING", math.inf),
+            (quiet, "MOST_STOLEN", math.inf),
+            (pacing, "measured_pace", lambda *_: pace.Pace()),
+            (workers, "ServerProcess", functools.cache(forked_server.ForkedServer)),
+        ):
+            getattr(module, name)  # raises where the name was moved: setting it would change nothing, and say nothing
+            setattr(module, name, stand_in)
         forked_capture.use(capture)
 
 
