@@ -93,10 +93,10 @@ def _gate(given: argparse.Namespace) -> int:
     for sentence in sentences:
         say(f"pytest-formfunc: {sentence}", file=sys.stderr)
     red = bool(code or faults)
+    together = _lost_together(found)
     outputs = _outputs(found, base, red=red)
     part = f"part {given.shard} of " if given.shard else ""
     counts = f"{outputs['regressed']} regressed of {outputs['compared']} compared"
-    together = [one.name for one in pooled_losses(found.header, found.rows) if one.fails] if found else []
     counts += f"; together {', '.join(together)} lost speedup" if together else ""
     say(f"{part}the gate has {outputs['outcome']}: {counts}")
     _append(_OUTPUT, "".join(f"{name}={value}\n" for name, value in outputs.items()))
@@ -180,15 +180,21 @@ def _judge(path: Path, part: str) -> tuple[list[Fault], Journal]:
 
 
 def _outputs(found: Journal | None, base: str, *, red: bool) -> dict[str, object]:
-    """Return what later steps of a job may read: the outcome, two counts, and the commit that was compared with."""
+    """Return what later steps of a job may read: the outcome, three counts, and the commit that was compared with."""
     verdicts = [row.record.verdict for row in found.rows.values() if row.record.verdict] if found else []
     statuses = [verdict.status for verdict in verdicts if verdict.status not in _NOT_COMPARED]
     return {
         "outcome": "failed" if red else "passed",
         "regressed": statuses.count("regressed"),
+        "together": len(_lost_together(found)),
         "compared": len(statuses),
         "base": base,
     }
+
+
+def _lost_together(found: Journal | None) -> list[str]:
+    """Return the names of the losses that several rows share, and that fail the gate."""
+    return [one.name for one in pooled_losses(found.header, found.rows) if one.fails] if found else []
 
 
 def _summary(report: Path, sentences: Sequence[str]) -> str:

@@ -2,9 +2,10 @@
 
 import pytest
 from support.command import command
+from support.pools import compared
 
 from pytest_formfunc.cli.gating import _judge, _outputs
-from pytest_formfunc.journal.lines import COMPLETE, Header, Shard
+from pytest_formfunc.journal.lines import COMPLETE, Header, Row, Shard
 from pytest_formfunc.journal.writing import JournalWriter
 
 
@@ -28,7 +29,24 @@ def test_a_part_is_none_of_the_whole(tmp_path, asked, red):
 def test_a_run_that_compared_nothing_is_red(tmp_path):
     faults, found = _judge(journal(tmp_path / "run.jsonl"), "")
     assert "nothing was compared" in [fault.sentence for fault in faults]
-    assert _outputs(found, "abc", red=True) == {"outcome": "failed", "regressed": 0, "compared": 0, "base": "abc"}
+    expected = {"outcome": "failed", "regressed": 0, "together": 0, "compared": 0, "base": "abc"}
+    assert _outputs(found, "abc", red=True) == expected
+
+
+@pytest.mark.parametrize(("fail_on", "together"), [(("loss",), 1), (("gain",), 0)])
+def test_a_loss_that_rows_share_is_counted_where_it_fails_their_tests(tmp_path, fail_on, together):
+    """No row regressed, so that without this count a job would be red for nothing that its outputs say."""
+    writer = JournalWriter(
+        tmp_path / "run.jsonl", Header("run", "2026-01-01T00:00:00", "project", "machine", title="v1")
+    )
+    for size in (2, 4, 8):
+        record = compared("fire", size, 0.025, turn=size)
+        writer.add(Row(record, "identity", group=record.case, fail_on=fail_on))
+    writer.end(COMPLETE)
+    writer.close()
+    _, found = _judge(tmp_path / "run.jsonl", "")
+    outputs = _outputs(found, "abc", red=True)
+    assert (outputs["regressed"], outputs["together"], outputs["compared"]) == (0, together, 3)
 
 
 def test_parts_without_any_case_are_no_green_whole(tmp_path):
