@@ -36,6 +36,7 @@ from pytest_formfunc.stats.growth import may_grow
 from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
+IN_VAIN = 2  # disturbed launches in turn, after which none of a case that is judged side by side waits any more
 FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
 WITHOUT_NATIVE = "there is no speedup without native: "
 
@@ -89,6 +90,7 @@ class CaseMeasurer:
         self._widths: list[float] = []
         self._looks_at_growth: Counter[Participant] = Counter()
         self._patient = True  # whether waiting for a quiet moment makes sense
+        self._in_vain = 0  # disturbed launches in turn, up to the last one
 
     @property
     def launches(self) -> int:
@@ -113,7 +115,8 @@ class CaseMeasurer:
             return self._rounds
 
         share_s = left_s / max(1, WANTED_LAUNCHES - self._launches)
-        self._one_launch(None if effort.once else plan, lambda planned_s: min(share_s - planned_s, MOST_PATIENCE_S))
+        most_s = 0.0 if self._waits_in_vain(effort) else MOST_PATIENCE_S
+        self._one_launch(None if effort.once else plan, lambda planned_s: min(share_s - planned_s, most_s))
         launch_s = clock() - began
         result.spent_s += launch_s
         self._widths.append(self._widest())
@@ -121,7 +124,7 @@ class CaseMeasurer:
         left_s = effort.budget_s - result.spent_s
         if effort.once:
             reason: str | None = "once"
-        elif len(quiet) >= effort.enough:
+        elif len(quiet) >= effort.enough or (self._launches >= effort.enough and self._waits_in_vain(effort)):
             reason = "verdict"
         else:
             servers = result.servers_of(quiet)
@@ -130,6 +133,13 @@ class CaseMeasurer:
             )
         result.stopped = reason or result.stopped  # on time that others left over it stays what the budget ended
         return bool(self._participants) and not reason
+
+    def _waits_in_vain(self, effort: Effort) -> bool:
+        """Return whether no more quiet launches are worth waiting for, because a verdict has a use for disturbed ones.
+
+        Both sides meet the same other work in them; what they cannot show is either side's speedup.
+        """
+        return effort.verdict_follows and self._in_vain >= IN_VAIN
 
     def needed_s(self, precision: float) -> float:
         """Return about how many more seconds it takes until each speedup is so precise; infinite if none is known.
@@ -239,6 +249,7 @@ class CaseMeasurer:
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
             self._judge_paces()
+            self._in_vain = self._in_vain + 1 if number in self.result.disturbed else 0
             for participant in alive:
                 if participant in self._participants:
                     counted = rounds.of(participant)

@@ -22,13 +22,18 @@ class Effort:
         budget_s: stop when the case has taken this many seconds.
         once: make one launch with one call of each participant, only to check parity.
         enough: stop after so many undisturbed launches, however precise they are, because a verdict follows that looks
-            again where it must.
+            again where it must; where the last launches waited for a quiet moment in vain, after so many of any kind.
     """
 
     precision: float
     budget_s: float
     once: bool = False
     enough: float = math.inf
+
+    @property
+    def verdict_follows(self) -> bool:
+        """Return whether it is judged side by side what is measured, with further launches where these are too few."""
+        return not math.isinf(self.enough)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
-from pytest_formfunc.stats import median
 from pytest_formfunc.stats.growth import grown
 
 PAIRS = 9  # before the one has made its calls, and after
@@ -53,11 +52,14 @@ def slower_after_calls(old: WorkerLike, fresh: WorkerLike, call_s: float) -> Gro
 
 
 def _ratios(old: WorkerLike, fresh: WorkerLike, turn: Turn) -> list[float]:
-    """Return the seconds of a call of the new worker over the old one's, of each pair of turns."""
+    """Return the seconds of the new worker's shortest call over the old one's, of each pair of turns.
+
+    The shortest, because other programs only lengthen calls.
+    """
     ratios = []
     for pair in range(PAIRS):
         seconds = {}
         for worker in (old, fresh) if pair % 2 else (fresh, old):
-            seconds[worker is fresh] = median(worker.ask(turn).calls_s)
+            seconds[worker is fresh] = min(worker.ask(turn).calls_s)
         ratios.append(seconds[True] / seconds[False])
     return ratios

@@ -15,6 +15,7 @@ from pytest_formfunc.measure.pace import Pace
 
 GROUP = 8  # cases that are measured in turn, at most: the first of their tests waits for all of them
 PATIENCE = 1.0  # times the cases' budgets may be waited, beside what measuring takes, while the machine is slow
+VERDICT_PATIENCE = 0.25  # the same where a verdict follows, in which both sides are equally slow
 
 
 @dataclass
@@ -42,7 +43,7 @@ def measure_together(
         ended: is called with the index of each case that is precise or has spent its budget, while others go on.
     """
     left = list(range(len(cases)))
-    pace.allow(PATIENCE * sum(effort.budget_s for _, effort in cases))
+    pace.allow(sum((VERDICT_PATIENCE if one.verdict_follows else PATIENCE) * one.budget_s for _, one in cases))
     while left:
         for index in tuple(left):
             if not _advance(*cases[index], pace):

@@ -539,10 +539,35 @@ def test_launches_that_turn_out_to_have_been_slow_do_not_count(tmp_path):
 
 
 def test_where_a_verdict_follows_a_few_launches_are_enough(tmp_path):
-    """However imprecise they are; disturbed ones do not count."""
+    """However imprecise they are; a disturbed one does not count."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.5, disturbed=[1])
     result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.0, 60, enough=5))
     assert (result.stopped, len(result.servers)) == ("verdict", 6)
+
+
+def test_where_a_verdict_follows_and_no_moment_is_quiet_disturbed_launches_are_enough(tmp_path):
+    """Two launches wait for a quiet moment; the others do not, and no speedup is claimed."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(99))
+    measurer, waited = lab.measurer(NATIVE, OPENVINO), []
+    effort, sleep, slept = Effort(0.03, 60, enough=5), lab.sleep, []
+    measurer._conditions = dataclasses.replace(measurer._conditions, sleep=lambda s: (slept.append(s), sleep(s)))
+    go_on = True
+    while go_on:
+        before = sum(slept)
+        go_on = measurer.advance(effort)
+        waited.append(sum(slept) - before)
+    assert [seconds > 0 for seconds in waited] == [True, True, False, False, False]
+    assert (measurer.result.stopped, measurer.result.contended) == ("verdict", Cause.WAITING)
+
+
+def test_where_a_verdict_follows_a_quiet_launch_is_worth_waiting_for_others(tmp_path):
+    """Where quiet moments come and go, it is measured until enough are quiet, unless the last two launches were not."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=[0, 1, 3, 4, 6])
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.0, 60, enough=5))
+    assert (result.stopped, len(result.servers)) == ("verdict", 5)
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=[0, 1, 3, 6])
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.0, 60, enough=5))
+    assert (result.stopped, len(result.servers), result.contended) == ("verdict", 9, None)
 
 
 class SteadyPace(Pace):
