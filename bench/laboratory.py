@@ -78,6 +78,7 @@ class Laboratory:
             ),
             kept=lineup.kept,
             first_only=lineup.first_only,
+            sampled=lineup.sampled,
         )
 
     def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:

@@ -37,6 +37,7 @@ from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
 IN_VAIN = 2  # disturbed launches in turn, after which none of a case that is judged side by side waits any more
+SAMPLES = 3  # launches that show the range of single processes, where more would only be for a verdict
 FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
 WITHOUT_NATIVE = "there is no speedup without native: "
 
@@ -62,6 +63,7 @@ class CaseMeasurer:
         progress: Progress | None = None,
         refused: Mapping[Participant, str] | None = None,
         first_only: Collection[Participant] = (),
+        sampled: Collection[Participant] = (),
     ) -> None:
         """Take the participants in their order.
 
@@ -76,11 +78,13 @@ class CaseMeasurer:
                 and the number of rounds.
             refused: why participants that do not take part could not be prepared.
             first_only: those that take part in the first launch alone, unless further launches are asked for of them.
+            sampled: those that take part until `SAMPLES` launches are undisturbed, unless further ones are asked for.
         """
         self.result = Measurement(kept=dict(kept or {}), failures=dict(refused or {}))
         self._participants = list(participants)
         self._first_only = frozenset(first_only)
-        self._agreement = Agreement(self._first_only, self._note_parity, self._fail)
+        self._sampled = frozenset(sampled)
+        self._agreement = Agreement(self._first_only | self._sampled, self._note_parity, self._fail)
         self._launch_worker = launch
         self._scratch = scratch
         self._conditions = conditions or Conditions()
@@ -197,6 +201,13 @@ class CaseMeasurer:
         found = [one for one in series if not one.is_native and not one.keeps and one.native in series]
         return [one for one in found if self.result.ranked_pair(one)[0] not in self._first_only]
 
+    def _is_wanted(self, participant: Participant) -> bool:
+        """Return whether a launch after the first needs a participant, where it is not asked for."""
+        if participant in self._sampled and participant in self.result.series:
+            made = self.result.series[participant].numbers
+            return len([number for number in made if number not in self.result.disturbed]) < SAMPLES
+        return participant not in self._first_only
+
     def _one_launch(
         self, plan: Plan | None, patience: Callable[[float], float], only: Collection[Participant] = ()
     ) -> None:
@@ -212,7 +223,7 @@ class CaseMeasurer:
         number = self._launches
         self._launches += 1
         with ExitStack() as stack:
-            wanted = only or {one for one in self._participants if not number or one not in self._first_only}
+            wanted = only or {one for one in self._participants if not number or self._is_wanted(one)}
             taking_part = [participant for participant in self._participants if participant in wanted]
             workers: dict[Participant, WorkerLike] = {}
             ready: dict[Participant, Ready] = {}

@@ -19,12 +19,14 @@ class Lineup:
         kept: for each participant, the one that runs the same with memory kept: itself where that changes nothing.
         refused: why others could not be prepared.
         first_only: those that no verdict needs: the first launch alone has them, to compare outputs.
+        sampled: those that no verdict needs, and of which a few launches show the range of single processes.
     """
 
     participants: tuple[Participant, ...]
     kept: Mapping[Participant, Participant]
     refused: Mapping[Participant, str]
     first_only: frozenset[Participant] = frozenset()
+    sampled: frozenset[Participant] = frozenset()
 
     @property
     def tested(self) -> int:
@@ -71,12 +73,14 @@ def line_up(
                 kept[one] = one.kept
                 participants.append(one.kept)
     first_only: frozenset[Participant] = frozenset()
+    sampled: frozenset[Participant] = frozenset()
     there = Participant(NATIVE, Side.THERE)
     # What native gives is remembered only of one that computes its outputs in a process of its own.
     if same_native is not None and there in participants and _is_checked(sides[Side.THERE]):
         first_only = frozenset({there, there.kept} if same_native else {there} if there in kept else ())
         first_only &= {*participants}
-    return Lineup(tuple(participants), kept, refused, first_only)
+        sampled = frozenset(one for one in participants if one.here and kept.get(one, one) != one)
+    return Lineup(tuple(participants), kept, refused, first_only, sampled)
 
 
 def _is_checked(prepared: Prepared) -> bool:

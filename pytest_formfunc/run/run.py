@@ -314,6 +314,7 @@ class Run:
             progress=self._teller.progress(case, self._begun),
             refused=lineup.refused,
             first_only=lineup.first_only,
+            sampled=lineup.sampled,
         )
         # Each backend beyond the first accelerated one adds half of the budget.
         budget_s = settings.budget_s * max(2, lineup.tested) / 2

@@ -655,6 +655,22 @@ def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_fo
     assert result.series[NATIVE.counterpart].numbers == [0, 5, 6]
 
 
+def test_processes_by_default_are_sampled_until_three_launches_are_undisturbed(tmp_path):
+    """The others are for the verdict; outputs are compared with what the sampled native gave."""
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in (*EVERYONE, NATIVE.kept)}
+    lab = Lab(tmp_path, speeds, disturbed=[1])
+    participants = (*EVERYONE, NATIVE.kept)
+    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
+    measurer = lab.measurer(*participants, kept=kept, first_only={NATIVE.counterpart}, sampled={NATIVE})
+    result = measurer.measure(Effort(0.03, 60, enough=6))
+    assert result.series[NATIVE].numbers == [0, 1, 2, 3]
+    assert result.series[NATIVE.kept].numbers == result.series[OPENVINO].numbers == [*range(7)]
+    assert result.undisturbed(NATIVE, OPENVINO) == [0, 2, 3]
+    lab.outputs["openvino"] = [1.0, 2.5, 3.0]
+    measurer.measure_more(MoreLaunches(1))
+    assert "disagrees" in result.failures[OPENVINO]
+
+
 def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):
     """Half-widths shrink with the square root of the time; at least one launch is needed."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.2)
