@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.rounds import WorkerLike
 from pytest_formfunc.measure.schedule import plan_turn
-from pytest_formfunc.stats.growth import grown
+from pytest_formfunc.stats import median
+from pytest_formfunc.stats.growth import grown, may_grow
 
 PAIRS = 9  # before the one has made its calls, and after
-MOST_CALLS = 3  # counted, of a turn: few calls, beside those in between
-MOST_DISCARDED = 1
+MOST_CALLS = 2  # of a turn: few calls, beside those in between
 MANY = Turn(discard=0, calls=4000, limit_s=0.5)
+MOST_TIMES = 4  # so often, where a busy machine makes few calls in that time, and the last ones are longer
+MOST_EARLY = 5  # of those calls, to compare the last ones with
 MOST_LOOKS = 2  # at one network that turned out not to grow
 
 
@@ -44,9 +46,15 @@ def slower_after_calls(old: WorkerLike, fresh: WorkerLike, call_s: float) -> Gro
         MeasurementError: one of them failed.
     """
     turn = plan_turn(call_s)
-    turn = replace(turn, discard=min(turn.discard, MOST_DISCARDED), calls=min(turn.calls, MOST_CALLS))
+    turn = replace(turn, discard=0, calls=min(turn.calls, MOST_CALLS))
     before = _ratios(old, fresh, turn)
-    made = len(fresh.ask(MANY).calls_s)
+    made, early_s = 0, 0.0
+    for _ in range(MOST_TIMES):
+        calls = fresh.ask(MANY).calls_s
+        made += len(calls)
+        early_s = early_s or median(calls[:MOST_EARLY])
+        if made >= MANY.calls or not may_grow(calls, early_s):
+            break
     factor = grown(before, _ratios(old, fresh, turn))
     return None if factor is None else Growth(made, factor)
 
