@@ -94,7 +94,7 @@ def _gate(given: argparse.Namespace) -> int:
         say(f"pytest-formfunc: {sentence}", file=sys.stderr)
     red = bool(code or faults)
     together = _lost_together(found)
-    outputs = _outputs(found, base, red=red)
+    outputs = _outputs(found, base, len(together), red=red)
     part = f"part {given.shard} of " if given.shard else ""
     counts = f"{outputs['regressed']} regressed of {outputs['compared']} compared"
     counts += f"; together {', '.join(together)} lost speedup" if together else ""
@@ -179,14 +179,14 @@ def _judge(path: Path, part: str) -> tuple[list[Fault], Journal]:
     return faults, journal
 
 
-def _outputs(found: Journal | None, base: str, *, red: bool) -> dict[str, object]:
+def _outputs(found: Journal | None, base: str, together: int, *, red: bool) -> dict[str, object]:
     """Return what later steps of a job may read: the outcome, three counts, and the commit that was compared with."""
     verdicts = [row.record.verdict for row in found.rows.values() if row.record.verdict] if found else []
     statuses = [verdict.status for verdict in verdicts if verdict.status not in _NOT_COMPARED]
     return {
         "outcome": "failed" if red else "passed",
         "regressed": statuses.count("regressed"),
-        "together": len(_lost_together(found)),
+        "together": together,
         "compared": len(statuses),
         "base": base,
     }

@@ -202,8 +202,12 @@ class CaseMeasurer:
         return [one for one in found if self.result.ranked_pair(one)[0] not in self._first_only]
 
     def _is_wanted(self, participant: Participant) -> bool:
-        """Return whether a launch after the first needs a participant, where it is not asked for."""
-        if participant in self._sampled and participant in self.result.series:
+        """Return whether a launch after the first needs a participant, where it is not asked for.
+
+        A sampled one is judged where the one that keeps its memory has failed.
+        """
+        keeps = self.result.kept.get(participant) in self._participants
+        if participant in self._sampled and keeps and participant in self.result.series:
             made = self.result.series[participant].numbers
             return len([number for number in made if number not in self.result.disturbed]) < SAMPLES
         return participant not in self._first_only

@@ -4,7 +4,7 @@ import pytest
 from support.command import command
 from support.pools import compared
 
-from pytest_formfunc.cli.gating import _judge, _outputs
+from pytest_formfunc.cli.gating import _judge, _lost_together, _outputs
 from pytest_formfunc.journal.lines import COMPLETE, Header, Row, Shard
 from pytest_formfunc.journal.writing import JournalWriter
 
@@ -30,7 +30,7 @@ def test_a_run_that_compared_nothing_is_red(tmp_path):
     faults, found = _judge(journal(tmp_path / "run.jsonl"), "")
     assert "nothing was compared" in [fault.sentence for fault in faults]
     expected = {"outcome": "failed", "regressed": 0, "together": 0, "compared": 0, "base": "abc"}
-    assert _outputs(found, "abc", red=True) == expected
+    assert _outputs(found, "abc", 0, red=True) == expected
 
 
 @pytest.mark.parametrize(("fail_on", "together"), [(("loss",), 1), (("gain",), 0)])
@@ -45,7 +45,9 @@ def test_a_loss_that_rows_share_is_counted_where_it_fails_their_tests(tmp_path, 
     writer.end(COMPLETE)
     writer.close()
     _, found = _judge(tmp_path / "run.jsonl", "")
-    outputs = _outputs(found, "abc", red=True)
+    names = _lost_together(found)
+    assert len(names) == together
+    outputs = _outputs(found, "abc", len(names), red=True)
     assert (outputs["regressed"], outputs["together"], outputs["compared"]) == (0, together, 3)
 
 

@@ -671,6 +671,17 @@ def test_processes_by_default_are_sampled_until_three_launches_are_undisturbed(t
     assert "disagrees" in result.failures[OPENVINO]
 
 
+def test_a_process_by_default_is_needed_in_every_launch_where_with_memory_kept_it_failed(tmp_path):
+    """Its speedup is then the one that is ranked, and what the verdict rests on."""
+    participants = (*EVERYONE, NATIVE.kept)
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in participants}
+    lab = Lab(tmp_path, speeds, die={(str(NATIVE.kept), "round")})
+    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
+    result = lab.measurer(*participants, kept=kept, sampled={NATIVE}).measure(Effort(0.03, 60, enough=6))
+    assert NATIVE.kept in result.failures
+    assert result.series[NATIVE].numbers == result.series[OPENVINO].numbers == [*range(6)]
+
+
 def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):
     """Half-widths shrink with the square root of the time; at least one launch is needed."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.2)
