@@ -145,7 +145,8 @@ class LaunchRounds:
         self._pace = conditions.pace.take()
         most = math.ceil(MORE_ROUNDS * planned) if waits else planned
         while (quiet := self._causes.count(None)) < most and len(self._failed) < len(self._alive):
-            if len(self._near()) >= planned:
+            near = self._near()
+            if len(near) >= planned and self._has_everyone(near):
                 break
             late = conditions.clock() >= until_s
             disturbed = len(self._causes) > quiet
@@ -168,6 +169,14 @@ class LaunchRounds:
         is_near = self._conditions.pace.is_near
         return [index for index, cause in enumerate(self._causes) if cause is None and is_near(max(self._paces[index]))]
 
+    def _has_everyone(self, chosen: Collection[int]) -> bool:
+        """Return whether everyone who has not failed took part in some of these rounds.
+
+        The machine may show its best pace late: rounds that were near the best until then are not near it any more.
+        """
+        there = {participant for index in chosen for participant in self._rounds[index]}
+        return self._failed.issuperset(one for one in self._alive if one not in there)
+
     def of(self, participant: Participant) -> list[Round]:
         """Return the rounds of a participant that count."""
         return [self._rounds[index][participant] for index in self._chosen if participant in self._rounds[index]]
@@ -186,9 +195,9 @@ class LaunchRounds:
 
     def _take_turns(self, index: int, turns: Mapping[Participant, Turn]) -> dict[Participant, Round]:
         answers: dict[Participant, Round] = {}
-        taking_part = self._alive
-        if len(self._near()) >= BRIEF_ROUNDS:  # so theirs are the first of the rounds that count
-            taking_part = [participant for participant in self._alive if participant not in self._brief]
+        near = self._near()  # so those of brief ones are the first of the rounds that count
+        enough = {one for one in self._brief if sum(one in self._rounds[place] for place in near) >= BRIEF_ROUNDS}
+        taking_part = [participant for participant in self._alive if participant not in enough]
         for place in turn_order(len(taking_part), self._launch, index):
             participant = taking_part[place]
             if participant in self._failed:
@@ -228,7 +237,8 @@ class LaunchRounds:
         found = [cause for cause in self._causes if cause is not None]
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
         near = [] if any_pace else self._near()
-        self._chosen = near if len(near) >= min(planned, MIN_ROUNDS) else quiet if enough else everything
+        are_enough = len(near) >= min(planned, MIN_ROUNDS) and self._has_everyone(near)
+        self._chosen = near if are_enough else quiet if enough else everything
         paces = [pace for index in self._chosen for pace in self._paces[index]]
         self.pace = max(paces, default=0.0)
         self.mean_pace = geometric_mean(paces) if paces and min(paces) > 0 else 0.0

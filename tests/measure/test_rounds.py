@@ -297,6 +297,37 @@ def test_brief_participants_take_part_in_the_first_quiet_rounds_only(busy_s):
     assert min(launch.began(NATIVE)) >= busy_s
 
 
+class GrowingPace(FakePace):
+    """A machine that gets faster twice, so that the first of what was near its best is not near it any more."""
+
+    def __init__(self, machine, faster_at):
+        super().__init__(machine)
+        self.faster_at, self.best = faster_at, 1.0
+
+    def take(self, age_s=0.0):
+        super().take(age_s)
+        found = 1.0 - 0.08 * sum(self.taken[0] >= at for at in self.faster_at)
+        self.best = min(self.best, found)
+        return found
+
+    def is_near(self, seconds):
+        return seconds <= 1.15 * self.best
+
+
+@pytest.mark.parametrize("patience_s", [60.0, 0.3])
+def test_brief_participants_take_part_again_where_the_best_pace_shows_late(patience_s):
+    """The rounds that they had are not near it any more; those that count are never without them."""
+    machine = Machine()
+    machine.pace = GrowingPace(machine, (0.1, 0.2))
+    workers = {NATIVE: FakeWorker(machine), NATIVE.kept: FakeWorker(machine), OPENVINO: FakeWorker(machine)}
+    launch = Launch(machine, workers, brief=[NATIVE]).make(12, patience_s)
+    assert machine.pace.best == pytest.approx(0.84)
+    assert launch.counted(NATIVE) == BRIEF_ROUNDS
+    assert launch.counted(OPENVINO) == launch.counted(NATIVE.kept) >= 3
+    assert min(launch.began(NATIVE.kept)) >= 0.1
+    assert min(launch.began(NATIVE)) >= 0.2
+
+
 def test_brief_participants_stay_beside_the_others_where_all_rounds_count():
     """Too few are quiet; the rounds that a brief one has are the first of those that count."""
     machine = Machine()
