@@ -100,5 +100,9 @@ class Family:
         return Looks(self._carried + self.alpha / max(1, self.size))
 
     def settle(self, looks: Looks, rejected: bool) -> None:
-        """End a comparison; if it found a change (``rejected``), the next comparison gets its level as well."""
-        self._carried = looks.alpha if rejected and self.in_order else 0.0
+        """End a comparison; if it found a change (``rejected``), the next comparison gets its level as well.
+
+        One that ended without a look has spent nothing of what it was given, which is handed on.
+        """
+        if rejected or looks.taken:
+            self._carried = looks.alpha if rejected and self.in_order else 0.0

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_contended, why_not_comparable, why_not_timed
 from pytest_formfunc.gate.decision import FOUND, MEASURED, VERBS, Locks, decide
-from pytest_formfunc.gate.error_budget import SAME_KERNELS_MISS, SAME_KERNELS_SHARE, Family
+from pytest_formfunc.gate.error_budget import SAME_KERNELS_MISS, SAME_KERNELS_SHARE, Family, Looks
 from pytest_formfunc.gate.explain import graph_change, layer_change, layers_of, same_kernels
 from pytest_formfunc.gate.judge import Evidence, Judgement
 from pytest_formfunc.gate.saved_change import Change, measure_change, pair_of
@@ -69,11 +69,16 @@ class SavedJudge:
         return None if verdict is None else Judgement(verdict)
 
     def _look(self, evidence: Evidence, threshold: float) -> Verdict | None:
+        looks = self._family.next_looks()
+        verdict = self._look_with(looks, evidence, threshold)
+        self._family.settle(looks, verdict is not None and verdict.status in ("regressed", "improved"))
+        return verdict
+
+    def _look_with(self, looks: Looks, evidence: Evidence, threshold: float) -> Verdict | None:
         then = self._saved.newest_claim(evidence.key)
         self._saved.note(evidence.so_far())
         if then is None:
             return Verdict("new", threshold, None, f"{evidence.title} is new: the baseline lacks it")
-        looks = self._family.next_looks()
         most = may_be = 0
         for planned in (*SECOND_LOOKS, 0):
             launches = planned if self._left_s > 0 else 0
@@ -111,8 +116,7 @@ class SavedJudge:
             if status != "inconclusive" or not launches:
                 break
             self._look_again(evidence, launches)
-        self._family.settle(looks, status in ("regressed", "improved"))
-        smallest = change.smallest_seen(2 * alpha, self._locks.least(threshold))
+        smallest = change.smallest_seen(max(2 * alpha, 1e-9), self._locks.least(threshold))
         sentence = _describe_verdict(now, then, change, threshold, status, smallest, self._locks)
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"

@@ -104,14 +104,19 @@ class SideBySideJudge:
         there = here.counterpart
         looks = self._family.next_looks()
         most = wanted = 0
+        before: tuple[Participant, ...] = ()
         while True:
             if measurement is None or here not in measurement.series:
+                self._family.settle(looks, False)
                 return None
             failed = [one for one in (here.native, here, there.native, there) if one not in measurement.series]
             if failed:
+                self._family.settle(looks, False)
                 reason = measurement.failures.get(failed[0], "it was not measured")
                 return _not_comparable(evidence.title, threshold, f"at {self._other.title}: {reason}")
             pair, everyone = _judged(measurement, here, same_program=same_program)
+            if everyone != before:  # one with memory kept failed, and those by default have few launches
+                most, wanted, before = 0, 0, everyone
             change = measure_change(_paired_rounds(measurement, pair, everyone, same_native=same_program))
             launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, round(launches * GROWTH ** (LOOKS - 1)))

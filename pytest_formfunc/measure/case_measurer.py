@@ -204,10 +204,11 @@ class CaseMeasurer:
     def _is_wanted(self, participant: Participant) -> bool:
         """Return whether a launch after the first needs a participant, where it is not asked for.
 
-        A sampled one is judged where the one that keeps its memory has failed.
+        Where one that keeps its memory has failed, on either side, processes by default are what a verdict rests on.
         """
-        keeps = self.result.kept.get(participant) in self._participants
-        if participant in self._sampled and keeps and participant in self.result.series:
+        if any(self.result.kept.get(one, one) not in self._participants for one in self._participants):
+            return True
+        if participant in self._sampled and participant in self.result.series:
             made = self.result.series[participant].numbers
             return len([number for number in made if number not in self.result.disturbed]) < SAMPLES
         return participant not in self._first_only
@@ -263,13 +264,14 @@ class CaseMeasurer:
             self.result.paces[number] = rounds.pace, rounds.mean_pace
             if rounds.cause is not None:
                 self.result.disturbed[number] = rounds.cause
-            self._judge_paces()
+            self.judge_paces()
             self._in_vain = self._in_vain + 1 if number in self.result.disturbed else 0
             for participant in alive:
                 if participant in self._participants:
                     counted = rounds.of(participant)
                     if participant.is_native and not participant.keeps:
                         self._refuse_growth(participant, number, ready[participant], counted, workers[participant])
+                if participant in self._participants:
                     self._keep(participant, number, ready[participant], counted, workers[participant])
 
     def _refuse_growth(
@@ -303,8 +305,8 @@ class CaseMeasurer:
                 ),
             )
 
-    def _judge_paces(self) -> None:
-        """Judge all launches' paces by what is known now: the machine may show its best only after some of them."""
+    def judge_paces(self) -> None:
+        """Judge all launches' paces by what is known now: the machine may show its best after all of them."""
         pace, paces = self._conditions.pace, self.result.paces
         self.result.unsettled = {number for number, (slowest, _) in paces.items() if not pace.is_near(slowest)}
         self.result.excess = {number: pace.excess(mean) for number, (_, mean) in paces.items() if mean > 0}
@@ -369,8 +371,11 @@ class CaseMeasurer:
     def _fail(self, participant: Participant, error: MeasurementError) -> None:
         """Remove a participant that failed, and those that mean nothing without it.
 
-        These are its whole side if it is native, and else the same backend with memory kept.
+        These are its whole side if it is native, and else the same backend with memory kept. One that is out may fail
+        once more: its worker took turns until the launch ended.
         """
+        if participant not in self._participants:
+            return
         self.result.failures.setdefault(participant, str(error))
         out = [participant]
         if participant == participant.native:

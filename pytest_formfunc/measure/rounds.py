@@ -195,7 +195,7 @@ class LaunchRounds:
 
     def _take_turns(self, index: int, turns: Mapping[Participant, Turn]) -> dict[Participant, Round]:
         answers: dict[Participant, Round] = {}
-        near = self._near()  # so those of brief ones are the first of the rounds that count
+        near = self._near()
         enough = {one for one in self._brief if sum(one in self._rounds[place] for place in near) >= BRIEF_ROUNDS}
         taking_part = [participant for participant in self._alive if participant not in enough]
         for place in turn_order(len(taking_part), self._launch, index):
@@ -238,7 +238,10 @@ class LaunchRounds:
         enough = len(quiet) >= min(planned, MIN_ROUNDS)
         near = [] if any_pace else self._near()
         are_enough = len(near) >= min(planned, MIN_ROUNDS) and self._has_everyone(near)
-        self._chosen = near if are_enough else quiet if enough else everything
+        chosen = near if are_enough else quiet if enough else everything
+        # Rounds are compared one by one with those of brief ones, which therefore are the first.
+        brief = {one for one in self._brief if any(one in self._rounds[index] for index in chosen)}
+        self._chosen = sorted(chosen, key=lambda index: not brief <= self._rounds[index].keys())
         paces = [pace for index in self._chosen for pace in self._paces[index]]
         self.pace = max(paces, default=0.0)
         self.mean_pace = geometric_mean(paces) if paces and min(paces) > 0 else 0.0

@@ -97,8 +97,9 @@ class Measurement:
     @property
     def contended(self) -> Cause | None:
         """Return what disturbed so many launches that no speedup can be claimed, or None."""
-        # Further launches may be of two accelerated participants alone, and then no speedup comes of them.
-        natives = [series for one, series in self.series.items() if one == one.native]
+        # Further launches may be of two accelerated participants alone, and then no speedup comes of them; native by
+        # default may be in fewer of them than with memory kept.
+        natives = [series for one, series in self.series.items() if one.is_native]
         made = {number for series in natives for number in series.numbers}
         causes = [cause for number, cause in self.disturbed.items() if number in made]
         if not causes or len(made) - len(causes) >= FEWEST_QUIET:

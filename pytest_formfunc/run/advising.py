@@ -25,9 +25,9 @@ from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.preparation import Recipe
 from pytest_formfunc.measure.probe import probe_backends
 from pytest_formfunc.measure.quiet import Cause
-from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.measure.workers import WorkerServer
+from pytest_formfunc.run.pacing import conditions_of
 from pytest_formfunc.run.stages import Ready
 from pytest_formfunc.settings import Settings
 from pytest_formfunc.stats.servers import KEPT_SD
@@ -197,12 +197,7 @@ class Advisor:
             lineup.participants,
             launcher(self.workers, sides, ready.case.seed, {}, threads),
             self.scratch,
-            Conditions(
-                threads=self.settings.threads,
-                servers=self.workers.size,
-                clock=lambda: self.workers.clock() - self.pace.waited_s,
-                pace=self.pace,
-            ),
+            conditions_of(self.settings, self.workers, self.pace),
             kept=lineup.kept,
             refused=lineup.refused,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_formfunc.allocator import why_not_kept
 from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.cases import Case
-from pytest_formfunc.errors import MeasurementError, WorkerDied
+from pytest_formfunc.errors import MeasurementError, WorkerDied, one_line
 from pytest_formfunc.gate.decision import LOCKS
 from pytest_formfunc.gate.judges import make_judge
 from pytest_formfunc.journal.lines import COMPLETE, INTERRUPTED, Row
@@ -24,7 +24,6 @@ from pytest_formfunc.measure.lineup import line_up
 from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Side
 from pytest_formfunc.measure.reservations import Reservations
-from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import WANTED_LAUNCHES
 from pytest_formfunc.measure.together import Reserve, measure_together
 from pytest_formfunc.measure.workers import WorkerServer
@@ -34,7 +33,7 @@ from pytest_formfunc.results import Results, Spent
 from pytest_formfunc.run.collecting import collect
 from pytest_formfunc.run.observing import observe
 from pytest_formfunc.run.order import changed_cases, is_same_native
-from pytest_formfunc.run.pacing import pace_of_host
+from pytest_formfunc.run.pacing import conditions_of, pace_of_host
 from pytest_formfunc.run.stages import Measured, Ready, Settled, TakenOver, other_side
 from pytest_formfunc.run.telling import Teller
 from pytest_formfunc.run.work import Work, groups_of
@@ -177,9 +176,15 @@ class Run:
                 spent.measuring_s += workers.clock() - began
                 for one in ready if self._settings.why and not once else ():
                     self._observe(one)
-        except WorkerDied as error:  # a server does not start
-            for one in ready:
-                self._fail(one.case, one.backends, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a server does not start; or a test's time limit, which ends that test alone
+            known = isinstance(error, WorkerDied)
+            for one in (one for one in ready if not one.measured.measurer.result.stopped):
+                reason = str(error) if known else f"measuring it ended early: {one_line(error)}"
+                self._fail(one.case, one.backends, MeasurementError(reason))
+            if not known:
+                raise
         finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
             spent.locked_s = self._lock.waited_s
@@ -299,17 +304,11 @@ class Run:
         same_native = is_same_native(here, there, self._work.other)
         lineup = line_up(backends, prepared, keep=not once and self._not_kept is None, same_native=same_native)
         self._begun += 1
-        pace = self._pace_of(once=once)
         measurer = CaseMeasurer(
             lineup.participants,
             launcher(self._workers, sides, case.seed, settings.slow_down),
             self._scratch,
-            Conditions(
-                threads=settings.threads,
-                servers=self._workers.size,
-                clock=lambda: self._workers.clock() - pace.waited_s,
-                pace=pace,
-            ),
+            conditions_of(settings, self._workers, self._pace_of(once=once)),
             kept=lineup.kept,
             progress=self._teller.progress(case, self._begun),
             refused=lineup.refused,
@@ -361,6 +360,7 @@ class Run:
             return
         result, spent = measured.measurer.result, self.results.spent
         self._measured[case.id] = measured
+        measured.measurer.judge_paces()
         self._collect(case, measured)
         if result.stopped:  # not where it was interrupted
             self._note(measured, case.id, self._backends_of(measured.group))

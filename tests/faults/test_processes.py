@@ -55,6 +55,9 @@ FAULTS = {
     "garbage": ("[os.write(fd, b'garbage' * 9) for fd in range(3, 40) if os.path.exists(f'/proc/self/fd/{fd}')"
                 " and os.readlink(f'/proc/self/fd/{fd}').startswith('socket')]", "sent something that is no answer"),
     "server": ("os.kill(os.getppid(), signal.SIGKILL)", "ended with its measuring server, which was killed by SIGKILL"),
+    # In the rounds, which come after some hundred calls of a warm-up.
+    "later": ("module.calls = getattr(module, 'calls', 0) + 1\n"
+              "if module.calls > 2000: os.kill(os.getppid(), signal.SIGKILL)", "killed by SIGKILL"),
     "allocates": ("torch.empty(2**60, dtype=torch.uint8)", "allocate"),
     "clock": ("time.perf_counter_ns = lambda: 0", "the clock stood still"),
 }  # fmt: skip
@@ -108,13 +111,47 @@ def test_a_fault_fails_the_case_in_progress_with_a_sentence(faulty, fault):
 
 
 def test_no_fault_fails_another_case_and_nothing_is_left(faulty):
-    """The one after nine faults is measured."""
+    """The one after them all is measured."""
     assert faulty.outcome.code == 1, faulty.outcome.text
     assert len(faulty.said) == len(FAULTS)
     assert "Traceback" not in faulty.outcome.text
     assert f"{len(FAULTS)} failed, 1 passed" in faulty.outcome.text
     assert {case for case, _ in faulty.records("out.json")} == {"test_net.py::test_net[after]"}
     assert faulty.left == []
+
+
+def test_a_time_limit_of_one_test_leaves_no_half_measured_row(bench):
+    """It comes while a group of cases is measured for the first test: what has no figure yet fails with a sentence."""
+    bench.write("conftest.py", TIME_LIMIT)
+    outcome = bench.measure(
+        "--formfunc-patterns=pointwise,fire", "--formfunc-depths=1", "--formfunc-widths=32", "--formfunc-budget=90s",
+        "--formfunc-precision=0.1%", "--junitxml=junit.xml", "--formfunc-journal=run.jsonl", "--benchmark-json=out.json",
+    )  # fmt: skip
+    said = bench.failures()
+    assert len(said) == 4, outcome.text
+    assert sum("the time of this test is over" in one for one in said.values()) == 4
+    assert sum("measuring it ended early" in one for one in said.values()) == 3
+    assert read_journal(bench.folder / "run.jsonl").rows == {}
+
+
+TIME_LIMIT = """
+import signal
+import pytest
+
+
+def late(number, frame):
+    pytest.fail("the time of this test is over", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 6.0)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+"""
 
 
 def test_what_a_model_starts_ends_with_the_run(own):

@@ -33,7 +33,21 @@ def test_a_level_that_found_a_change_is_passed_on():
     family.settle(first, rejected=True)
     second = family.next_looks()
     assert second.alpha == pytest.approx(0.02)
+    second.next_alpha(1.0)
     family.settle(second, rejected=False)
+    assert family.next_looks().alpha == pytest.approx(0.01)
+
+
+def test_a_level_that_was_spent_in_part_is_not_passed_on():
+    """A comparison that looked and came to no verdict has spent it; one that never looked hands on what it was given."""
+    family = Family(4, 0.04)
+    family.settle(family.next_looks(), rejected=True)
+    unspent = family.next_looks()
+    family.settle(unspent, rejected=False)
+    spent = family.next_looks()
+    assert spent.alpha == unspent.alpha == pytest.approx(0.02)
+    spent.next_alpha(0.5)
+    family.settle(spent, rejected=False)
     assert family.next_looks().alpha == pytest.approx(0.01)
 
 

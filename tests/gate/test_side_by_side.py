@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from made_up import EVERYONE, HERE, OTHER, PREPARED, THERE, MadeUp, PlainJudge
 
@@ -146,6 +147,43 @@ def test_memory_is_kept_on_both_sides_or_on_neither():
     assert (pair, everyone) == ((HERE, THERE), (HERE.native.kept, HERE, THERE.native.kept, THERE))
     del measurement.series[THERE.native.kept]
     assert _judged(measurement, HERE) == ((HERE, THERE), EVERYONE)
+
+
+def test_looks_go_on_where_a_process_that_keeps_its_memory_fails_meanwhile():
+    """Those by default, which the verdict then rests on, share the first launch alone: no reason to end."""
+    generator, quiet = np.random.default_rng(3), Disturbance(0.0, 0, 0, 0.0, 1.0)
+    participants = (*EVERYONE, HERE.native.kept, THERE.native.kept)
+    measurement = Measurement(
+        kept={HERE.native: HERE.native.kept, THERE.native: THERE.native.kept, HERE: HERE, THERE: THERE},
+        series={one: Series(one) for one in participants},
+    )
+
+    def launch(number, taking_part):
+        measurement.servers[number] = number % 12
+        for one in taking_part:
+            seconds = 2.0 * np.exp(generator.normal(0, 0.05)) if one == HERE else 1.0
+            measurement.series[one].launches.append([Round((seconds,), quiet)] * 4)
+            measurement.series[one].numbers.append(number)
+
+    for number in range(5):
+        launch(number, participants if number == 0 else (HERE, THERE, HERE.native.kept, THERE.native.kept))
+    asked = []
+
+    def look_again(more):
+        asked.append(more)
+        if len(asked) == 1:
+            del measurement.series[THERE.native.kept]
+        else:
+            for number in range(len(measurement.servers), len(measurement.servers) + more.launches):
+                launch(number, more.only)
+        return 1.0
+
+    sides = [SimpleNamespace(input_shapes=[(1, 3)], program={"digest": digest}) for digest in "ab"]
+    evidence = Evidence(("case", "openvino"), lambda: None, measurement, *sides, look_again=look_again)
+    verdict = PlainJudge(OTHER, Family(100), 60.0).judge(evidence, 0.45).verdict
+    assert len(asked) >= 2
+    assert asked[1].only == EVERYONE
+    assert verdict.status == "regressed"
 
 
 def test_two_servers_give_no_verdict_however_great_the_change():

@@ -682,6 +682,44 @@ def test_a_process_by_default_is_needed_in_every_launch_where_with_memory_kept_i
     assert result.series[NATIVE].numbers == result.series[OPENVINO].numbers == [*range(6)]
 
 
+@pytest.mark.parametrize("everyone", [True, False])
+def test_several_may_die_in_one_launch(tmp_path, everyone):
+    """Their server died, or the model raises on a later call: what is out already is not taken out once more."""
+    participants = (NATIVE.kept, OPENVINO, NATIVE)  # in the second round native's turn is before that of its twin
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in participants}
+    dying = {(str(one), "round") for one in participants if everyone or one.is_native}
+    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
+    result = Lab(tmp_path, speeds, die=dying).measurer(*participants, kept=kept).measure(Effort(0.03, 60))
+    assert "killed by SIGSEGV" in result.failures[NATIVE]
+    assert not result.series
+
+
+def test_native_by_default_takes_part_where_an_engine_with_memory_kept_has_failed(tmp_path):
+    """The engine's speedup by default is then the one that is ranked, although native's own twin lives."""
+    inductor = Participant("inductor")
+    participants = (NATIVE, NATIVE.kept, inductor, inductor.kept)
+    speeds = {str(one): {"native": 0.008, "inductor": 0.002}[one.backend] for one in participants}
+    lab = Lab(tmp_path, speeds, die={(str(inductor.kept), "round")})
+    kept = {NATIVE: NATIVE.kept, inductor: inductor.kept}
+    result = lab.measurer(*participants, kept=kept, sampled={NATIVE, inductor}).measure(Effort(0.03, 60, enough=6))
+    assert inductor.kept in result.failures
+    assert result.series[NATIVE].numbers == result.series[inductor].numbers == [*range(6)]
+
+
+def test_a_sampled_native_that_turns_out_slow_does_not_contend_a_case(tmp_path):
+    """The pair that is ranked has enough quiet launches; native by default has one fewer than it had."""
+    participants = (NATIVE, NATIVE.kept, OPENVINO)
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in participants}
+    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
+    result = (
+        Lab(tmp_path, speeds).measurer(*participants, kept=kept, sampled={NATIVE}).measure(Effort(0.03, 60, enough=6))
+    )
+    assert result.series[NATIVE].numbers == [0, 1, 2]
+    result.disturbed[1] = Cause.SLOW
+    assert result.contended is None
+    assert len(result.undisturbed(NATIVE.kept, OPENVINO)) == 5
+
+
 def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):
     """Half-widths shrink with the square root of the time; at least one launch is needed."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, scatter=0.2)

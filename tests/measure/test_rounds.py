@@ -326,6 +326,8 @@ def test_brief_participants_take_part_again_where_the_best_pace_shows_late(patie
     assert launch.counted(OPENVINO) == launch.counted(NATIVE.kept) >= 3
     assert min(launch.began(NATIVE.kept)) >= 0.1
     assert min(launch.began(NATIVE)) >= 0.2
+    for brief, kept in zip(launch.began(NATIVE), launch.began(NATIVE.kept), strict=False):
+        assert abs(brief - kept) < 3 * 0.012  # of the same round
 
 
 def test_brief_participants_stay_beside_the_others_where_all_rounds_count():
