@@ -179,11 +179,11 @@ class Run:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a server does not start; or a test's time limit, which ends that test alone
-            known = isinstance(error, WorkerDied)
+            is_known = isinstance(error, WorkerDied)
             for one in (one for one in ready if not one.measured.measurer.result.stopped):
-                reason = str(error) if known else f"measuring it ended early: {one_line(error)}"
+                reason = str(error) if is_known else f"measuring it ended early: {one_line(error)}"
                 self._fail(one.case, one.backends, MeasurementError(reason))
-            if not known:
+            if not is_known:
                 raise
         finally:  # an interrupted run reports what it has
             spent.starting_s += workers.starting_s - started_s
