@@ -61,6 +61,7 @@ SETTINGS = (
     Setting(0.03, 0.015, 0.13, 45.0),
     Setting(0.03, 0.015, 0.13, 45.0, same_kernels=True),
     Setting(0.01, 0.005, 0.05, 120.0),
+    Setting(0.01, 0.005, 0.10, 120.0),
 )
 
 

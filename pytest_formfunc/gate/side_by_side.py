@@ -29,6 +29,11 @@ from pytest_formfunc.units import format_estimate, format_ms, format_percent
 GROWTH = math.sqrt(2)
 LOOKS = 9
 MOST_LAUNCHES = 64
+# Where a comparison's own time is not spent by then, it goes on to so many times as many, for which a part of the
+# probability of a false alarm is kept.
+EXTENSION = 4
+KEPT_FOR_IT = 0.1
+MOST_LOOKS = LOOKS + 3
 
 
 class SideBySideJudge:
@@ -104,6 +109,7 @@ class SideBySideJudge:
         there = here.counterpart
         looks = self._family.next_looks()
         most = wanted = 0
+        own_s = 0.0
         before: tuple[Participant, ...] = ()
         while True:
             if measurement is None or here not in measurement.series:
@@ -120,18 +126,23 @@ class SideBySideJudge:
             change = measure_change(_paired_rounds(measurement, pair, everyone, same_native=same_program))
             launches = len(change.judged.logs)
             most = most or min(MOST_LAUNCHES, round(launches * GROWTH ** (LOOKS - 1)))
-            final = launches >= most or launches < wanted or self._pool_s <= 0  # all launches are made, or time ran out
+            goes_on = own_s < self._escalation_s and launches < EXTENSION * most
+            # All launches are made, or time ran out.
+            final = (launches >= most and not goes_on) or launches < wanted or self._pool_s <= 0
             same_graph = same_program and same_kernels(measurement.graph(there), measurement.graph(here))
             share = SAME_KERNELS_SHARE if same_graph else 1
             locks = replace(self._locks, miss=self._locks.miss * SAME_KERNELS_MISS) if same_graph else self._locks
-            alpha = looks.next_alpha(1.0 if final else launches / most) * share
-            status = decide(change, threshold, alpha, LOOKS, locks)
+            alpha = looks.next_alpha(1.0 if final else _fraction(launches / most)) * share
+            status = decide(change, threshold, alpha, MOST_LOOKS, locks)
             if status != "inconclusive" or final:
                 break
             only = pair if same_program else everyone
-            wanted = min(max(math.ceil(launches * GROWTH), ENOUGH_SERVERS + 1), most)  # fewer show hardly anything
-            more = MoreLaunches(wanted - launches, only, self._pool_s, change.judged.scatter)
-            self._pool_s -= evidence.look_again(more)
+            wanted = max(math.ceil(launches * GROWTH), ENOUGH_SERVERS + 1)  # fewer show hardly anything
+            wanted = min(wanted, most if launches < most else EXTENSION * most)
+            left_s = self._pool_s if launches < most else min(self._pool_s, self._escalation_s - own_s)
+            spent_s = evidence.look_again(MoreLaunches(wanted - launches, only, left_s, change.judged.scatter))
+            own_s += spent_s
+            self._pool_s -= spent_s
         self._family.settle(looks, status in ("regressed", "improved"))
         native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
         if native_note:
@@ -180,6 +191,19 @@ class SideBySideJudge:
             *program_change(prepared_there.program, prepared_here.program, (prepared_there.cost, prepared_here.cost)),
         ]
         return text + (f"; {'; '.join(clauses)}" if clauses else "")
+
+
+def _fraction(done: float) -> float:
+    """Return how much of the samples that there may be is there, for the spending of the probability of a false alarm.
+
+    Args:
+        done: launches / the most that are made in any case; above 1 where the comparison's own time is not spent.
+
+    >>> [round(_fraction(done), 2) for done in (0.5, 1.0, 2.0, 4.0)]
+    [0.45, 0.9, 0.95, 0.97]
+    """
+    kept = 1 - KEPT_FOR_IT
+    return kept * done if done <= 1 else 1 - KEPT_FOR_IT / done
 
 
 def _judged(

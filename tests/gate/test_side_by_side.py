@@ -8,10 +8,11 @@ from made_up import EVERYONE, HERE, OTHER, PREPARED, THERE, MadeUp, PlainJudge
 
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
-from pytest_formfunc.gate.side_by_side import SideBySideJudge, _judged
+from pytest_formfunc.gate.side_by_side import EXTENSION, MOST_LAUNCHES, SideBySideJudge, _judged
 from pytest_formfunc.measure.protocol import Disturbance, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.series import Measurement, Series
+from pytest_formfunc.stats.servers import ENOUGH_SERVERS
 
 
 def judge_of(run, comparisons=1, escalation_s=20.0):
@@ -69,6 +70,23 @@ def test_a_look_without_all_its_launches_is_the_last():
     assert verdict.looks == len(run.asked) + 1
     assert run.asked[-1].seconds < 3.1
     assert verdict.looks <= 3
+
+
+def test_its_own_time_is_spent_before_a_comparison_ends_undecided():
+    """Beyond the usual number of launches, up to four times as many; time that others left does not lengthen it."""
+    run = MadeUp(7, loss=0.0013, rounds=0.13)
+    assert judge_of(run, escalation_s=1e6).verdict(0.002).status == "inconclusive"
+    assert ENOUGH_SERVERS + sum(more.launches for more in run.asked) == EXTENSION * MOST_LAUNCHES
+    short = judge_of(run, comparisons=40, escalation_s=10.0)
+    for _ in range(30):
+        run.loss = 1.0
+        run.begin()
+        assert short.verdict(0.03).status == "regressed"
+    run.loss = 0.0013
+    run.begin()
+    assert short.verdict(0.002).status == "inconclusive"
+    assert run.asked[-1].seconds > 100
+    assert ENOUGH_SERVERS + sum(more.launches for more in run.asked) == MOST_LAUNCHES
 
 
 @pytest.mark.simulation
