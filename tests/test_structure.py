@@ -26,7 +26,7 @@ LAYERS = [
     {"fitness", "forms", "journal", "parity", "results"},
     {"records"},
     {"function", "json_reading"},
-    {"paths", "registry", "targets", "units"},
+    {"cards", "paths", "registry", "targets", "units"},
     {"allocator", "clock", "errors", "host", "option_specs", "output", "stats", "text"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
