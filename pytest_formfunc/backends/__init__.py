@@ -19,13 +19,14 @@ from pytest_formfunc.targets import load_target
 if TYPE_CHECKING:
     from pytest_formfunc.backends.base import Engine
 
-NATIVE = "native"
+NATIVE, NATIVE_CUDA = "native", "native-cuda"
 # Lowest SQNR in dB at which outputs pass, by precision. Rounding alone gives about 140 dB (f32) and 50 dB (bf16) for
 # one operation, and about 10 dB less for each factor of ten in the number of operations; a wrong operator leaves less
-# than 10 dB. Eight bits lose more: quantised after training, the sixteen patterns keep 16 dB and more. At 10 dB the
-# error is a third of the signal (as root mean squares); a constant output has 0 dB, an unrelated one -3 dB.
-# An engine is held to no more than native's own precision allows: 40 dB for a float16 module, 20 dB for a bfloat16 one.
-MIN_SQNR_DB = {"f32": 60.0, "f16": 40.0, "bf16": 20.0, "int8": 10.0}
+# than 10 dB. TF32 has the ten bits of a float16's fraction. Eight bits lose more: quantised after training, the sixteen
+# patterns keep 16 dB and more. At 10 dB the error is a third of the signal (as root mean squares); a constant output
+# has 0 dB, an unrelated one -3 dB. An engine is held to no more than native's own precision allows: 40 dB for a float16
+# module, 20 dB for a bfloat16 one.
+MIN_SQNR_DB = {"f32": 60.0, "tf32": 40.0, "f16": 40.0, "bf16": 20.0, "int8": 10.0}
 # What only lies between native and an engine (measure/waterfall.py).
 WATERFALL = ("native-script", "native-script-nhwc")
 LIBC, OWN, KEPT = "libc", "own", "kept"
@@ -48,6 +49,8 @@ class BackendEntry:
         devices: whether a device can be named, as in ``openvino@GPU``.
         device: the device that was named; empty where none was.
         min_sqnr_db: lowest SQNR in dB at which its outputs pass; by default that of its precision.
+        gpu: whether it computes on the first NVIDIA card that is visible. The choice of native, notes about the card,
+            and what a run that goes on may take over depend on it.
         memory: how it gets memory for activations: ``libc`` (from the C library, call by call), ``own`` (it keeps what
             it has, whatever the C library does) or ``kept`` (it makes the C library keep what is freed).
     """
@@ -250,13 +253,35 @@ BACKENDS = (
         summary="JAX (XLA) through torchax",
     ),
     BackendEntry(
-        name="native-cuda",
+        name=NATIVE_CUDA,
         target="pytest_formfunc.backends.cuda:NativeCudaEngine",
         distributions=("torch",),
         preload=_TORCH_MODULES,
         extra="torch",
         precision="f32",
         summary="PyTorch eager on an NVIDIA GPU",
+        memory=OWN,
+        gpu=True,
+    ),
+    BackendEntry(
+        name="native-cuda-tf32",
+        target="pytest_formfunc.backends.cuda:NativeCudaTf32Engine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="tf32",
+        summary="PyTorch eager on an NVIDIA GPU, TF32 in products and convolutions",
+        memory=OWN,
+        gpu=True,
+    ),
+    BackendEntry(
+        name="native-cuda-bf16",
+        target="pytest_formfunc.backends.cuda:NativeCudaBf16Engine",
+        distributions=("torch",),
+        preload=_TORCH_MODULES,
+        extra="torch",
+        precision="bf16",
+        summary="PyTorch eager on an NVIDIA GPU, weights and inputs in bfloat16",
         memory=OWN,
         gpu=True,
     ),
@@ -301,6 +326,17 @@ BACKENDS = (
         extra="tensorrt",
         precision="f32",
         summary="TensorRT, float32",
+        memory=OWN,
+        gpu=True,
+    ),
+    BackendEntry(
+        name="tensorrt-f16",
+        target="pytest_formfunc.backends.tensorrt:TensorRtF16Engine",
+        distributions=("torch", "onnx", "onnxscript", "tensorrt"),
+        preload=_TORCH_MODULES,
+        extra="tensorrt",
+        precision="f16",
+        summary="TensorRT, float16",
         memory=OWN,
         gpu=True,
     ),

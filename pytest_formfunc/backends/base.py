@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
     from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.backends.reproduction import Reproduction
+    from pytest_formfunc.cards import State
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
+
+
+RAMP_S = 0.06  # an idle card's clock is a fifth of what it is under load, and rises within tens of milliseconds
 
 
 def require_module(network: Network, why: str) -> Any:
@@ -43,12 +48,14 @@ class Engine(ABC):
         shared_folder: where processes that profile one network leave what takes long to make to each other; None for
             nowhere.
         threads: number of CPU threads that the engine may use.
+        ramp_s: seconds of calls that a turn begins with, of a device whose clock rises only under load.
         target: the device that was asked for by name (``GPU`` of ``openvino@GPU``); empty where none was.
     """
 
     artifact: ClassVar[str]
     inferences: int = 1
     half: str | None = None
+    ramp_s: float = 0.0
     shared_folder: Path | None = None
     takes_strides: ClassVar[bool] = False
 
@@ -100,6 +107,23 @@ class Engine(ABC):
         started = time.perf_counter_ns()
         self.call()
         return time.perf_counter_ns() - started
+
+    def time_on_device(self) -> int | None:
+        """Call once and return the nanoseconds by the device's own clock; None where it has none."""
+        return None
+
+    def on_device(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> dict[str, float]:
+        """Return what a record tells of a device beside latencies, by name; nothing more is timed after this."""
+        del inputs
+        return {}
+
+    def card(self) -> dict[str, Any]:
+        """Return what of a device must be equal before two runs are compared; empty for the processor."""
+        return {}
+
+    def watch(self) -> Callable[[], State | None] | None:
+        """Return what reads the state of its device beside a turn; None where nothing does."""
+        return None
 
     @abstractmethod
     def outputs(self) -> list[np.ndarray[Any, Any]]:

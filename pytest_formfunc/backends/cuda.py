@@ -1,18 +1,23 @@
 """NVIDIA GPUs through PyTorch: eager, CUDA graphs, Inductor; docs/engines.md says what is untested.
 
-Inputs and outputs stay on the device, and calls are timed by CUDA events on the stream that they run on.
+Inputs and outputs stay on the device. A latency is by the host's clock, from the call until the outputs are there, as
+on a processor; CUDA events around a call tell beside it how long the device took.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_formfunc import cards
 from pytest_formfunc.backends.arrays import from_array, to_array
-from pytest_formfunc.backends.base import Engine, require_module
+from pytest_formfunc.backends.base import RAMP_S, Engine, require_module
 from pytest_formfunc.backends.inductor import InductorEngine, compile_package, load_package, why_no_compiler
 from pytest_formfunc.backends.native import NativeEngine
 from pytest_formfunc.backends.trial import for_a_trial
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
     from pytest_formfunc.forms.sources import Source
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
 _CAPTURE_WARM_UP = 3  # calls, so that libraries have allocated memory and chosen kernels before the capture
 
 
@@ -33,41 +37,66 @@ def why_no_cuda() -> str | None:
 
     if torch.version.cuda is None:
         return f"this torch ({torch.__version__}) is built without CUDA"
+    if (reason := cards.why_unusable(torch.version.cuda)) is not None:
+        return reason
     if not torch.cuda.is_available():
-        return "no NVIDIA GPU is visible to torch here"
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        by = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})"
+        return f"no NVIDIA GPU is visible to torch here{by}"
     return None
 
 
-def use_true_float32() -> None:
-    """Switch TF32 off, which a user's module may have switched on, and which cuDNN has on by default.
+def set_tf32(on: bool) -> None:
+    """Switch TF32 on or off, which a user's module may have set, and which cuDNN has on by default.
 
     Both of PyTorch's ways to say it are used: a setting by the newer one survives the older one, and code that asks by
     the older one raises an error where the two differ.
     """
     import torch
 
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("high" if on else "highest")
+    torch.backends.cuda.matmul.allow_tf32 = on
+    torch.backends.cudnn.allow_tf32 = on
     if hasattr(torch.backends, "fp32_precision"):  # since torch 2.9
         cudnn: Any = torch.backends.cudnn
         for place in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
-            place.fp32_precision = "ieee"
+            place.fp32_precision = "tf32" if on else "ieee"
 
 
-def gpu_key(folder: Path = _GPUS) -> str:
-    """Return a digest of the GPUs' names, read from the driver's files, for artifacts made for one kind of GPU."""
-    models = [
-        line.partition(":")[2].strip()
-        for file in sorted(folder.glob("*/information"))
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.startswith("Model:")
-    ]
-    return hashlib.sha256("|".join(models).encode()).hexdigest()[:8] if models else "none"
+def describe_card() -> dict[str, Any]:
+    """Return what must be equal before figures of two runs on a card are compared: NVML's facts and those of torch.
+
+    Torch alone knows the multiprocessors and the size of the second-level cache, which CUDA tells it.
+    """
+    import torch
+
+    facts: Any = torch.cuda.get_device_properties(0)
+    told = {
+        "name": facts.name,
+        "memory_bytes": facts.total_memory,
+        "capability": f"{facts.major}.{facts.minor}",
+        "multiprocessors": facts.multi_processor_count,
+        "l2_bytes": getattr(facts, "L2_cache_size", 0),
+        "cards": torch.cuda.device_count(),
+        "torch_cuda": torch.version.cuda,
+    }
+    return cards.describe() | told
+
+
+def card_key() -> str:
+    """Return what artifacts made for one kind of card, driver, CUDA and torch have in their name."""
+    known = cards.describe() or cards.describe_by_files()
+    return cards.key_of({**known, "torch": importlib.metadata.version("torch")} if known else {})
 
 
 class CudaCalls(Engine):
-    """Mixin for an engine whose calls run on a CUDA stream: waits for the device and times calls with CUDA events."""
+    """Mixin for an engine whose calls run on a CUDA stream of the first visible card.
+
+    A latency is by the host's clock, with the waits for launching and for the end of the last kernel.
+    """
+
+    ramp_s = RAMP_S
+    tf32 = False
 
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None where it can."""
@@ -78,11 +107,14 @@ class CudaCalls(Engine):
         raise NotImplementedError
 
     def use_device(self) -> None:
-        """Set up the first GPU with its own stream and with true float32."""
+        """Set up the first GPU with its own stream, and with true float32 unless the engine is for TF32."""
         import torch
 
-        use_true_float32()
+        set_tf32(self.tf32)
         self._torch = torch
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        self._memory_bytes = 0
+        self._free_before = torch.cuda.mem_get_info()[0]
         self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._began: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         self._ended: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
@@ -95,9 +127,17 @@ class CudaCalls(Engine):
         return result
 
     def time_call(self) -> int:
+        """Call once and return the nanoseconds until its outputs are on the device, by the host's clock."""
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
+            started = time.perf_counter_ns()
+            self.launch()
+            self._stream.synchronize()
+            return time.perf_counter_ns() - started
+
+    def time_on_device(self) -> int:
         """Call once and return the nanoseconds between events before and after it.
 
-        Time in which the GPU waits for the CPU to launch kernels is included.
+        Time in which the GPU waits for the CPU to launch a further kernel is included, and that before the first not.
         """
         with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
             self._began.record(self._stream)
@@ -105,6 +145,33 @@ class CudaCalls(Engine):
             self._ended.record(self._stream)
         self._ended.synchronize()
         return int(self._began.elapsed_time(self._ended) * 1e6)
+
+    def time_many(self, calls: int) -> int:
+        """Call so often without waiting in between, and return the nanoseconds of all by the host's clock."""
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
+            started = time.perf_counter_ns()
+            for _ in range(calls):
+                self.launch()
+            self._stream.synchronize()
+            return time.perf_counter_ns() - started
+
+    def on_device(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> dict[str, float]:
+        """Return what `pytest_formfunc.backends.cuda_figures` tells of its calls."""
+        from pytest_formfunc.backends.cuda_figures import device_figures
+
+        return {"memory_bytes": float(self._memory_bytes), **device_figures(self, inputs)}
+
+    def card(self) -> dict[str, Any]:
+        """Return the card's identity.
+
+        Other participants load one after the other, so what is taken of the card's memory until now is this one's.
+        """
+        self._memory_bytes = max(0, self._free_before - self._torch.cuda.mem_get_info()[0])
+        return describe_card()
+
+    def watch(self) -> Callable[[], cards.State | None]:
+        """Return what reads the card's clock, power and why it is slowed down."""
+        return cards.watch()
 
     @property
     def device(self) -> str:
@@ -137,7 +204,49 @@ class NativeCudaEngine(CudaCalls, NativeEngine):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
-        return {**NativeEngine.settings(self), "allow_tf32": False}
+        return {**NativeEngine.settings(self), "allow_tf32": self.tf32}
+
+
+class NativeCudaTf32Engine(NativeCudaEngine):
+    """PyTorch eager on the GPU; products and convolutions of float32 round their factors to TF32's ten bits."""
+
+    tf32 = True
+
+    @property
+    def precision(self) -> str:
+        """Return the precision of its products."""
+        return "tf32"
+
+
+class NativeCudaBf16Engine(NativeCudaEngine):
+    """PyTorch eager on the GPU with weights, buffers and inputs in bfloat16; whole numbers stay what they are."""
+
+    def load(self, source: Source, artifact: Path) -> None:
+        """Build the module, and move it to the GPU as bfloat16."""
+        super().load(source, artifact)
+        self._network = self._network.to(self._torch.bfloat16)
+        self._full = self._arguments  # the inputs as they were given, whose copies in bfloat16 the calls read
+
+    def set_inputs(self, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:
+        """Copy the arrays that the next calls read to the GPU, where they become bfloat16."""
+        self._arguments = self._full
+        super().set_inputs(inputs)
+        self._full, self._arguments = self._arguments, self._arguments.map(lambda _, tensor: self._rounded(tensor))
+        self._torch.cuda.synchronize()  # calls run on another stream than this conversion
+
+    def _rounded(self, tensor: Any) -> Any:
+        return tensor.to(self._torch.bfloat16) if tensor.is_floating_point() else tensor
+
+    def held_inputs(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """Return copies of the inputs on the GPU as they were given; of one that a call has changed, what it is now."""
+        pairs = zip(self._full.tensors, self._arguments.tensors, strict=True)
+        kept = [full if self._rounded(full).equal(now) else now.float() for full, now in pairs]
+        return tuple(to_array(tensor.cpu()) for tensor in kept)
+
+    @property
+    def precision(self) -> str:
+        """Return the precision of its weights."""
+        return "bf16"
 
 
 class CudaGraphsEngine(NativeCudaEngine):
@@ -149,6 +258,8 @@ class CudaGraphsEngine(NativeCudaEngine):
         self._arguments = self._arguments.map(lambda _, tensor: tensor.cuda())
         try:
             self._capture()
+        except self._torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             raise MeasurementError(f"it cannot be captured as a CUDA graph: {one_line(error)}") from error
 
@@ -180,7 +291,7 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
     def artifact_name(cls, threads: int) -> str:
         """Return a name that includes the kind of GPU, which the code is made for."""
         del threads
-        return f"inductor-cuda-{gpu_key()}.pt2"
+        return f"inductor-cuda-{card_key()}.pt2"
 
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None; the code for the host needs a C++ compiler too."""
@@ -204,7 +315,7 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         import torch
 
         require_module(network, "Inductor compiles PyTorch")
-        use_true_float32()
+        set_tf32(False)
         module, inputs = for_a_trial(network)
         inputs = inputs.map(lambda _, tensor: tensor.cuda())
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_formfunc.backends.arrays import from_bfloat16_bits
-from pytest_formfunc.backends.base import Engine
+from pytest_formfunc.backends.base import RAMP_S, Engine
 from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 # Devices that pass the network on to other devices, and those of them that pass settings on too.
 _VIRTUAL = ("AUTO", "HETERO", "MULTI", "BATCH")
 _TAKES_DEVICE_SETTINGS = ("AUTO", "HETERO", "MULTI")
+
+
+# What of a device other than the processor must be equal before two runs are compared, as OpenVINO names it
+# (openvino.properties; intel_gpu and intel_npu for their own). A device that lacks one does not have it in its record.
+_CARD_FACTS = {
+    "name": "FULL_DEVICE_NAME",
+    "architecture": "DEVICE_ARCHITECTURE",
+    "memory_bytes": "GPU_DEVICE_TOTAL_MEM_SIZE",
+    "execution_units": "GPU_EXECUTION_UNITS_COUNT",
+    "microarchitecture": "GPU_UARCH_VERSION",
+    "driver": "NPU_DRIVER_VERSION",
+    "compiler": "NPU_COMPILER_VERSION",
+}
 
 
 class OpenVinoEngine(Engine):
@@ -99,6 +112,21 @@ class OpenVinoEngine(Engine):
             {**self._config(), **({"PERF_COUNT": True} if self.counts else {})},
         )
         self._request = self._compiled.create_infer_request()
+        self.ramp_s = RAMP_S if self._cards() else 0.0
+
+    def _cards(self) -> list[str]:
+        """Return the devices that execute it, without the processor."""
+        return [name for name in self.device.split(",") if name.partition(".")[0] != "CPU"]
+
+    def card(self) -> dict[str, Any]:
+        """Return what OpenVINO tells of the first device that is not the processor; empty where there is none."""
+        for device in self._cards():
+            known = self._core.get_property(device, "SUPPORTED_PROPERTIES")
+            facts = {name: self._core.get_property(device, key) for name, key in _CARD_FACTS.items() if key in known}
+            count = sum(one.partition(".")[0] == device.partition(".")[0] for one in self._core.available_devices)
+            plain = {name: fact if isinstance(fact, int) else str(fact) for name, fact in facts.items()}
+            return {**plain, "cards": count}
+        return {}
 
     def _config(self) -> dict[str, Any]:
         """Return what the model is compiled with."""

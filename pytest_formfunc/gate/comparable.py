@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pytest_formfunc.gate.saved_change import Change
 from pytest_formfunc.host import differences
@@ -26,7 +27,17 @@ def why_not_comparable(now: Record, then: Record) -> str | None:
         old, new = getattr(then, what), getattr(now, what)
         if old != new:
             return f"{what.replace('_', ' ')} was {old}, is {new}"
-    return None
+    return why_another_card(then.card, now.card)
+
+
+def why_another_card(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Return a clause that says how two cards differ, or None; nothing is said of a processor."""
+    changed = [
+        f"{name} {then.get(name, 'unknown')} then, {now.get(name, 'unknown')} now"
+        for name in dict.fromkeys([*then, *now])
+        if then.get(name) != now.get(name)
+    ]
+    return f"the baseline is from another card, driver or CUDA ({'; '.join(changed)})" if changed else None
 
 
 def why_not_timed(then: Record, now: Record | None = None) -> str | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from pytest_formfunc.cards import key_of
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_not_timed
 from pytest_formfunc.gate.saved_change import measure_change, pair_of
@@ -44,6 +45,6 @@ def history_of(runs: Sequence[Baseline]) -> Iterator[HistoryRow]:
         )
 
 
-def _conditions(record: Record) -> tuple[str, str, str]:
+def _conditions(record: Record) -> tuple[str, str, str, str]:
     """Return what two saved records must have in common to be steps of one history."""
-    return record.fingerprint, record.method, str(record.host.get("allocator"))
+    return record.fingerprint, record.method, str(record.host.get("allocator")), key_of(record.card)

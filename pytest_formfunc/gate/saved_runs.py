@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pytest_formfunc.cards import key_of
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.comparable import why_not_comparable, why_not_timed
 from pytest_formfunc.gate.history import BackTests
@@ -94,4 +95,5 @@ def _alike(now: Record, then: Record) -> bool:
 
 def _conditions(record: Record) -> tuple[object, ...]:
     """Return what all records of one run have in common."""
-    return record.fingerprint, record.threads, record.native_engine, record.method, record.host.get("allocator")
+    host = record.fingerprint, record.threads, record.host.get("allocator"), key_of(record.card)
+    return *host, record.native_engine, record.method

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_formfunc.backends import NATIVE
+from pytest_formfunc.cards import words_for
 from pytest_formfunc.cases import Case
 from pytest_formfunc.function.program import count_operators
 from pytest_formfunc.host import fingerprint
@@ -55,6 +56,8 @@ def assemble_record(
         compile_s=median(series.compile_s),
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
+        card=series.ready.card,
+        on_device=_on_device(series, launches),
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
         noise=_noise(measurement, participant, iterations, host["cores"]),
         samples=_samples(series, launches),
@@ -156,7 +159,30 @@ def _noise(measurement: Measurement, participant: Participant, calls: int, cores
         contended=cause is not None,
         cause=cause.value if cause is not None else "",
         discarded_rounds=measurement.discarded,
+        **_of_card(turns),
     )
+
+
+def _of_card(turns: Sequence[Disturbance]) -> dict[str, Any]:
+    """Return the part of the noise that is a graphics card's; nothing where none was watched."""
+    seen = [turn for turn in turns if turn.sm_mhz]
+    if not seen:
+        return {}
+    slowed = 0
+    for turn in seen:
+        slowed |= turn.slowed
+    return {
+        "sm_mhz_low": min(turn.sm_mhz for turn in seen),
+        "sm_mhz": median([turn.sm_mhz for turn in seen]),
+        "power_w": max(turn.power_w for turn in seen),
+        "card_slowed_by": words_for(slowed),
+    }
+
+
+def _on_device(series: Series, launches: Collection[int]) -> dict[str, float]:
+    """Return what was told of a device beside latencies, and the latency by its own clock."""
+    calls = [call for turns in series.rounds(launches) for turn in turns for call in turn.device_s]
+    return {**({"latency_s": median(calls)} if calls else {}), **series.on_device}
 
 
 def _run_delay(turns: Sequence[Disturbance]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pytest_formfunc.backends import NATIVE
@@ -14,7 +14,7 @@ from pytest_formfunc.measure.agreement import Agreement
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.history import MOST_LOOKS, slower_after_calls
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.measure.protocol import Ready, Round
+from pytest_formfunc.measure.protocol import TELL, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
@@ -254,6 +254,7 @@ class CaseMeasurer:
             else:
                 ranked = [one for one in alive if one not in brief]
                 round_s = round_seconds([rounds.turns[one] for one in ranked], [calls_s[one] for one in ranked])
+                round_s += sum(ready[one].ramp_s for one in ranked)
                 planned = plan(round_s, load_s)
                 rounds_s = planned * round_s * HAND_OVER
                 wait_s = max(0.0, patience(load_s + rounds_s)) if self._patient else 0.0
@@ -348,8 +349,9 @@ class CaseMeasurer:
     def _keep(
         self, participant: Participant, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike
     ) -> None:
+        tell = bool(ready.card and self._rounds) and number == 0  # once, and not where nothing is timed
         try:
-            peak = worker.ask(None)
+            peak = worker.ask(TELL if tell else None)
         except MeasurementError as error:
             self._fail(participant, error)
             return
@@ -361,6 +363,9 @@ class CaseMeasurer:
         series.first_call_s.append(ready.first_call_s)
         series.early_call_s.append(ready.early_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
+        if tell:
+            with suppress(MeasurementError):  # of what is no latency nothing depends
+                series.on_device = worker.receive()
 
     def _note_parity(self, participant: Participant, parity: Parity) -> None:
         """Keep the worst agreement of all launches."""

@@ -11,9 +11,10 @@ import os
 import resource
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_formfunc.cards import State
 from pytest_formfunc.measure.protocol import Disturbance
 
 _continued = 0  # times that this process was stopped and continued
@@ -107,3 +108,15 @@ def disturbance_between(before: _Counters, after: _Counters) -> Disturbance:
         continued=after.continued - before.continued,
         total_cpu_s=after.cpu_s,
     )
+
+
+def with_states(found: Disturbance, *states: State | None) -> Disturbance:
+    """Return it with what a graphics card did at some moments: its lowest clock, greatest power, and every reason."""
+    known = [state for state in states if state is not None]
+    if not known:
+        return found
+    slowed = 0
+    for state in known:
+        slowed |= state.reasons
+    lowest, most = min(state.sm_mhz for state in known), max(state.power_w for state in known)
+    return replace(found, sm_mhz=lowest, power_w=most, slowed=slowed)

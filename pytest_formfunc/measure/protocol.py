@@ -123,6 +123,9 @@ class Disturbance:
         continued: number of times that the process was stopped and continued (SIGCONT).
         spin_s: seconds until the engine's threads slept after the turn.
         total_cpu_s: processor time of the process since it began, at the end of the turn.
+        sm_mhz: clock of a graphics card's multiprocessors in MHz, the lower of before and after the turn; 0 without.
+        power_w: a card's power in watts, the greater one.
+        slowed: why a card's clock was below what was asked for, as bits of NVML.
     """
 
     run_delay_s: float
@@ -134,6 +137,9 @@ class Disturbance:
     continued: int = 0
     spin_s: float = 0.0
     total_cpu_s: float = 0.0
+    sm_mhz: float = 0.0
+    power_w: float = 0.0
+    slowed: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,8 @@ class Ready:
         rounded_to: the half precision that outputs are rounded to; empty where they are not.
         moved_outputs: file with native's outputs for the first input, moved by a rounding; empty where there is none.
         lost_in_export: RMS by which the exported program differs from the module, as it was found when it was prepared.
+        ramp_s: seconds of calls that each turn begins with beside those that are discarded.
+        card: what of a device must be equal before two runs are compared; empty for the processor.
     """
 
     compile_s: float
@@ -171,14 +179,27 @@ class Ready:
     rounded_to: str = ""
     moved_outputs: str = ""
     lost_in_export: float = 0.0
+    ramp_s: float = 0.0
+    card: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of one participant: the latency of every counted call in seconds, and what disturbed the turn."""
+    """One turn of one participant.
+
+    Attributes:
+        calls_s: the latency of every counted call in seconds.
+        disturbance: what disturbed the turn.
+        device_s: of some further calls in it, the seconds by the device's own clock; empty where it has none.
+    """
 
     calls_s: tuple[float, ...]
     disturbance: Disturbance
+    device_s: tuple[float, ...] = ()
+
+
+TELL = "tell"
+"""The last request to a worker that measures, in place of None, to get what its engine tells of its device as well."""
 
 
 @dataclass(frozen=True)

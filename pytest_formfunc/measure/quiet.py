@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 
+from pytest_formfunc.cards import is_slowed
 from pytest_formfunc.measure.protocol import Disturbance
 
 # Time that each thread waited for a core / wall time. On a quiet machine it is 0.001 to 0.003 in most turns, and above
@@ -33,6 +34,7 @@ class Cause(enum.Enum):
     STOLEN = "the hypervisor gave its cores to other machines"
     STOPPED = "its processes were stopped and continued"
     SLOW = "the machine was much slower than at its best: a small fixed network took more than 1.5 times as long"
+    CARD = "its card was slowed down by heat, its power brake or its hardware"
     QUOTA = "the number of cores that this process may use fell below the number of threads"
 
 
@@ -40,6 +42,7 @@ _ADVICE = {
     Cause.STOLEN.value: "measure again when its host is less busy, or on another machine",
     Cause.STOPPED.value: "measure again",
     Cause.SLOW.value: "measure again later, or give it more time to wait (--formfunc-budget)",
+    Cause.CARD.value: "cool the card, or wait until it is cool, and measure again (noise in the record has its clock)",
     Cause.QUOTA.value: "start the run again, so that it uses the cores that are left",
 }
 _CLOSE = "close what keeps the cores busy and measure again, or give it more time to wait (--formfunc-budget)"
@@ -66,6 +69,8 @@ def why_disturbed(turn: Disturbance, threads: int, cores: int, expected_s: float
     )  # fmt: skip
     if turn.continued or frozen:
         return Cause.STOPPED
+    if is_slowed(turn.slowed):
+        return Cause.CARD
     if turn.run_delay_s / threads > MOST_WAITING * wall_s:
         return Cause.WAITING
     if turn.steal_s - _TICK_S > MOST_STOLEN * wall_s * cores:

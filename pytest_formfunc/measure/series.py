@@ -34,6 +34,7 @@ class Series:
         first_call_s: seconds of the first call, of each launch.
         early_call_s: seconds of one of the next calls, of each launch.
         peak_rss_bytes: peak resident memory of its workers.
+        on_device: what the engine told of its device beside latencies, after the first launch.
         ready: the message of its first worker that had loaded.
         parity: the worst agreement of its outputs with native's over all launches; None for native.
     """
@@ -45,6 +46,7 @@ class Series:
     first_call_s: list[float] = field(default_factory=list)
     early_call_s: list[float] = field(default_factory=list)
     peak_rss_bytes: int = 0
+    on_device: dict[str, float] = field(default_factory=dict)
     ready: Ready | None = None
     parity: Parity | None = None
 

@@ -20,13 +20,14 @@ from pytest_formfunc import extensions
 from pytest_formfunc.allocator import keep_freed_memory
 from pytest_formfunc.errors import FormfuncError, one_line
 from pytest_formfunc.host import describe_host, peak_rss_bytes
-from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters
+from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters, with_states
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.parking import wait_until_parked
-from pytest_formfunc.measure.protocol import Failure, HungUp, Job, Line, Ready, Round, Turn
+from pytest_formfunc.measure.protocol import TELL, Failure, HungUp, Job, Line, Ready, Round, Turn
 from pytest_formfunc.measure.times import check_times
 from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
 
+DEVICE_CALLS, DEVICE_S = 10, 0.006  # calls of a turn that are timed by the device's own clock, and their time: at most
 WARM_UP_S = 0.015  # duration of the warm-up after the first call
 FEWEST_CALLS = 2  # counted calls of a turn that ends early
 EARLY_CALLS = 5  # of the warm-up, to see whether later ones are longer
@@ -68,6 +69,8 @@ def worker_main(connection: Line) -> None:
 def _failure(error: BaseException) -> Failure:
     whole = isinstance(error, FormfuncError)
     reason = str(error) if whole else one_line(error)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a card
+        reason, whole = f"the card has too little memory for it; give it a smaller batch or input ({reason})", True
     return Failure(reason, "".join(traceback.format_exception(error))[-8000:], whole)
 
 
@@ -218,6 +221,7 @@ def _measure(connection: Line, job: Job) -> None:
     timer = _slowed(timer, payload["slow_down"]) if payload["slow_down"] else timer
     early_s = settled_s = 0.0
     if payload.get("times", True):
+        _ramp_up(timer, engine.ramp_s)
         early_s, settled_s = _warm_up(timer, WARM_UP_CALLS if compares else LONGER_WARM_UP_CALLS)
     connection.send(
         Ready(
@@ -235,16 +239,30 @@ def _measure(connection: Line, job: Job) -> None:
             engine.rounded_to,
             moved,
             payload.get("lost_in_export", 0.0),
+            engine.ramp_s,
+            engine.card(),
         )
     )
-    request: Turn | None
     with contextlib.suppress(HungUp):
-        while (request := connection.recv()) is not None:
-            measured = _take_turn(timer, request, engine.inferences)
-            disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
-            connection.send(replace(measured, disturbance=disturbance))
+        last = _answer_turns(connection, engine, timer)
         check_threads(job.threads)
         connection.send(peak_rss_bytes())
+        if last == TELL:
+            connection.send(given.on_device())
+
+
+def _answer_turns(connection: Line, engine: Any, timer: Callable[[], int]) -> object:
+    """Take a turn on each request that is one; return the last, which is none."""
+    watch = engine.watch()
+    while isinstance(request := connection.recv(), Turn):
+        _ramp_up(timer, engine.ramp_s)
+        before = watch() if watch else None
+        measured = _take_turn(timer, request, engine.inferences)
+        disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
+        if watch:
+            disturbance = with_states(disturbance, before, watch())
+        connection.send(replace(measured, disturbance=disturbance, device_s=_device_calls(engine, request)))
+    return request
 
 
 def _observe(connection: Line, job: Job) -> None:
@@ -291,6 +309,24 @@ def _pace(connection: Line, job: Job) -> None:
             answer = _take_turn(timer, request, inferences=1)
             wait_until_parked()
             connection.send(answer)
+
+
+def _ramp_up(timer: Callable[[], int], seconds: float) -> None:
+    """Call for some seconds without counting: an idle device's clock is low, and rises only under load."""
+    end = time.perf_counter() + seconds
+    while seconds and time.perf_counter() < end:
+        timer()
+
+
+def _device_calls(engine: Any, turn: Turn) -> tuple[float, ...]:
+    """Return the seconds of some calls by the device's own clock; nothing where it has none."""
+    found: list[float] = []
+    end = time.perf_counter() + DEVICE_S
+    while len(found) < min(turn.calls, DEVICE_CALLS) and (not found or time.perf_counter() < end):
+        if (taken_ns := engine.time_on_device()) is None:
+            break
+        found.append(taken_ns / 1e9 / engine.inferences)
+    return tuple(found)
 
 
 def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[float, float]:

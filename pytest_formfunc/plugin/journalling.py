@@ -70,7 +70,7 @@ def open_journal(
     Raises:
         BadInput: the file that was named cannot be written or continued.
     """
-    settings, basis = session.settings, basis_of(session.settings, compared_with)
+    settings, basis = session.settings, basis_of(session.settings, compared_with, {plan.backend for plan in plans})
     header = replace(
         _header(session),
         title=comparison.title,

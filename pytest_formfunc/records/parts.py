@@ -52,6 +52,10 @@ class Noise:
         contended: whether other work on the machine disturbed so much of it that no speedup is claimed.
         cause: a clause that says what disturbed it; empty if it is not contended.
         discarded_rounds: number of rounds that were disturbed and measured again.
+        sm_mhz: median clock of a graphics card's multiprocessors in MHz; None where no card was watched.
+        sm_mhz_low: the lowest.
+        power_w: the card's greatest power in watts.
+        card_slowed_by: why its clock was at times below what was asked for, in words.
     """
 
     run_delay_fraction: float
@@ -62,6 +66,10 @@ class Noise:
     contended: bool = False
     cause: str = ""
     discarded_rounds: int = 0
+    sm_mhz: float | None = None
+    sm_mhz_low: float | None = None
+    power_w: float | None = None
+    card_slowed_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,8 @@ def read_record(data: Mapping[str, Any]) -> Record:
         parity=_read_parity(data["parity"]) if "parity" in data else None,
         graph=_read_graph(data["graph"]) if data.get("graph") is not None else None,
         observations=_read_observations(data),
+        card=dict(read_plain(read_object(data, "card"))) if "card" in data else {},
+        on_device=_read_on_device(data),
         artifact=_read_artifact(data),
         against=_read_counterpart(data["against"]) if "against" in data else None,
         verdict=_read_verdict(data["verdict"]) if "verdict" in data else None,
@@ -118,6 +120,14 @@ def _read_artifact(data: Mapping[str, Any]) -> dict[str, str]:
         return {}
     given = read_object(data, "artifact")
     return {name: read_text(given, name) for name in ("folder", "file")}
+
+
+def _read_on_device(data: Mapping[str, Any]) -> dict[str, float]:
+    given = read_object(data, "on_device") if "on_device" in data else {}
+    found = {name: read_number(given, name) for name in given}
+    if any(value < 0 for value in found.values()):
+        raise ValueError("on_device has a negative number")
+    return found
 
 
 def _read_latency(data: Any) -> Latency:

@@ -52,6 +52,8 @@ class Record:
         servers: the server that each launch of the samples was forked from.
         waterfall: the factors that the speedup by default is made of, where they were measured.
         observations: what instruments have found, by their names; nothing of it was timed together with the samples.
+        card: what of a device must be equal before two runs are compared; empty for the processor.
+        on_device: seconds (and ``memory_bytes``) that an engine tells of its device beside latencies, by name.
         artifact: where the model that was measured lies in the folder of artifacts: its ``folder`` and ``file``; empty
             in runs that did not save it.
     """
@@ -95,6 +97,8 @@ class Record:
     parity: Parity | None = None
     graph: dict[str, Any] | None = None
     observations: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+    on_device: dict[str, float] = field(default_factory=dict)
     artifact: dict[str, str] = field(default_factory=dict)
     against: Counterpart | None = None
     verdict: Verdict | None = field(default=None, compare=False)
@@ -234,6 +238,10 @@ class Record:
             out["graph"] = self.graph
         if self.observations:
             out["observations"] = self.observations
+        if self.card:
+            out["card"] = self.card
+        if self.on_device:
+            out["on_device"] = self.on_device
         if self.artifact:
             out["artifact"] = self.artifact
         if self.against is not None:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_formfunc.backends import NATIVE
+from pytest_formfunc import cards
+from pytest_formfunc.backends import NATIVE, backend_entry
 from pytest_formfunc.journal.lines import Failure, Header, Journal, Judged, Row
 from pytest_formfunc.journal.writing import JournalWriter
 from pytest_formfunc.measure.launch import PreparedSide
@@ -196,11 +197,14 @@ class RunJournal:
         return record.verdict is not None and record.verdict.threshold == self.thresholds.get((group, record.backend))
 
 
-def basis_of(settings: Settings, compared_with: str) -> dict[str, Any]:
+def basis_of(settings: Settings, compared_with: str, backends: Collection[str] = ()) -> dict[str, Any]:
     """Return what the figures of a run depend on beside the artifacts.
 
     Args:
         settings: the settings of the run.
         compared_with: names the content of what it is compared with; empty where nothing is compared.
+        backends: the backends of its tests; where one computes on a card, what card that is.
     """
-    return {**{name: getattr(settings, name) for name in _SETTINGS}, "compared_with": compared_with}
+    basis = {**{name: getattr(settings, name) for name in _SETTINGS}, "compared_with": compared_with}
+    on_card = any(backend_entry(name).gpu for name in {settings.native, *settings.backends, *backends} - {NATIVE})
+    return {**basis, "card": cards.describe() or cards.describe_by_files()} if on_card else basis

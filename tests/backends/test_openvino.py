@@ -45,6 +45,16 @@ def test_precision_is_the_one_in_the_name(artifact, name):
     assert engine.precision == entry.precision
 
 
+@pytest.mark.parametrize("device", ["", "AUTO", "HETERO:CPU"])
+def test_the_processor_is_no_card(artifact, device):
+    """So its turns begin at once, and runs are compared by the processor's description."""
+    engine = backend_entry("openvino").engine_class()(1, device)
+    engine.load(SOURCE, artifact)
+    engine.set_inputs(tuple(tensor.numpy() for tensor in SOURCE.inputs(0).args))
+    engine.call()
+    assert (engine.card(), engine.ramp_s) == ({}, 0.0)
+
+
 def test_outputs_are_those_of_the_network(artifact):
     """The engine's calls agree with the module for two sets of inputs."""
     engine = backend_entry("openvino").engine_class()(1)

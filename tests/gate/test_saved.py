@@ -153,6 +153,7 @@ def test_version_and_kernel_changes_are_part_of_the_sentence():
         ({"input_shape": (2, 3, 224, 224)}, "input shape was"),
         ({"seed": 1}, "seed was 0, is 1"),
         ({"precision": "bf16"}, "precision was f32, is bf16"),
+        ({"card": {"name": "T4"}}, "another card, driver or CUDA (name unknown then, T4 now)"),
     ],
 )
 def test_unlike_records_are_not_compared(change, reason):

@@ -1,7 +1,11 @@
 """What counts as a disturbed turn, by what the kernel counted in it."""
 
+from dataclasses import replace
+
 import pytest
 
+from pytest_formfunc.cards import State
+from pytest_formfunc.measure.disturbance import with_states
 from pytest_formfunc.measure.protocol import Disturbance
 from pytest_formfunc.measure.quiet import Cause, advice_on, stolen_over, why_disturbed
 
@@ -76,6 +80,23 @@ def test_a_process_that_neither_ran_nor_queued_was_frozen(made, expected_s, caus
     assert why(made, expected_s=expected_s) == cause
 
 
+@pytest.mark.parametrize(
+    ("bits", "cause"),
+    [(0x0, None), (0x1, None), (0x4, None), (0x20, Cause.CARD), (0x44, Cause.CARD), (0x80, Cause.CARD)],
+)
+def test_a_card_that_was_slowed_down_by_heat_disturbs_a_turn(bits, cause):
+    """Its power limit is the same in the next run."""
+    assert why(replace(turn(), sm_mhz=1200.0, slowed=bits)) == cause
+
+
+def test_states_of_a_card_before_and_after_a_turn():
+    """The lowest clock and the greatest power; reasons of either moment count, and an unknown moment does not."""
+    found = with_states(turn(), State(1980.0, 300.0, 0x0), State(1200.0, 350.0, 0x20))
+    assert (found.sm_mhz, found.power_w, found.slowed) == (1200.0, 350.0, 0x20)
+    assert with_states(turn(), None, State(1980.0, 300.0, 0x4)).slowed == 0x4
+    assert with_states(turn(), None, None) == turn()
+
+
 def test_a_turn_of_no_time_is_no_error():
     """A clock may be coarse."""
     assert why(turn(0.0)) is None
@@ -83,7 +104,7 @@ def test_a_turn_of_no_time_is_no_error():
 
 def test_each_cause_is_a_clause_with_advice_of_its_own():
     """They follow "because" and the cause in sentences; what is not known has the advice on busy cores."""
-    assert len({cause.value for cause in Cause}) == len(Cause) == 5
-    assert len({advice_on(cause.value) for cause in Cause}) == 5
+    assert len({cause.value for cause in Cause}) == len(Cause) == 6
+    assert len({advice_on(cause.value) for cause in Cause}) == 6
     assert "--formfunc-budget" in advice_on(Cause.WAITING.value) == advice_on("something else")
     assert all(not cause.value.endswith(".") and cause.value[0].islower() for cause in Cause)

@@ -116,6 +116,8 @@ def full_record():
         facts={"accuracy": {"lost_db": 3.0}},
         settings={"requests": 4},
         artifact={"folder": "residual-d8-w64-0123", "file": "model.xml"},
+        card={"name": "NVIDIA H100", "multiprocessors": 132, "mig": False},
+        on_device={"latency_s": 0.001, "memory_bytes": 1e9},
         graph={"hash": "a", "kernels": {"brgconv": 17}},
         against=Counterpart("main", "0" * 40, Estimate(1.0, 0.9, 1.1), *one, judged),
         verdict=Verdict("regressed", 0.1, Estimate(0.8, 0.7, 0.9), "it lost", 0.05, 3),
