@@ -70,7 +70,8 @@ OPTIONS = (
     OptionSpec("widths", "64", "NUMBERS", "channels between blocks"),
     OptionSpec("backends", "openvino", "NAMES", "accelerated backends, joined by commas; native is always measured "
                "with them. best tries every available one and names the fastest"),
-    OptionSpec("native", "native", "NAME", "the backend that speedups are relative to, if not PyTorch as written"),
+    OptionSpec("native", "", "NAME", "the backend that speedups are relative to, if not PyTorch as written: native, or "
+               "native-cuda where every accelerated backend is on an NVIDIA GPU"),
     OptionSpec("architectures", "", "NAMES", "named architectures, joined by commas; or all"),
     OptionSpec("model", "", "NAMES", "your own models: package.module:function, a file (.onnx, .xml, .pt2), "
                "timm:NAME, torchvision:NAME, pytorchcv:NAME, hf:FOLDER; joined by commas"),

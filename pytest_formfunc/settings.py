@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_formfunc import cases, names
-from pytest_formfunc.backends import NATIVE, WATERFALL, backend_names
+from pytest_formfunc.backends import NATIVE, NATIVE_CUDA, WATERFALL, backend_entry, backend_names
 from pytest_formfunc.calibration import check_calibration
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.forms.input_specs import Call, image, parse_calls
@@ -176,7 +176,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         widths=_numbers(raw["widths"], "width"),
         backends=() if best else names.check_backends([*(WATERFALL if waterfall else ()), *_names(raw["backends"])]),
         best=best,
-        native=names.check_backend_names([raw["native"].strip()])[0],
+        native=_native(raw),
         architectures=names.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
@@ -221,6 +221,17 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
     return settings
 
 
+def _native(raw: Mapping[str, str]) -> str:
+    """Return what speedups are over: what was asked for, or PyTorch where all accelerated backends compute."""
+    if asked := raw["native"].strip():
+        return names.check_backend_names([asked])[0]
+    accelerated = [name for name in _names(raw["backends"]) if name != BEST]
+    if NATIVE_CUDA in accelerated:  # so that both natives stand in one table
+        return NATIVE
+    on_card = accelerated and all(backend_entry(name).gpu for name in names.check_backend_names(accelerated))
+    return NATIVE_CUDA if on_card else NATIVE
+
+
 def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
     """Return the user's models; refuse one that has no PyTorch form if native is PyTorch."""
     models: list[UserModel] = []
@@ -231,7 +242,7 @@ def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:
             if not lenient:
                 raise
             continue
-        if raw["native"].strip() == NATIVE and not model.has_torch_form:
+        if raw["native"].strip() in ("", NATIVE) and not model.has_torch_form:
             raise BadInput(no_torch_form(model.text))
         models.append(model)
     return tuple(models)

@@ -30,6 +30,22 @@ def test_defaults_are_the_documented_ones():
     assert len(default.cases()) == 32
 
 
+@pytest.mark.parametrize(
+    ("raw", "native"),
+    [
+        ({"backends": "cudagraphs,tensorrt"}, "native-cuda"),
+        ({"backends": "cudagraphs,openvino"}, "native"),
+        ({"backends": "native-cuda,cudagraphs"}, "native"),  # both in one table
+        ({"backends": "cudagraphs", "native": "native"}, "native"),
+        ({"backends": "openvino", "native": " native-cuda "}, "native-cuda"),
+        ({"backends": "best"}, "native"),
+    ],
+)
+def test_speedups_are_over_pytorch_where_the_engines_compute(raw, native):
+    """Unless it is named: on the card where all of them are on it."""
+    assert settings(**raw).native == native
+
+
 def test_relative_folders_are_in_the_projects_root():
     """Wherever pytest was started."""
     assert settings().cache_dir == Path("/root-of-project/.formfunc_cache")

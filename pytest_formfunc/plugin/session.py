@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_formfunc import cards
+from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.plugin import options
@@ -193,6 +195,9 @@ class Session:
 
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
         self.run.results.notes += notes
+        on_card = any(backend_entry(name).gpu for name in (self.settings.native, *self.settings.backends))
+        if on_card and not hasattr(self.config, "workerinput"):  # under xdist others are no strangers
+            self.run.results.notes += cards.notes()
         return self.run
 
     def heed_signals(self) -> None:

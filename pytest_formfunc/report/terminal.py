@@ -12,6 +12,7 @@ from pytest_formfunc.measure.quiet import advice_on
 from pytest_formfunc.records import NATIVE_ENGINE, Key, Record
 from pytest_formfunc.records.parts import MISSED, NOT_SHOWN
 from pytest_formfunc.report.backend_table import render_backend
+from pytest_formfunc.report.cards import render_cards
 from pytest_formfunc.report.engines import FASTEST, fit_engines, tabulate_engines
 from pytest_formfunc.report.figures import CONTENDED, own_ms, rank, speedup_text
 from pytest_formfunc.report.headline import headline
@@ -70,6 +71,7 @@ def _in_full(results: Results, screen: Screen) -> Iterator[Line]:
         yield from _summary(rows)
         yield from _limits(rows)
     yield from _engines(records, results.failures, screen.columns)
+    yield from render_cards(records)
     yield from _failures(results.failures, results.tests, screen)
     if results.best and not all(record.once for record in records):
         yield from _best(records)
