@@ -17,7 +17,7 @@ EVERYTHING := tests pytest_formfunc --doctest-modules
 WITHOUT_ENGINES := $(EVERYTHING) --doctest-ignore-import-errors
 SPREAD := -n $(SIDE_BY_SIDE) --dist worksteal
 
-.PHONY: bench test quick bare check docs figures fuzz upstream clean
+.PHONY: bench test quick bare check docs figures gpu fuzz upstream clean
 
 bench: $(BENCH_STAMP)
 	$(BIN)/pytest bench $(ARGS)
@@ -57,6 +57,11 @@ figures: $(STAMP)
 	    bench/test_cache_efficacy.py bench/test_scaling.py bench/test_explained.py bench/test_staircase.py \
 	    bench/test_layers.py bench/test_layer_loss.py bench/test_waterfall.py bench/test_advice.py bench/test_sparsity.py \
 	    bench/test_report.py bench/test_long_run.py $(ARGS)
+
+# What a lent NVIDIA card can tell in 25 minutes, into gpu.txt. It installs nothing: GPU_PYTHON has a CUDA build of torch.
+GPU_PYTHON ?= $(PYTHON)
+gpu:
+	$(GPU_PYTHON) tools/gpu.py $(ARGS)
 
 # Every reader of files, each with that many changed ones: an hour.
 fuzz: export FORMFUNC_FUZZ ?= 20000

@@ -3,8 +3,9 @@
 Widths are swept around 64 (every FORMFUNC_STEP channels, default 2) and around 128 (every twice as many), and steps
 are found with their certainty. Then the finder is tried: known steps, and none, are planted into the noise that was
 recorded. At last convolutions of FORMFUNC_NETWORK (default ghostnet) that lie just above an edge are built and timed
-at both widths. FORMFUNC_BACKENDS takes other backends, such as native-cuda, whose steps would be waves: Yu et al.
-(ArchEdge, arXiv:2011.10912) saw stairs on GPUs. It takes about a quarter of an hour.
+at both widths. FORMFUNC_BACKENDS takes other backends, such as native-cuda, where layers are larger, so that they fill
+the card, and steps may be waves: Yu et al. (ArchEdge, arXiv:2011.10912) saw stairs on GPUs. Which tile would explain
+them is printed. It takes about a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from choices import choice
 from laboratory import Laboratory
 from sweep import log_ratios, mean_curve, sweep
 
+from pytest_formfunc.backends import backend_entry
 from pytest_formfunc.cases import architecture_case
+from pytest_formfunc.function.waves import explain_steps
 from pytest_formfunc.function.widths import Layer, convolutions_of, propose, upper_edges
 from pytest_formfunc.stats.servers import estimate_over_servers
 from pytest_formfunc.stats.steps import find_steps, highest, spacing
@@ -28,6 +31,7 @@ NETWORK = choice("FORMFUNC_NETWORK", "ghostnet")[0]
 SWEEPS = {"around 64": list(range(48, 97, STEP)), "around 128": list(range(96, 177, 2 * STEP))}
 KINDS = ("conv", "depthwise", "linear")
 BACKENDS = choice("FORMFUNC_BACKENDS", "native,openvino")
+ON_CARD = all(backend_entry(name).gpu for name in BACKENDS)
 PLANTED = (0.05, 0.1, 0.2)
 DRAWS = 200
 QUIET = 0.025  # scatter of a width's launches on a machine of one's own
@@ -35,14 +39,30 @@ MOST_PROPOSALS = 6
 
 
 def layer(kind, width):
-    """Return a layer of a width whose call takes about a tenth of a millisecond or more."""
+    """Return a layer of a width whose call takes about a tenth of a millisecond or more on a processor."""
     if kind == "linear":
-        return Layer(256, width, (784,))
+        return Layer(256, width, (12544 if ON_CARD else 784,))
     depthwise = kind == "depthwise"
+    side = 112 if ON_CARD else 56 if depthwise else 28
     return Layer(
-        width if depthwise else 64, width, (56, 56) if depthwise else (28, 28), (3, 3), padding=(1, 1),
-        groups=width if depthwise else 1,
-    )  # fmt: skip
+        width if depthwise else 64, width, (side, side), (3, 3), padding=(1, 1), groups=width if depthwise else 1
+    )
+
+
+def tell_waves(kind, widths, steps):
+    """Print which tile explains steps on a card."""
+    import torch
+
+    count = torch.cuda.get_device_properties(0).multi_processor_count
+    rows = math.prod(layer(kind, widths[0]).size)
+    found = explain_steps([widths[step.before] for step in steps if step.rises], rows, widths, count)
+    if found is None:
+        print(f"    no tile's waves over {count} multiprocessors explain them")
+    else:
+        print(
+            f"    waves of {found.tile[0]}x{found.tile[1]} tiles over {count} multiprocessors explain them: after "
+            f"{', '.join(map(str, found.expected))} (agreement {found.agreement:.0%})"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +97,8 @@ def test_staircase(sweeps, capsys):
             print(f"{title}: {f'{len(steps)} steps' if steps else 'no staircase'}; whole rise {rise:.2f}x")
             for step in steps:
                 print(f"    after {widths[step.before]}: {format_estimate(step.ratio)}")
+            if ON_CARD and kind != "depthwise" and steps:
+                tell_waves(kind, widths, steps)
             if apart := spacing(highest(steps), widths):
                 print(f"    the highest steps are multiples of {apart} channels apart")
             for step in steps:
