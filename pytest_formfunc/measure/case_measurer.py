@@ -143,7 +143,7 @@ class CaseMeasurer:
 
         Both sides meet the same other work in them; what they cannot show is either side's speedup.
         """
-        return effort.verdict_follows and self._in_vain >= IN_VAIN
+        return effort.takes_disturbed and self._in_vain >= IN_VAIN
 
     def needed_s(self, precision: float) -> float:
         """Return about how many more seconds it takes until each speedup is so precise; infinite if none is known.

@@ -23,17 +23,19 @@ class Effort:
         once: make one launch with one call of each participant, only to check parity.
         enough: stop after so many undisturbed launches, however precise they are, because a verdict follows that looks
             again where it must; where the last launches waited for a quiet moment in vain, after so many of any kind.
+        limited: whether its tests have a floor or a ceiling too, which undisturbed launches alone can show.
     """
 
     precision: float
     budget_s: float
     once: bool = False
     enough: float = math.inf
+    limited: bool = False
 
     @property
-    def verdict_follows(self) -> bool:
-        """Return whether it is judged side by side what is measured, with further launches where these are too few."""
-        return not math.isinf(self.enough)
+    def takes_disturbed(self) -> bool:
+        """Return whether disturbed launches will do: a verdict follows, in which both sides met the same other work."""
+        return not math.isinf(self.enough) and not self.limited
 
 
 @dataclass(frozen=True)

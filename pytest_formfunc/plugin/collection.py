@@ -100,6 +100,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         other,
         journal,
         group=_group_size(session),
+        limited={plan.group for plan in plans if plan.has_limits},
         is_alone=assignment_of(config) is None and settings.shard is None,
     )
     return session.start(work, [*notes, *alike, *loosened])

@@ -61,6 +61,11 @@ class TestPlan:
         """Return the loss of speedup that counts: its marker has precedence."""
         return settings.threshold if self.marker.threshold is None else self.marker.threshold
 
+    @property
+    def has_limits(self) -> bool:
+        """Return whether its marker has a floor or a ceiling."""
+        return self.marker.min_speedup is not None or self.marker.max_latency_s is not None
+
     def policy(self, settings: Settings) -> Policy:
         """Return what fails the test by its marker and the settings."""
         from pytest_formfunc.policy import Policy

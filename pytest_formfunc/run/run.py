@@ -318,7 +318,7 @@ class Run:
         # Each backend beyond the first accelerated one adds half of the budget.
         budget_s = settings.budget_s * max(2, lineup.tested) / 2
         enough = ENOUGH_SERVERS if Side.THERE in sides else math.inf
-        effort = Effort(settings.precision, budget_s, once=once, enough=enough)
+        effort = Effort(settings.precision, budget_s, once=once, enough=enough, limited=group in self._work.limited)
         return [
             Ready(case, backends, Measured(measurer, here, there, group, identity), effort, len(lineup.participants))
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_formfunc.cases import Case
@@ -27,6 +27,7 @@ class Work:
         other: the other revision that it is compared with, or None.
         journal: where records are noted, and what is taken over from an earlier run.
         group: number of cases that are measured in turn, at most.
+        limited: the cases that have a test with a floor or a ceiling, by their groups of tests.
         is_alone: whether this process measures all of it; else other processes measure other cases of the same run.
     """
 
@@ -38,6 +39,7 @@ class Work:
     other: OtherRevision | None = None
     journal: RunJournal = field(default_factory=RunJournal)
     group: int = GROUP
+    limited: Collection[str] = ()
     is_alone: bool = True
 
 

@@ -560,6 +560,13 @@ def test_where_a_verdict_follows_and_no_moment_is_quiet_disturbed_launches_are_e
     assert (measurer.result.stopped, measurer.result.contended) == ("verdict", Cause.WAITING)
 
 
+def test_a_floor_is_worth_waiting_for_a_quiet_moment_until_the_budget_ends(tmp_path):
+    """Disturbed launches show no speedup, however many they are."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=range(8))
+    result = lab.measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60, enough=5, limited=True))
+    assert (result.stopped, len(result.servers), result.contended) == ("verdict", 13, None)
+
+
 def test_where_a_verdict_follows_a_quiet_launch_is_worth_waiting_for_others(tmp_path):
     """Where quiet moments come and go, it is measured until enough are quiet, unless the last two launches were not."""
     lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}, disturbed=[0, 1, 3, 4, 6])
