@@ -57,7 +57,7 @@ FAULTS = {
     "server": ("os.kill(os.getppid(), signal.SIGKILL)", "ended with its measuring server, which was killed by SIGKILL"),
     # In the rounds, which come after some hundred calls of a warm-up.
     "later": ("module.calls = getattr(module, 'calls', 0) + 1\n"
-              "if module.calls > 2000: os.kill(os.getppid(), signal.SIGKILL)", "killed by SIGKILL"),
+              "if module.calls > 400: os.kill(os.getppid(), signal.SIGKILL)", "killed by SIGKILL"),
     "allocates": ("torch.empty(2**60, dtype=torch.uint8)", "allocate"),
     "clock": ("time.perf_counter_ns = lambda: 0", "the clock stood still"),
 }  # fmt: skip
