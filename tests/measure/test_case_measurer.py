@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from pytest_formfunc.errors import WorkerDied
+from pytest_formfunc.measure import case_measurer
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
+from pytest_formfunc.measure.history import Growth
 from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
@@ -699,6 +701,28 @@ def test_several_may_die_in_one_launch(tmp_path, everyone):
     result = Lab(tmp_path, speeds, die=dying).measurer(*participants, kept=kept).measure(Effort(0.03, 60))
     assert "killed by SIGSEGV" in result.failures[NATIVE]
     assert not result.series
+
+
+def test_a_native_that_grows_has_no_series(tmp_path, monkeypatch):
+    """What it gave in the launch that showed it is not kept beside its failure."""
+    monkeypatch.setattr(case_measurer, "may_grow", lambda calls, early: True)
+    monkeypatch.setattr(case_measurer, "slower_after_calls", lambda *args: Growth(4000, 25.0))
+    result = Lab(tmp_path, {"native": 0.008, "openvino": 0.002}).measurer(NATIVE, OPENVINO).measure(Effort(0.03, 60))
+    assert "25.0 times as slow" in result.failures[NATIVE]
+    assert not result.series
+
+
+def test_launches_are_judged_by_a_pace_that_shows_after_the_last_of_them(tmp_path):
+    """Other cases go on, and meet the machine at its best."""
+    lab = Lab(tmp_path, {"native": 0.008, "openvino": 0.002})
+    measurer, pace = lab.measurer(NATIVE, OPENVINO), SteadyPace([1.0] * 99)
+    measurer._conditions = dataclasses.replace(measurer._conditions, pace=pace)
+    result = measurer.measure(Effort(0.03, 60))
+    assert (result.disturbed, result.unsettled) == ({}, set())
+    pace.is_slow, pace.is_near = (lambda seconds: True), (lambda seconds: False)
+    measurer.judge_paces()
+    assert result.disturbed == dict.fromkeys(result.servers, Cause.SLOW)
+    assert result.unsettled == {*result.servers}
 
 
 def test_native_by_default_takes_part_where_an_engine_with_memory_kept_has_failed(tmp_path):
