@@ -58,7 +58,8 @@ class OpenVinoProfiler(Profiler):
             name = node.get_friendly_name()
             fused = (one.partition("/")[0] for one in named.split(",") if "/" in one)
             operators = tuple(dict.fromkeys(origins.get(one, one) for one in fused))
-            if not operators and "execTimeMcs" in info and str(info["execTimeMcs"].astype(str)) == _NOT_RUN:
+            not_run = "execTimeMcs" in info and str(info["execTimeMcs"].astype(str)) == _NOT_RUN
+            if not operators and not_run and not _has_kernel(kernel):
                 continue
             found.append(
                 Step(
@@ -73,9 +74,17 @@ class OpenVinoProfiler(Profiler):
         return {
             one.node_name: one.real_time.total_seconds()
             for one in self._request.get_profiling_info()
-            # A product always runs: of one that takes less than a microsecond, its unit, OpenVINO says that it has not.
-            if one.status.name == "EXECUTED" or one.node_type in (*_PRODUCTS, "GroupConvolution")
+            if one.status.name == "EXECUTED" or _has_kernel(one.exec_type)
         }
+
+
+def _has_kernel(chosen: str) -> bool:
+    """Return whether a node computes or copies, by the kernel that OpenVINO chose for it.
+
+    Of one that takes less than a microsecond, its unit, OpenVINO says that it was not executed, so that a node would
+    run in one launch and not in the next. One that was fused has ``undef``; one that works in place, ``unknown``.
+    """
+    return not chosen.startswith(("undef", "unknown"))
 
 
 def _origins(program: Any) -> dict[str, str]:
