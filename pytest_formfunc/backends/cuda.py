@@ -18,7 +18,14 @@ import numpy as np
 from pytest_formfunc import cards
 from pytest_formfunc.backends.arrays import from_array, to_array
 from pytest_formfunc.backends.base import RAMP_S, Engine, require_module
-from pytest_formfunc.backends.inductor import InductorEngine, compile_package, load_package, why_no_compiler
+from pytest_formfunc.backends.cuda_toolkit import name_toolkit, why_no_toolkit
+from pytest_formfunc.backends.inductor import (
+    InductorEngine,
+    compile_package,
+    find_compiler,
+    load_package,
+    why_no_compiler,
+)
 from pytest_formfunc.backends.native import NativeEngine
 from pytest_formfunc.backends.trial import for_a_trial
 from pytest_formfunc.errors import MeasurementError, one_line
@@ -294,8 +301,8 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         return f"inductor-cuda-{card_key()}.pt2"
 
     def why_unavailable(self) -> str | None:
-        """Return why this machine cannot run the engine, or None; the code for the host needs a C++ compiler too."""
-        return why_no_cuda() or why_no_compiler()
+        """Return why this machine cannot run the engine, or None; it needs a C++ compiler and CUDA's headers."""
+        return why_no_cuda() or why_no_compiler() or why_no_toolkit(find_compiler() or "c++")
 
     def profiler(self, program: Any) -> Profiler:
         """Refuse.
@@ -315,6 +322,7 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
         import torch
 
         require_module(network, "Inductor compiles PyTorch")
+        name_toolkit()
         set_tf32(False)
         module, inputs = for_a_trial(network)
         inputs = inputs.map(lambda _, tensor: tensor.cuda())

@@ -1,4 +1,4 @@
-"""What is told of a network on an NVIDIA card beside its latency: copies, calls back to back, the kernels' own time.
+"""What is told of a network on an NVIDIA card beside its latency: copies, calls back to back, kernels, a cold L2.
 
 It is measured when all turns are over, because the profiler may leave something behind.
 """
@@ -20,6 +20,9 @@ _CALLS = 5  # of each figure that is a median
 _BACK_TO_BACK_S = 0.05
 _MOST_CALLS = 500
 _PROFILED = 3
+_L2_ROUNDS = 15
+_TIMES_L2 = 3  # bytes that are written to replace what the second-level cache holds
+_SMALL_PART = 64  # of the cache, that is written as often instead; so the card is as busy, and little is replaced
 
 
 def device_figures(engine: CudaCalls, inputs: tuple[np.ndarray[Any, Any], ...]) -> dict[str, float]:
@@ -27,8 +30,10 @@ def device_figures(engine: CudaCalls, inputs: tuple[np.ndarray[Any, Any], ...]) 
 
     ``copy_in_s`` and ``copy_out_s`` are those of copying the inputs to the card and the outputs back, which latencies
     do not have; ``back_to_back_s`` is that of a call among many that nobody waits for in between, the inverse of the
-    throughput; ``kernels_s`` is the time of a call in which at least one kernel ran (left out where CUPTI, the
-    interface of NVIDIA's profilers, gives nothing).
+    throughput; ``l2_cold_s`` is that of a call after other data was written through the card's second-level cache, and
+    ``l2_warm_s`` after as many bytes were written to a small part of it (both left out where its size is unknown or
+    the card has no memory left); ``kernels_s`` is the time of a call in which at least one kernel ran (left out where
+    CUPTI, the interface of NVIDIA's profilers, gives nothing).
     """
     call_s = median([engine.time_call() for _ in range(_CALLS)]) / 1e9
     many = max(_CALLS, min(_MOST_CALLS, round(_BACK_TO_BACK_S / max(call_s, 1e-7))))
@@ -37,8 +42,52 @@ def device_figures(engine: CudaCalls, inputs: tuple[np.ndarray[Any, Any], ...]) 
         "copy_out_s": max(0.0, median([_seconds(engine.outputs) for _ in range(_CALLS)]) - call_s),
         "back_to_back_s": engine.time_many(many) / 1e9 / many,
     }
+    found |= _second_level(engine)
     kernels_s = _kernels_s(engine)
     return found if kernels_s is None else {**found, "kernels_s": kernels_s}
+
+
+def _second_level(engine: CudaCalls) -> dict[str, float]:
+    """Return the seconds of a call with the second-level cache cold and warm, by the clock of the latency."""
+    import torch
+
+    size = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
+    if not size:
+        return {}
+    try:
+        other = torch.empty(_TIMES_L2 * size, dtype=torch.uint8, device="cuda")
+    except torch.OutOfMemoryError:
+        return {}
+    small = other[: size // _SMALL_PART]
+
+    def write(place: torch.Tensor, times: int) -> None:
+        for _ in range(times):
+            place.zero_()
+        torch.cuda.synchronize()
+
+    cold_s, warm_s = in_turns(
+        engine.time_call, lambda: write(other, 1), lambda: write(small, other.numel() // small.numel())
+    )
+    return {"l2_cold_s": cold_s, "l2_warm_s": warm_s}
+
+
+def in_turns(time_call: Callable[[], int], *before: Callable[[], None], rounds: int = _L2_ROUNDS) -> tuple[float, ...]:
+    """Return the median seconds of a call after each of some acts, which take turns.
+
+    A call that is not timed precedes each act, so that no act finds what another one has left.
+
+    Args:
+        time_call: calls once and returns nanoseconds.
+        before: the acts.
+        rounds: how often each is done.
+    """
+    taken: list[list[int]] = [[] for _ in before]
+    for _ in range(rounds):
+        for act, times in zip(before, taken, strict=True):
+            time_call()
+            act()
+            times.append(time_call())
+    return tuple(median(times) / 1e9 for times in taken)
 
 
 def _copied(engine: CudaCalls, inputs: tuple[np.ndarray[Any, Any], ...]) -> None:

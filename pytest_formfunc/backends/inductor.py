@@ -101,15 +101,23 @@ class InductorEngine(Engine):
         return "f32"
 
 
-def why_no_compiler() -> str | None:
-    """Return a clause that names the C++ compilers that were not found, or None if there is one."""
+def _compilers() -> list[str]:
     from torch._inductor import config
 
     named = config.cpp.cxx if isinstance(config.cpp.cxx, tuple | list) else [config.cpp.cxx]
-    names = [name for name in (*named, "g++", "clang++") if name]
-    if any(shutil.which(name) for name in names):
+    return [*dict.fromkeys(name for name in (*named, "g++", "clang++") if name)]
+
+
+def find_compiler() -> str | None:
+    """Return the path of the C++ compiler that Inductor uses, or None."""
+    return next((path for path in map(shutil.which, _compilers()) if path), None)
+
+
+def why_no_compiler() -> str | None:
+    """Return a clause that names the C++ compilers that were not found, or None if there is one."""
+    if find_compiler() is not None:
         return None
-    return f"Inductor needs a C++ compiler and finds none of {', '.join(dict.fromkeys(names))} (CXX names another)"
+    return f"Inductor needs a C++ compiler and finds none of {', '.join(_compilers())} (CXX names another)"
 
 
 def compile_package(program: Any, artifact: Path, more: Mapping[str, Any] | None = None) -> None:

@@ -8,7 +8,7 @@ from pytest_formfunc.records import Record
 from pytest_formfunc.report.lines import BOLD, Line, paragraph
 from pytest_formfunc.units import format_bytes, format_ms, format_percent
 
-_COLUMNS = ("", "call", "on card", "kernels", "launching", "back to back", "in", "out", "memory", "MHz")
+_COLUMNS = ("", "call", "on card", "kernels", "launching", "back to back", "cold L2", "in", "out", "memory", "MHz")
 _UNKNOWN = "-"
 
 
@@ -21,6 +21,15 @@ def launching_share(record: Record) -> float | None:
     return None if kernels_s is None else max(0.0, 1 - kernels_s / record.latency_s.median)
 
 
+def cold_cost(record: Record) -> float | None:
+    """Return what a call takes longer with a cold second-level cache, as a part of one with a warm; None if unknown.
+
+    What is fetched again are weights, above all, and inputs.
+    """
+    cold_s, warm_s = (record.on_device.get(name) for name in ("l2_cold_s", "l2_warm_s"))
+    return None if cold_s is None or not warm_s else cold_s / warm_s - 1
+
+
 def render_cards(records: Sequence[Record]) -> Iterator[Line]:
     """Render a table of the records that a card computed; nothing where there are none."""
     found = [record for record in records if record.on_device]
@@ -30,7 +39,8 @@ def render_cards(records: Sequence[Record]) -> Iterator[Line]:
         yield Line(name, BOLD)
     yield paragraph(
         "ms of a call: by the host's clock (the latency), between events on the card, in kernels; the part that is "
-        "launching and waiting; a call of many in a row; copying inputs in and outputs out"
+        "launching and waiting; a call of many in a row; what a call takes longer after other data was written through "
+        "the card's second-level cache; copying inputs in and outputs out"
     )
     rows = [_COLUMNS, *(_cells(record) for record in found)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
@@ -56,13 +66,15 @@ def describe_card(record: Record) -> str:
 
 def _cells(record: Record) -> tuple[str, ...]:
     told = record.on_device
-    share, clock = launching_share(record), record.noise.sm_mhz
+    share, cold, clock = launching_share(record), cold_cost(record), record.noise.sm_mhz
     return (
         record.title,
         format_ms(record.latency_s.median),
         *(_ms(told.get(name)) for name in ("latency_s", "kernels_s")),
         _UNKNOWN if share is None else format_percent(round(share, 2)),
-        *(_ms(told.get(name)) for name in ("back_to_back_s", "copy_in_s", "copy_out_s")),
+        _ms(told.get("back_to_back_s")),
+        _UNKNOWN if cold is None else f"{cold:+.0%}",
+        *(_ms(told.get(name)) for name in ("copy_in_s", "copy_out_s")),
         format_bytes(told["memory_bytes"]) if "memory_bytes" in told else _UNKNOWN,
         _UNKNOWN if clock is None else f"{clock:.0f}",
     )

@@ -11,7 +11,7 @@ from pytest_formfunc.report.cards import launching_share, render_cards
 CARD = {"name": "NVIDIA H100", "multiprocessors": 132, "memory_bytes": 80e9, "driver": "580.82", "cuda": "13.0"}
 TOLD = {
     "latency_s": 0.0009, "kernels_s": 0.00025, "back_to_back_s": 0.0008, "copy_in_s": 0.0002, "copy_out_s": 0.0001,
-    "memory_bytes": 24e6,
+    "memory_bytes": 24e6, "l2_cold_s": 0.00112, "l2_warm_s": 0.001,
 }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_a_row_tells_what_the_latency_is_made_of():
     title, _, header, row = [line.text for line in render_cards([record(0.001), on_card()])]
     assert title == "NVIDIA H100, 132 multiprocessors, 80000 MB, driver 580.82, CUDA 13.0"
     assert header.split()[-3:] == ["out", "memory", "MHz"]
-    figures = "1.00 0.900 0.250 75% 0.800 0.200 0.100 24 MB 1980"
+    figures = "1.00 0.900 0.250 75% 0.800 +12% 0.200 0.100 24 MB 1980"
     assert row.split() == ["residual-d8-w64", "on", "cudagraphs", *figures.split()]
 
 
@@ -34,7 +34,7 @@ def test_what_is_unknown_is_a_dash():
     """CUPTI may be missing, and NVML too."""
     bare = record(0.001, backend="cudagraphs", on_device={"latency_s": 0.0009})
     assert launching_share(bare) is None
-    assert [line.text for line in render_cards([bare])][-1].split()[3:] == ["1.00", "0.900", *["-"] * 7]
+    assert [line.text for line in render_cards([bare])][-1].split()[3:] == ["1.00", "0.900", *["-"] * 8]
 
 
 def test_a_slowed_card_is_said():
