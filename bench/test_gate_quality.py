@@ -147,7 +147,8 @@ class Tally:
         self.changes[scenario].append(math.log(verdict.change.value))
         for counts in (self.verdicts[scenario], self.by_form[case.id, scenario]):
             counts[verdict.status] += 1
-        self.smallest[case.id, verdict.threshold].append(verdict.smallest_change)
+        if verdict.status == "inconclusive":
+            self.smallest[case.id, verdict.threshold].append(verdict.smallest_change)
 
     def so_far(self):
         """Return a line with the red verdicts so far, in case a run of hours is stopped before its report."""
@@ -169,7 +170,7 @@ class Tally:
                 f"sd {spread:.3f}; looks {fmean(self.looks[scenario]):.1f}; "
                 f"seconds a verdict: median {median(seconds):.1f}, worst {max(seconds):.1f}"
             )
-        for form in dict.fromkeys(form for form, _ in self.smallest):
+        for form in dict.fromkeys(form for form, _ in self.by_form):
             of_form = {scenario: self.by_form[form, scenario] for scenario in self.verdicts}
             red = ", ".join(f"{counts['regressed']} of {counts.total()} {name}" for name, counts in of_form.items())
             seen = ", ".join(
@@ -177,7 +178,8 @@ class Tally:
                 for (one, threshold), smallest in sorted(self.smallest.items(), reverse=True)
                 if one == form
             )
-            print(f"gate quality: {form}: red {red}; smallest loss that it would have seen (median): {seen}")
+            unsure = f"; smallest loss that inconclusive ones would have seen (median): {seen}" if seen else ""
+            print(f"gate quality: {form}: red {red}{unsure}")
         counts = self.verdicts["unchanged"] + self.verdicts["unchanged" + DOUBLE]
         print(
             f"gate quality: {counts['regressed']} of {counts.total()} false alarms: a rate of at most "

@@ -91,7 +91,8 @@ OPTIONS = (
     OptionSpec("servers", "12", "NUMBER", "processes, at most, that launches are forked from in turn; each takes "
                "about a second to start and 150 MB"),
     OptionSpec("threshold", "10%", "PERCENT", "loss of speedup that fails a test when comparing: one of this size "
-               "nine times in ten side by side, one of a third of it practically never"),
+               "nine times in ten side by side, where the time for further looks suffices; one of a third of it "
+               "practically never"),
     OptionSpec("threshold-means", "found", "WHAT", "what the threshold means: found, as it says; or measured: only a "
                "measured loss of at least that fails, so that a loss of just this size is found half of the time"),
     OptionSpec("gate", "time", "WHAT", "what is judged: time, or graph: the engine's kernels, without timing anything"),

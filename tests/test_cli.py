@@ -49,6 +49,11 @@ def test_compare_exits_1_on_a_regression_and_otherwise_0(runs):
     assert red.stdout.splitlines()[-1] == "verdicts: 1 regressed"
     green = command(runs, "compare", "one.json", "one.json")
     assert green.returncode == 0
+    for means, meaning in (("found", "two thirds of that fails"), ("measured", "at least that fails")):
+        told = command(runs, "compare", "one.json", "slow.json", "--threshold-means", means)
+        assert (told.returncode, meaning in told.stdout) == (1, True), told.stdout
+    wrong = command(runs, "compare", "one.json", "one.json", "--threshold-means", "median")
+    assert (wrong.returncode, "invalid choice: 'median'" in wrong.stderr) == (4, True)
     assert "1 regressed" not in green.stdout
 
 

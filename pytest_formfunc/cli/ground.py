@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any, TextIO
 
+from pytest_formfunc.option_specs import THRESHOLD_MEANS
 from pytest_formfunc.text import log_line
 
 EXIT_REGRESSED = EXIT_INCOMPLETE = 1
@@ -22,6 +23,15 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong, and end."""
         self.print_usage(sys.stderr)
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
+def add_threshold_means(parser: Any, default: str | None, default_is: str) -> None:
+    """Add the option that says what a threshold means; the second word for the default is for its help."""
+    parser.add_argument(
+        "--threshold-means", choices=THRESHOLD_MEANS, default=default,
+        help="what the threshold means: found (two thirds of it, measured, count) or measured (all of it has to be "
+        f"measured); {default_is}",
+    )  # fmt: skip
 
 
 def say(line: str, file: TextIO | None = None) -> None:

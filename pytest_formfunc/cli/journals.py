@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_formfunc.cli.ground import EXIT_REGRESSED, Commands, say
+from pytest_formfunc.cli.ground import EXIT_REGRESSED, Commands, add_threshold_means, say
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.closing import Fault, faults_of
+from pytest_formfunc.gate.decision import FOUND, LOCKS
 from pytest_formfunc.gate.merging import Merged, judge_whole, merge, why_red
 from pytest_formfunc.gate.pooled import pooled_losses
 from pytest_formfunc.journal.folder import FOLDER, is_open, list_journals, read_with_parts
@@ -43,6 +44,7 @@ def add(commands: Commands) -> None:
     merge.add_argument("files", type=Path, nargs="+", metavar="PART", help="the journals of all parts")
     merge.add_argument("--baseline", type=Path, metavar="RUN", help="compare with this run, a saved one or a journal")
     merge.add_argument("--threshold", metavar="PERCENT", help="loss that counts (by default that of each row's test)")
+    add_threshold_means(merge, None, "by default what the ini file of the parts says")
     merge.add_argument("--output", type=Path, metavar="FILE", help="write the whole as a journal, or as a report")
     merge.add_argument("--strict", action="store_true", help="also exit 1 where parts overlap or are missing, or a "
                        "comparison was not judged")  # fmt: skip
@@ -85,7 +87,8 @@ def _merge(given: argparse.Namespace) -> int:
     merged = merge({str(path): read_with_parts(path) for path in dict.fromkeys(given.files)})
     if baseline is not None:
         merged.header = replace(merged.header, title=f"the run {baseline.name}")
-    rows = judge_whole(merged, baseline, threshold)
+    means = given.threshold_means or str(merged.header.settings.get("threshold_means"))
+    rows = judge_whole(merged, baseline, threshold, LOCKS.get(means, FOUND))
     for line in render_merged(merged, rows):
         say(line)
     _tell_pooled(merged.header, rows)

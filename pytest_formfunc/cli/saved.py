@@ -9,16 +9,17 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from pytest_formfunc.cli.ground import EXIT_INCOMPLETE, EXIT_REGRESSED, Commands, say
+from pytest_formfunc.cli.ground import EXIT_INCOMPLETE, EXIT_REGRESSED, Commands, add_threshold_means, say
 from pytest_formfunc.errors import FormfuncError
 from pytest_formfunc.gate.baseline import read_baseline
 from pytest_formfunc.gate.completeness import why_runs_differ
+from pytest_formfunc.gate.decision import LOCKS
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.journal_results import results_of
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.pooled import pooled_losses_of
 from pytest_formfunc.gate.run_history import history_of
-from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.saved import SavedJudge, locks_of_saved
 from pytest_formfunc.journal.folder import read_with_parts
 from pytest_formfunc.journal.reading import is_journal
 from pytest_formfunc.option_specs import REPORT_FORMATS, either, report_ending
@@ -36,6 +37,7 @@ def add(commands: Commands) -> None:
     compare.add_argument("then", type=Path, metavar="THEN", help="a saved run, or a journal")
     compare.add_argument("now", type=Path, metavar="NOW")
     compare.add_argument("--threshold", default="10%", metavar="PERCENT", help="loss that counts (default 10%%)")
+    add_threshold_means(compare, "found", "default found")
     compare.add_argument(
         "--strict", action="store_true",
         help="also exit 1 where a case is new, missing or not comparable, or every verdict is inconclusive",
@@ -62,9 +64,11 @@ def add(commands: Commands) -> None:
 
 def _compare(given: argparse.Namespace) -> int:
     threshold = parse_fraction(given.threshold, what="threshold")
+    locks = locks_of_saved(LOCKS[given.threshold_means])
     then, now = read_baseline(given.then), read_baseline(given.now)
     keys = [key for key, record in now.records.items() if not record.native]
-    judge = SavedJudge(then, Family(sum(key in then.records for key in keys)), escalation_s=0.0)
+    family = Family(sum(key in then.records for key in keys))
+    judge = SavedJudge(then, family, escalation_s=0.0, locks=locks)
     verdicts = {}
     for key in keys:
         evidence = Evidence(key, functools.partial(now.records.get, key), so_far=now.records.values)

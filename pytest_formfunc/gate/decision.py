@@ -56,7 +56,7 @@ class Locks:
 
 
 # `bench/test_power.py` simulates both; docs/measuring.md has its table and what else was tried.
-FOUND = Locks(2 / 3, 1 / 2, 4 / 3, 0.1, "such a loss fails nine times in ten")
+FOUND = Locks(2 / 3, 1 / 2, 4 / 3, 0.1, "such a loss fails nine times in ten where time suffices")
 MEASURED = Locks(1.0, 1.0, 2.0, 0.05, "a measured loss of at least that fails")
 LOCKS = {"found": FOUND, "measured": MEASURED}
 

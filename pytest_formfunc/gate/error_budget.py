@@ -77,7 +77,7 @@ class Looks:
 class Family:
     """All comparisons of a run, judged in their order: the fallback procedure (Wiens & Dmitrienko, 2005).
 
-    Each comparison has an equal share of ``alpha``, and one that finds a change passes its level on to the next. The
+    Each comparison has an equal share of ``alpha``, and one that finds a loss passes its level on to the next. The
     probability of any false alarm is at most ``alpha``, however the comparisons depend on each other, and no
     comparison has a lower level than Bonferroni's.
 
@@ -100,7 +100,9 @@ class Family:
         return Looks(self._carried + self.alpha / max(1, self.size))
 
     def settle(self, looks: Looks, rejected: bool) -> None:
-        """End a comparison; if it found a change (``rejected``), the next comparison gets its level as well.
+        """End a comparison; if it found a loss (``rejected``), the next comparison gets its level as well.
+
+        A gain is no rejection: what is tested at the level is that nothing was lost.
 
         One that ended without a look has spent nothing of what it was given, which is handed on.
         """

@@ -32,6 +32,14 @@ class OtherSide:
     version_changes: tuple[str, ...] = ()
     own_servers: bool = False
 
+    @property
+    def has_same_packages(self) -> bool:
+        """Return whether everything but the code is the same there, so that an equal program executes the same.
+
+        Of another environment that is never assumed: Python, numpy and the like may differ without being named.
+        """
+        return not (self.version_changes or self.own_servers)
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -11,9 +11,10 @@ from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline
 from pytest_formfunc.gate.closing import pooled_faults, row_faults, without_accepted
 from pytest_formfunc.gate.completeness import why_all_inconclusive
+from pytest_formfunc.gate.decision import FOUND, Locks
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
-from pytest_formfunc.gate.saved import SavedJudge
+from pytest_formfunc.gate.saved import SavedJudge, locks_of_saved
 from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, Row
 from pytest_formfunc.records import Key
 
@@ -84,7 +85,9 @@ def merge(journals: Mapping[str, Journal]) -> Merged:
     return merged
 
 
-def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | None) -> dict[Key, Row]:
+def judge_whole(
+    merged: Merged, baseline: Baseline | None, threshold: float | None, locks: Locks = FOUND
+) -> dict[Key, Row]:
     """Compare every row with a saved run, and return the rows with their verdicts; without one, they keep theirs.
 
     A row is compared with one of the same machine. The probability of a false alarm is shared by all rows together.
@@ -96,6 +99,7 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
         merged: all parts.
         baseline: the saved run.
         threshold: the loss of speedup that counts; by default that of each row's test.
+        locks: what the threshold means.
     """
     if baseline is None:
         return merged.rows
@@ -103,7 +107,8 @@ def judge_whole(merged: Merged, baseline: Baseline | None, threshold: float | No
     if lost:
         merged.faults.append(f"{_some([' on '.join(key) for key in lost])} of {baseline.name} are in no part")
     accelerated = [key for key, row in merged.rows.items() if not row.record.native]
-    judge = SavedJudge(baseline, Family(sum(key in baseline.records for key in accelerated)), escalation_s=0.0)
+    family = Family(sum(key in baseline.records for key in accelerated))
+    judge = SavedJudge(baseline, family, escalation_s=0.0, locks=locks_of_saved(locks))
     rows = dict(merged.rows)
     records = tuple(row.record for row in rows.values())
     for key in accelerated:

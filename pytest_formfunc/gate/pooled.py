@@ -7,8 +7,9 @@ of a run. What is pooled was fixed before anything was measured: the names of fo
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_formfunc.gate.decision import FOUND, LOCKS, decide
 from pytest_formfunc.gate.error_budget import SAME_KERNELS_SHARE, alpha_of_pool
@@ -118,6 +119,15 @@ def pools_of(compared: Sequence[Compared]) -> list[Pool]:
             if len(by_form) > 1:
                 pools.append(Pool(f"{backend}{more}", f"cases on {backend}", tuple(of_backend)))
             found += pools
+    return _with_own_names(found)
+
+
+def _with_own_names(pools: Sequence[Pool]) -> list[Pool]:
+    """Return pools each with a name of its own: thresholds may differ by less than their names show."""
+    seen, found = Counter[str](), []
+    for pool in pools:
+        seen[pool.name] += 1
+        found.append(pool if seen[pool.name] == 1 else replace(pool, name=f"{pool.name}-{seen[pool.name]}"))
     return found
 
 
@@ -193,7 +203,7 @@ def _loss_of(pool: Pool, members: Sequence[Compared], alpha: float, title: str) 
         clauses.append("the others regressed themselves, or were measured too little")
     against = title or _revision(members[0])
     sentence = (
-        f"{claim} of their speedup against {against} (threshold {format_percent(threshold)}: {locks.meaning}), "
+        f"{claim} of their speedup against {against} (threshold {format_percent(threshold)}), "
         f"which none of them shows by itself: {'; '.join([_range(members), *clauses])}"
     )
     keys = tuple(one.record.key for one in members)

@@ -71,7 +71,7 @@ class SavedJudge:
     def _look(self, evidence: Evidence, threshold: float) -> Verdict | None:
         looks = self._family.next_looks()
         verdict = self._look_with(looks, evidence, threshold)
-        self._family.settle(looks, verdict is not None and verdict.status in ("regressed", "improved"))
+        self._family.settle(looks, verdict is not None and verdict.status == "regressed")
         return verdict
 
     def _look_with(self, looks: Looks, evidence: Evidence, threshold: float) -> Verdict | None:
@@ -104,7 +104,7 @@ class SavedJudge:
             information = change.narrowed(most / now.launches)
             if information > 1 - _WORTH_WHILE:
                 launches = 0
-            same_graph = same_kernels(then.graph, now.graph) and not version_changes(then.host, now.host)
+            same_graph = _executes_the_same(then, now)
             share = SAME_KERNELS_SHARE if same_graph else 1
             locks = replace(self._locks, miss=self._locks.miss * SAME_KERNELS_MISS) if same_graph else self._locks
             alpha = looks.next_alpha(information if launches else 1.0) * share
@@ -116,7 +116,8 @@ class SavedJudge:
             if status != "inconclusive" or not launches:
                 break
             self._look_again(evidence, launches)
-        smallest = change.smallest_seen(max(2 * alpha, 1e-9), self._locks.least(threshold))
+        level = alpha if status == "inconclusive" else looks.alpha * share
+        smallest = change.smallest_seen(max(2 * level, 1e-9), self._locks.least(threshold))
         sentence = _describe_verdict(now, then, change, threshold, status, smallest, self._locks)
         if same_graph and status == "regressed":
             sentence += f", so it took {1 / SAME_KERNELS_SHARE:.0f} times the evidence"
@@ -126,6 +127,17 @@ class SavedJudge:
 
     def _look_again(self, evidence: Evidence, launches: int) -> None:
         self._left_s -= evidence.look_again(MoreLaunches(launches, seconds=self._left_s, patient=True, least=0))
+
+
+def _executes_the_same(then: Record, now: Record) -> bool:
+    """Return whether the exported program, the engine's graph and the versions of libraries are known and equal."""
+    programs = [(record.graph or {}).get("program") for record in (then, now)]
+    return (
+        bool(programs[0])
+        and programs[0] == programs[1]
+        and same_kernels(then.graph, now.graph)
+        and not version_changes(then.host, now.host)
+    )
 
 
 def _samples(record: Record) -> tuple[Samples, Samples]:

@@ -33,7 +33,7 @@ MOST_LAUNCHES = 64
 # probability of a false alarm is kept.
 EXTENSION = 4
 KEPT_FOR_IT = 0.1
-MOST_LOOKS = LOOKS + 3
+MOST_LOOKS = LOOKS + 4
 
 
 class SideBySideJudge:
@@ -70,7 +70,7 @@ class SideBySideJudge:
         if here.input_shapes != there.input_shapes:
             reason = f"its input was {there.input_shapes} there and is {here.input_shapes} here"
             return Judgement(_not_comparable(evidence.title, threshold, reason), self._counterpart(evidence))
-        same_program = is_same_program(here, there) and not self._other.version_changes
+        same_program = is_same_program(here, there) and self._other.has_same_packages
         verdict = self._look(evidence, (here, there), threshold, same_program)
         counterpart = self._counterpart(evidence, same_program=same_program)
         return None if verdict is None else Judgement(verdict, counterpart)
@@ -143,14 +143,15 @@ class SideBySideJudge:
             spent_s = evidence.look_again(MoreLaunches(wanted - launches, only, left_s, change.judged.scatter))
             own_s += spent_s
             self._pool_s -= spent_s
-        self._family.settle(looks, status in ("regressed", "improved"))
+        self._family.settle(looks, status == "regressed")
         native_note = status == "regressed" and not same_program and only_native_moved(change, threshold)
         if native_note:
             status = "unchanged"
-        smallest = change.smallest_seen(max(2 * alpha, 1e-9), self._locks.least(threshold))
-        sentence = self._sentence(
-            evidence.title, everyone, prepared, threshold, status, change, measurement, native_note
-        )
+        # A comparison that is decided has no more looks to keep a part of its level for.
+        level = alpha if status == "inconclusive" else looks.alpha * share
+        smallest = change.smallest_seen(max(2 * level, 1e-9), self._locks.least(threshold))
+        meaning = self._meaning(threshold, status, smallest)
+        sentence = self._sentence(evidence.title, everyone, prepared, meaning, status, change, measurement, native_note)
         if status == "regressed" and (record := evidence.record()) is not None:
             sentence += "".join(f"; {one}" for one in layer_change(layers_of(record, THERE), layers_of(record)))
         if same_graph and status == "regressed":
@@ -159,17 +160,24 @@ class SideBySideJudge:
             sentence += f"; the smallest loss it could have seen is {format_percent(smallest)}"
         return Verdict(status, threshold, change.estimate, sentence, smallest, looks.taken)
 
+    def _meaning(self, threshold: float, status: str, smallest: float) -> str:
+        """Return the threshold and what it means; where a comparison could not see so little, that."""
+        finer = status == "inconclusive" and smallest > threshold
+        meaning = "finer than this comparison could judge in its time" if finer else self._locks.meaning
+        return f"threshold {format_percent(threshold)}: {meaning}"
+
     def _sentence(
         self,
         title: str,
         everyone: tuple[Participant, ...],
         prepared: tuple[Prepared, Prepared],
-        threshold: float,
+        threshold: str,
         status: str,
         change: Change,
         measurement: Measurement,
         native_note: bool,
     ) -> str:
+        """Return the sentence of a verdict; the threshold comes in words, with what it means."""
         verb = VERBS[status]
         if native_note:
             verb = "has less speedup only because native got faster, which is not a regression"
@@ -180,8 +188,7 @@ class SideBySideJudge:
         )  # fmt: skip
         text = (
             f"{title} {verb} against {self._other.title}: {speedups}, a change of {format_estimate(change.estimate)} "
-            f"(threshold {format_percent(threshold)}: {self._locks.meaning}); "
-            f"{_both_latencies(everyone, change, measurement)}"
+            f"({threshold}); {_both_latencies(everyone, change, measurement)}"
         )
         prepared_here, prepared_there = prepared
         here = Participant(own.backend)  # one that keeps its memory does not report its graph

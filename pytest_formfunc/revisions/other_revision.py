@@ -75,6 +75,11 @@ class OtherRevision:
         return _title(self.revision, self.workspace.environment)
 
     @property
+    def has_same_packages(self) -> bool:
+        """Return whether everything but the code is the same there; of another environment that is never assumed."""
+        return self.workspace.environment is None
+
+    @property
     def planned(self) -> tuple[Planned, ...]:
         """Return its tests that measure and that the command line does not leave out."""
         names, tests = self.selection.single, self.captured.planned

@@ -38,7 +38,7 @@ def is_same_native(here: PreparedSide, there: PreparedSide | Absent | None, othe
     return (
         isinstance(there, PreparedSide)
         and other is not None
-        and not other.version_changes
+        and other.has_same_packages
         and is_same_program(here.prepared, there.prepared)
     )
 

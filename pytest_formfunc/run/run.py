@@ -120,7 +120,7 @@ class Run:
         by side, or where other processes measure the rest of the run.
         """
         other, work = self._work.other, self._work
-        if other is None or other.version_changes or not work.is_alone:
+        if other is None or not other.has_same_packages or not work.is_alone:
             return set()
         with self._lock.preparing():
             self._begin_servers(once=self._settings.gate == "graph")

@@ -7,7 +7,9 @@ from support.records import record
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.gate.baseline import Baseline
+from pytest_formfunc.gate.decision import LOCKS
 from pytest_formfunc.gate.merging import SEVERAL, judge_whole, merge, why_red
+from pytest_formfunc.gate.saved import SAVED
 from pytest_formfunc.journal.lines import COMPLETE, Header, Journal, Row, Shard
 from pytest_formfunc.records.parts import MISSED, Limit, Verdict
 
@@ -193,6 +195,15 @@ def test_a_merged_run_is_judged_against_a_saved_one():
     rows = judge_whole(merged, Baseline("saved", records, {}, alone, alone), 0.1)
     assert {one.record.verdict.status for one in rows.values()} == {"regressed"}
     assert len(why_red(merged, rows, strict=False)) == 4
+
+
+@pytest.mark.parametrize(("means", "meaning"), [("found", SAVED.meaning), ("measured", "at least that fails")])
+def test_a_merged_run_is_judged_by_what_the_threshold_means(means, meaning):
+    merged = merge(two())
+    records = {key: record(0.0003, case=key[0]) for key in PLANNED}
+    alone = {key: (one,) for key, one in records.items()}
+    rows = judge_whole(merged, Baseline("saved", records, {}, alone, alone), 0.1, LOCKS[means])
+    assert all(meaning in one.record.verdict.reason for one in rows.values())
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,17 @@ def test_a_loss_that_all_cases_of_a_form_share_is_red_in_one_sentence():
     assert loss.keys == tuple(one.key for one in fires)
     assert loss.claim.startswith("all 3 cases of fire on openvino together lost 2.6% (2.")
     assert loss.sentence == (
-        f"{loss.claim} of their speedup against v1 (0123456789) (threshold 3%: {FOUND.meaning}), which none of them "
+        f"{loss.claim} of their speedup against v1 (0123456789) (threshold 3%), which none of them "
         "shows by itself: from 2.3% in fire-d2-w8 to 2.9% in fire-d4-w8"
     )
+
+
+def test_pools_of_thresholds_that_print_alike_have_names_of_their_own():
+    """Else two tests would have one name."""
+    close = [compared(FIRE, size, 0.2, threshold=0.05 + size * 1e-7, turn=size % 7) for size in (1, 2)]
+    more = [compared(FIRE, size, 0.2, threshold=0.05 + (size - 2) * 1e-7, turn=size % 7) for size in (3, 4)]
+    found = [one.name for one in losses_of(*close, *more)]
+    assert found == ["fire-openvino-5%", "fire-openvino-5%-2"]
 
 
 def test_a_real_loss_that_is_too_small_is_told_and_not_red():

@@ -382,9 +382,18 @@ def test_the_locks_of_saved_runs_are_those_of_what_the_threshold_means():
 
 def test_equal_kernels_need_more_evidence_of_a_loss_and_less_of_none():
     """As side by side."""
-    moved = [record(0.0025 * factor, graph=graph) for factor in (1.07, 1.3) for graph in (None, THEN.graph)]
+    same = {**THEN.graph, "program": "one"}
+    moved = [record(0.0025 * factor, graph=graph) for factor in (1.07, 1.3) for graph in (None, same)]
     statuses = [judge(now, replace(THEN, graph=now.graph), 0.10, comparisons=1).status for now in moved]
     assert statuses == ["inconclusive", "unchanged", "regressed", "inconclusive"]
+
+
+def test_equal_kernels_of_another_program_or_an_unknown_one_are_not_the_same():
+    """Native may run something else then, and so may what surrounds the kernels."""
+    for then, now in (("one", "two"), ("one", None), (None, None), ("", "")):
+        graphs = [THEN.graph if program is None else {**THEN.graph, "program": program} for program in (then, now)]
+        saved_run, moved = replace(THEN, graph=graphs[0]), record(0.0025 * 1.3, graph=graphs[1])
+        assert judge(moved, saved_run, 0.10, comparisons=1).status == "regressed"
 
 
 @pytest.mark.parametrize("locks", [FOUND, MEASURED])

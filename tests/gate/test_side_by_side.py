@@ -1,11 +1,13 @@
 """The side-by-side judge on made-up launches and a made-up clock: looks, time, false alarms and power."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_up import EVERYONE, HERE, OTHER, PREPARED, THERE, MadeUp, PlainJudge
 
+from pytest_formfunc.gate.decision import FOUND
 from pytest_formfunc.gate.error_budget import Family
 from pytest_formfunc.gate.judge import Evidence
 from pytest_formfunc.gate.side_by_side import EXTENSION, MOST_LAUNCHES, SideBySideJudge, _judged
@@ -87,6 +89,42 @@ def test_its_own_time_is_spent_before_a_comparison_ends_undecided():
     assert short.verdict(0.002).status == "inconclusive"
     assert run.asked[-1].seconds > 100
     assert ENOUGH_SERVERS + sum(more.launches for more in run.asked) == MOST_LAUNCHES
+
+
+def test_a_sentence_promises_only_what_its_comparison_could_see():
+    """Where it could not see a loss of the threshold, that is said in place of what the threshold means."""
+    judge = SideBySideJudge(OTHER, Family(1), 20.0)
+    finer = "threshold 3%: finer than this comparison could judge in its time"
+    assert judge._meaning(0.03, "inconclusive", 0.031) == finer
+    for status, smallest in (("inconclusive", 0.03), ("regressed", 0.1), ("unchanged", 0.1)):
+        assert judge._meaning(0.03, status, smallest) == f"threshold 3%: {FOUND.meaning}"
+
+
+def test_of_an_early_verdict_the_smallest_loss_is_that_of_the_whole_level():
+    """What was kept for looks that are not needed any more is not lost."""
+    early, late = (
+        judge_of(MadeUp(10, rounds=0.02, launches=0.002), escalation_s=escalation_s).verdict(0.03)
+        for escalation_s in (20.0, 0.0)
+    )
+    assert (early.status, early.looks, late.looks) == ("unchanged", 1, 1)
+    assert early.smallest_change == late.smallest_change
+
+
+def test_a_gain_does_not_hand_its_level_on():
+    """What a level is for is that nothing was lost; a loss hands it on."""
+    for loss, carried in ((-0.5, 0.0), (1.0, 0.005)):
+        family = Family(2)
+        judged = PlainJudge(OTHER, family, 20.0).judge(MadeUp(1, loss=loss, rounds=0.01).evidence(), 0.03).verdict
+        assert judged.status == ("improved" if loss < 0 else "regressed")
+        assert family.next_looks().alpha == pytest.approx(0.005 + carried)
+
+
+@pytest.mark.parametrize("changes", [{"version_changes": ("numpy 1 -> 2",)}, {"own_servers": True}])
+def test_another_environment_is_never_taken_for_the_same(changes):
+    """Whatever its versions: then native is measured on both sides in each further launch."""
+    run = MadeUp(0, rounds=0.3)
+    PlainJudge(replace(OTHER, **changes), Family(1), 20.0).judge(run.evidence(), 0.03)
+    assert {more.only for more in run.asked} == {EVERYONE}
 
 
 @pytest.mark.simulation
@@ -234,3 +272,4 @@ def test_it_is_judged_under_other_work_too(disturbed):
     assert verdict.change.value == pytest.approx(0.5, rel=1e-3)
     assert ("its speedups are not known, because its threads waited for cores" in verdict.reason) == bool(disturbed)
     assert ("4.00x (3.83 to 4.18) there, 2.00x (1.91 to 2.09) here" in verdict.reason) == (not disturbed)
+    assert f" (threshold 3%: {FOUND.meaning}); " in verdict.reason
