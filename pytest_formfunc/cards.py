@@ -6,6 +6,7 @@ NVML does not initialise CUDA, so a process that forks may ask it. It is read th
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import json
@@ -304,6 +305,20 @@ def describe_by_files(folder: Path = _FILES) -> dict[str, Any]:
     return {"names": names, "driver": version}
 
 
+def served_cuda(library: str = "libcuda.so.1") -> str:
+    """Return the newest version of CUDA that the driver's library serves, such as ``12.4``; empty where there is none.
+
+    ``cuDriverGetVersion`` is the one function that does not ask for CUDA to be initialised (CUDA Driver API, "Version
+    Management"), so a process that forks may call it.
+    """
+    number = ctypes.c_int(0)
+    try:
+        failed = ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(number))
+    except (OSError, AttributeError):
+        return ""
+    return "" if failed else f"{number.value // 1000}.{number.value % 1000 // 10}"
+
+
 def why_unusable(torch_cuda: str) -> str | None:
     """Return a clause that says why no process can use the first card with this torch, or None if nothing is known.
 
@@ -311,7 +326,10 @@ def why_unusable(torch_cuda: str) -> str | None:
         torch_cuda: the version of CUDA that torch was built for.
     """
     with contextlib.suppress(MeasurementError):
-        found = installed()
+        try:
+            found = installed()
+        except MeasurementError:  # without NVML the driver's library still says what it serves
+            return why_too_old(describe_by_files().get("driver", "").strip() or "(unknown)", served_cuda(), torch_cuda)
         if (reason := why_too_old(found.driver, found.cuda, torch_cuda)) is not None:
             return reason
         with _first() as (nvml, handle, card), contextlib.suppress(nvml.NVMLError):
@@ -328,7 +346,8 @@ def notes() -> list[str]:
         chosen = installed().chosen(os.environ.get("CUDA_VISIBLE_DEVICES"))
         with _first() as (nvml, handle, _):
             others: list[int] = []
-            with contextlib.suppress(nvml.NVMLError):
+            # A driver that is older than this function is a mismatch, which is no NVMLError.
+            with contextlib.suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
                 others = [process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle)]
             return notes_on(chosen, others)
     return []

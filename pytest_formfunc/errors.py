@@ -34,6 +34,29 @@ class WorkerTimeout(MeasurementError):
     """A worker process did not answer within the time limit."""
 
 
+_NO_MEMORY = ("out of memory", "alloc_failed", "cudaerrormemoryallocation")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether a card had too little memory, by what torch, CUDA, cuBLAS and ONNX Runtime say.
+
+    Each has a type of its own, and some of them none but RuntimeError. Of this process' own memory Python says
+    MemoryError.
+
+    >>> is_out_of_memory(RuntimeError("CUDA error: out of memory")), is_out_of_memory(ValueError("no"))
+    (True, False)
+    """
+    if isinstance(error, MemoryError):
+        return False
+    text = str(error).lower()
+    return type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _NO_MEMORY)
+
+
+def too_little_memory(reason: str) -> str:
+    """Return the clause for a network that needs more memory than a card has left."""
+    return f"the card has too little memory for it; give it a smaller batch or input ({reason})"
+
+
 def one_line(error: BaseException) -> str:
     """Return an exception raised by other code as one line: its type and the start of its message, in whole words.
 

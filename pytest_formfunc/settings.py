@@ -170,6 +170,11 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
     if best and _names(raw["backends"]) != [BEST]:
         raise BadInput("--formfunc-backends best stands alone: it tries every backend that is available")
     waterfall = _flag(raw["waterfall"], "waterfall")
+    if waterfall and backend_entry(_native(raw)).gpu:
+        raise BadInput(
+            "--formfunc-waterfall says how a speedup over PyTorch on the processor is made: leave out "
+            f"--formfunc-native {_native(raw)}"
+        )
     settings = Settings(
         patterns=_patterns(raw),
         depths=_numbers(raw["depths"], "depth"),

@@ -1,5 +1,7 @@
 """NVIDIA's cards: which one CUDA sees, what makes two runs comparable, and what a user is told; without a card."""
 
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -122,6 +124,8 @@ def test_without_the_extra_it_is_named_and_nothing_is_known(monkeypatch):
         cards.installed()
     assert cards.notes() == []
     assert cards.why_unusable("13.0") is None
+    monkeypatch.setattr(cards, "served_cuda", lambda: "12.4")
+    assert "serves CUDA 12.4 and this torch needs CUDA 13: install a newer driver" in cards.why_unusable("13.0")
     assert cards.watch()() is None
 
 
@@ -133,3 +137,14 @@ def test_without_a_driver_that_is_said():
     with pytest.raises(MeasurementError, match="NVIDIA's driver does not answer"):
         cards.installed()
     assert cards.watch()() is None
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize(("code", "served"), [(0, "12.4"), (1, "")])
+def test_the_driver_s_library_says_which_cuda_it_serves(tmp_path, code, served):
+    """As libcuda.so.1 does; where that is missing, or fails, nothing is known."""
+    source, library = tmp_path / "cuda.c", tmp_path / "libcuda.so.1"
+    source.write_text(f"int cuDriverGetVersion(int *version) {{ *version = 12040; return {code}; }}")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    assert cards.served_cuda(str(library)) == served
+    assert cards.served_cuda(str(tmp_path / "missing.so")) == ""

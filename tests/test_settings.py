@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import FAIL_ON, OPTIONS
 from pytest_formfunc.settings import read_settings
 
@@ -18,6 +19,13 @@ def settings(**raw):
 def test_every_kind_of_verdict_can_be_what_fails(kinds):
     """The option takes each of them, and several."""
     assert settings(fail_on=",".join(kinds)).fail_on == tuple(kinds)
+
+
+def test_how_a_speedup_is_made_is_told_on_the_processor_alone():
+    """What lies between native and the engine is PyTorch on the processor too."""
+    assert settings(waterfall="1").native == "native"
+    with pytest.raises(BadInput, match=r"--formfunc-waterfall .* leave out --formfunc-native native-cuda$"):
+        settings(waterfall="1", native="native-cuda")
 
 
 def test_defaults_are_the_documented_ones():

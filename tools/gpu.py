@@ -29,7 +29,8 @@ BACKENDS = (
     "native-cuda-tf32", "native-cuda-bf16", "cudagraphs", "inductor-cuda", "onnxruntime-cuda", "tensorrt",
     "tensorrt-f16",
 )  # fmt: skip
-QUICK = ("cudagraphs", "onnxruntime-cuda")  # they prepare a form in a second or so
+# They prepare a form in a second or so.
+QUICK = ("cudagraphs", "onnxruntime-cuda", "native-cuda-tf32", "native-cuda-bf16")
 NETWORKS = "resnet18,mobilenet_v2,squeezenet1_1,ghostnet"
 ANSWER_S = 120  # for what only tells a version; torch may have to be read from a cold disk
 GRACE_S = 30.0  # to end a late step, and to write
@@ -113,7 +114,7 @@ def steps(pytest: tuple[str, ...], available: Sequence[str]) -> list[Step]:
         ]  # fmt: skip
     found.append(
         Step(
-            "staircase: latency over width", (*pytest, "bench/test_staircase.py", "-q", "-s"), 5,
+            "staircase: latency over width", (*pytest, "bench/test_staircase.py::test_staircase", "-q", "-s"), 5,
             variables={"FORMFUNC_BACKENDS": "native-cuda", "FORMFUNC_STEP": "8"},
         )
     )  # fmt: skip
@@ -191,6 +192,8 @@ def _outcome_of(step: Step, limit_s: float, environment: dict[str, str], say: Ca
     with subprocess.Popen(
         step.command, cwd=ROOT, env=environment | step.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
+        # Of a shell's background job the signal is ignored, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     ) as process:  # fmt: skip
         try:
             text, _ = process.communicate(timeout=limit_s)

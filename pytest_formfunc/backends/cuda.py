@@ -87,7 +87,8 @@ def describe_card() -> dict[str, Any]:
         "cards": torch.cuda.device_count(),
         "torch_cuda": torch.version.cuda,
     }
-    return cards.describe() | told
+    known = cards.describe()
+    return (known or {"driver": cards.describe_by_files().get("driver", "")}) | told
 
 
 def card_key() -> str:
@@ -144,7 +145,7 @@ class CudaCalls(Engine):
     def time_on_device(self) -> int:
         """Call once and return the nanoseconds between events before and after it.
 
-        Time in which the GPU waits for the CPU to launch a further kernel is included, and that before the first not.
+        Time in which the GPU waits for the CPU to launch a kernel is included.
         """
         with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
             self._began.record(self._stream)
@@ -167,6 +168,14 @@ class CudaCalls(Engine):
         from pytest_formfunc.backends.cuda_figures import device_figures
 
         return {"memory_bytes": float(self._memory_bytes), **device_figures(self, inputs)}
+
+    def profiler(self, program: Any) -> Profiler:
+        """Refuse.
+
+        Raises:
+            MeasurementError: always.
+        """
+        raise MeasurementError("what a GPU's kernels take is not recorded")
 
     def card(self) -> dict[str, Any]:
         """Return the card's identity.
@@ -303,14 +312,6 @@ class InductorCudaEngine(CudaCalls, InductorEngine):
     def why_unavailable(self) -> str | None:
         """Return why this machine cannot run the engine, or None; it needs a C++ compiler and CUDA's headers."""
         return why_no_cuda() or why_no_compiler() or why_no_toolkit(find_compiler() or "c++")
-
-    def profiler(self, program: Any) -> Profiler:
-        """Refuse.
-
-        Raises:
-            MeasurementError: always.
-        """
-        raise MeasurementError("what a GPU's kernels take is not recorded")
 
     @classmethod
     def prepare(cls, network: Network, artifact: Path) -> None:

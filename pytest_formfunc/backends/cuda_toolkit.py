@@ -12,7 +12,6 @@ from pathlib import Path
 
 USUAL = Path("/usr/local/cuda")
 _DRIVER = "libcuda.so"
-_LIBRARIES = ("lib*", "lib*/stubs", "targets/*/lib", "targets/*/lib/stubs")
 
 
 def find_toolkit() -> Path | None:
@@ -42,13 +41,21 @@ def why_no_toolkit(compiler: str) -> str | None:
         places.append(Path(more))
     if not any((place / "cuda.h").exists() for place in places):
         return f"Inductor needs CUDA's headers, and {toolkit} has no include/cuda.h: {how}"
-    if not any(next(toolkit.glob(f"{place}/{_DRIVER}"), None) for place in _LIBRARIES):
+    if not _has_driver_library(toolkit):
         found = subprocess.run(
             [compiler, f"-print-file-name={_DRIVER}"], capture_output=True, text=True, check=False, timeout=60
         ).stdout.strip()
         if not os.path.isabs(found):  # a compiler that finds none prints the name as it was given
             return f"Inductor links with {_DRIVER}, and neither {toolkit} nor {compiler} has it: {how}"
     return None
+
+
+def _has_driver_library(toolkit: Path) -> bool:
+    """Return whether torch finds it there: in ``lib64`` or ``lib``, or in ``stubs`` beside ``libcudart_static.a``."""
+    libraries = next((toolkit / name for name in ("lib64", "lib") if (toolkit / name).exists()), toolkit / "lib64")
+    static = [*libraries.glob("libcudart_static.a"), *libraries.glob("*/libcudart_static.a")]
+    places = [libraries, *(file.parent for file in static), *(file.parent / "stubs" for file in static)]
+    return any((place / _DRIVER).exists() for place in places)
 
 
 def name_toolkit() -> None:

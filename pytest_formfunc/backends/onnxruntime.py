@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pytest_formfunc.backends.base import Engine
-from pytest_formfunc.errors import MOST_LETTERS, MeasurementError, Unsupported, shorten
+from pytest_formfunc.errors import (
+    MOST_LETTERS,
+    MeasurementError,
+    Unsupported,
+    is_out_of_memory,
+    shorten,
+    too_little_memory,
+)
 
 if TYPE_CHECKING:
     from pytest_formfunc.backends.profiling import Profiler
@@ -84,9 +91,11 @@ class OnnxRuntimeEngine(Engine):
         self._source, self._artifact = source, artifact
         try:
             self._session = onnxruntime.InferenceSession(
-                artifact, self._options(self.threads), providers=self._providers()
+                artifact, self._options(self.threads), providers=self._providers(), enable_fallback=0
             )
         except Exception as error:
+            if is_out_of_memory(error):
+                raise MeasurementError(too_little_memory(_reason(error))) from error
             raise Unsupported(f"ONNX Runtime does not run its ONNX form: {_reason(error)}") from error
         self._binding = self._session.io_binding()
 

@@ -46,7 +46,7 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
         if self.provider not in (there := self._session.get_providers()):
             raise MeasurementError(f"ONNX Runtime could not load its {self.provider} and fell back to {there[0]}")
         self._elsewhere = nodes_elsewhere(self._session, self.provider)
-        if left := self._elsewhere.keys() - _OF_SHAPES:
+        if left := (self._elsewhere or Counter()).keys() - _OF_SHAPES:
             raise Unsupported(f"ONNX Runtime computes {', '.join(sorted(left))} of it on the CPU")
         # A call would wait for the device before it returns, so that the event after it came late.
         self._run_options = self._onnxruntime.RunOptions()
@@ -68,16 +68,20 @@ class OnnxRuntimeCudaEngine(CudaCalls, OnnxRuntimeEngine):
     def settings(self) -> dict[str, Any]:
         """Return the settings that differ from the engine's defaults."""
         chosen = {"use_tf32": "0", "disable_synchronize_execution_providers": "1"}
-        nodes = {"nodes on the CPU": dict(sorted(self._elsewhere.items()))} if self._elsewhere else {}
+        nodes: dict[str, Any] = {}
+        if self._elsewhere is None:
+            nodes = {"nodes on the CPU": "not known: this release of ONNX Runtime does not tell"}
+        elif self._elsewhere:
+            nodes = {"nodes on the CPU": dict(sorted(self._elsewhere.items()))}
         return {**OnnxRuntimeEngine.settings(self), **chosen, **nodes}
 
 
-def nodes_elsewhere(session: Any, provider: str) -> Counter[str]:
-    """Return how many nodes of a session other providers compute, by operator; empty where this release cannot tell.
+def nodes_elsewhere(session: Any, provider: str) -> Counter[str] | None:
+    """Return how many nodes of a session other providers compute, by operator; None where this release cannot tell.
 
     The session was made with `_RECORD_WHERE`.
     """
     if not hasattr(session, "get_provider_graph_assignment_info"):
-        return Counter()
+        return None
     parts = [part for part in session.get_provider_graph_assignment_info() if part.ep_name != provider]
     return Counter(node.op_type for part in parts for node in part.get_nodes())

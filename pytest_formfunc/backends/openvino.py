@@ -34,6 +34,7 @@ _CARD_FACTS = {
     "memory_bytes": "GPU_DEVICE_TOTAL_MEM_SIZE",
     "execution_units": "GPU_EXECUTION_UNITS_COUNT",
     "microarchitecture": "GPU_UARCH_VERSION",
+    "gpu_driver": "GPU_DRIVER_VERSION",
     "driver": "NPU_DRIVER_VERSION",
     "compiler": "NPU_COMPILER_VERSION",
 }

@@ -13,7 +13,7 @@ from pytest_formfunc.backends.base import require_module
 from pytest_formfunc.backends.cuda import CudaCalls, card_key, why_no_cuda
 from pytest_formfunc.backends.onnxruntime import OnnxRuntimeEngine
 from pytest_formfunc.backends.trial import for_a_trial
-from pytest_formfunc.errors import MeasurementError, Unsupported
+from pytest_formfunc.errors import MeasurementError, Unsupported, too_little_memory
 
 if TYPE_CHECKING:
     from pytest_formfunc.forms.built import Network
@@ -90,8 +90,13 @@ class TensorRtEngine(CudaCalls):
         self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.ERROR))
         self._engine = self._runtime.deserialize_cuda_engine(artifact.read_bytes())
         if self._engine is None:
-            raise MeasurementError("TensorRT cannot load its plan: it was built by another version or for another GPU")
+            raise MeasurementError(
+                "TensorRT cannot load its plan: it was built by another version or for another GPU, or the card has no "
+                "memory left"
+            )
         self._context = self._engine.create_execution_context()
+        if self._context is None:  # its log has the reason, which is memory wherever the plan itself was read
+            raise MeasurementError(too_little_memory("TensorRT made no execution context"))
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         is_input = [self._engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT for name in names]
         self._input_names = [name for name, first in zip(names, is_input, strict=True) if first]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_formfunc.backends import NATIVE, backend_entry, distributions
 from pytest_formfunc.backends.trial import for_a_trial
 from pytest_formfunc.calibration import digest_samples, read_calibration
-from pytest_formfunc.errors import FormfuncError, MeasurementError, one_line
+from pytest_formfunc.errors import FormfuncError, MeasurementError, is_out_of_memory, one_line, too_little_memory
 from pytest_formfunc.measure.added_engines import code_of, sort_out
 from pytest_formfunc.measure.cache_folder import is_full, unwritable, writable
 from pytest_formfunc.measure.export_errors import explain_export
@@ -312,7 +312,11 @@ def _write(folder: Path, network: Network, missing: Mapping[str, str]) -> dict[s
             except Exception as error:  # noqa: BLE001 - converters raise many kinds
                 if is_full(error, folder, _weight_bytes(network)):
                     raise OSError(errno.ENOSPC, "the disk is full") from None
-                refused[name] = f"its converter fails: {explain_export(error)}"
+                refused[name] = (
+                    too_little_memory(one_line(error))
+                    if is_out_of_memory(error)
+                    else f"its converter fails: {explain_export(error)}"
+                )
                 shutil.rmtree(part)
                 continue
             if facts:

@@ -56,7 +56,7 @@ def assemble_record(
         compile_s=median(series.compile_s),
         first_call_s=median(series.first_call_s),
         peak_rss_bytes=series.peak_rss_bytes,
-        card=series.ready.card,
+        card=series.ready.card or _card_of_native(measurement, participant),
         on_device=_on_device(series, launches),
         cost={**prepared.cost, "flops": 2 * prepared.cost["macs"], **count_operators(prepared.program)},
         noise=_noise(measurement, participant, iterations, host["cores"]),
@@ -177,6 +177,12 @@ def _of_card(turns: Sequence[Disturbance]) -> dict[str, Any]:
         "power_w": max(turn.power_w for turn in seen),
         "card_slowed_by": words_for(slowed),
     }
+
+
+def _card_of_native(measurement: Measurement, participant: Participant) -> dict[str, Any]:
+    """Return the card of what a speedup is over, which an engine of the processor may be compared with too."""
+    native = measurement.series.get(participant.native)
+    return native.ready.card if native is not None and native.ready is not None else {}
 
 
 def _on_device(series: Series, launches: Collection[int]) -> dict[str, float]:

@@ -94,6 +94,7 @@ class CaseMeasurer:
         self._widths: list[float] = []
         self._looks_at_growth: Counter[Participant] = Counter()
         self._patient = True  # whether waiting for a quiet moment makes sense
+        self._told_s = 0.0  # what engines took in this launch to tell of their device
         self._in_vain = 0  # disturbed launches in turn, up to the last one
 
     @property
@@ -109,7 +110,7 @@ class CaseMeasurer:
         if not self._participants:
             return False
         clock, result = self._conditions.clock, self.result
-        began = clock()
+        began, self._told_s = clock(), 0.0
         left_s = effort.budget_s - result.spent_s
 
         def plan(round_s: float, load_s: float) -> int:
@@ -121,7 +122,7 @@ class CaseMeasurer:
         share_s = left_s / max(1, WANTED_LAUNCHES - self._launches)
         most_s = 0.0 if self._waits_in_vain(effort) else MOST_PATIENCE_S
         self._one_launch(None if effort.once else plan, lambda planned_s: min(share_s - planned_s, most_s))
-        launch_s = clock() - began
+        launch_s = clock() - began - self._told_s
         result.spent_s += launch_s
         self._widths.append(self._widest())
         quiet = result.settled(number for number in result.servers if number not in result.disturbed)
@@ -349,7 +350,8 @@ class CaseMeasurer:
     def _keep(
         self, participant: Participant, number: int, ready: Ready, rounds: list[Round], worker: WorkerLike
     ) -> None:
-        tell = bool(ready.card and self._rounds) and number == 0  # once, and not where nothing is timed
+        # Once, and not where nothing is timed; it is no part of what a launch takes.
+        tell = bool(ready.card and self._rounds) and number == 0 and participant.here
         try:
             peak = worker.ask(TELL if tell else None)
         except MeasurementError as error:
@@ -364,8 +366,10 @@ class CaseMeasurer:
         series.early_call_s.append(ready.early_call_s)
         series.peak_rss_bytes = max(series.peak_rss_bytes, peak)
         if tell:
+            began = self._conditions.clock()
             with suppress(MeasurementError):  # of what is no latency nothing depends
                 series.on_device = worker.receive()
+            self._told_s += self._conditions.clock() - began
 
     def _note_parity(self, participant: Participant, parity: Parity) -> None:
         """Keep the worst agreement of all launches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_formfunc.allocator import keep_freed_memory
 from pytest_formfunc.backends import backend_entry
@@ -89,7 +89,21 @@ def observe(connection: Line, job: Job, warm_up: Callable[[Timer], object]) -> N
     )
     for name in payload["instruments"]:
         subject.earlier = payload["earlier"].get(name)
-        try:
-            connection.send({"seen": INSTRUMENTS.entry(name).make().observe(subject)})
-        except MeasurementError as error:
-            connection.send({"unavailable": str(error)})
+        connection.send(look(name, subject, on_card=bool(engine.card())))
+
+
+def look(name: str, subject: Subject, *, on_card: bool) -> dict[str, Any]:
+    """Return what an instrument has seen of a participant (``seen``), or why it could not look (``unavailable``).
+
+    Args:
+        name: of the instrument.
+        subject: the participant.
+        on_card: whether it computes on a graphics card.
+    """
+    instrument = INSTRUMENTS.entry(name).make()
+    if on_card and instrument.of_processors:
+        return {"unavailable": "it looks at the processor, and this engine computes on a card"}
+    try:
+        return {"seen": instrument.observe(subject)}
+    except MeasurementError as error:
+        return {"unavailable": str(error)}

@@ -77,6 +77,7 @@ class ServerProcess:
         variables |= {"OMP_NUM_THREADS": str(self._threads), "OPENBLAS_NUM_THREADS": "1"}
         # A question whether there is a GPU would initialise CUDA, which no forked process could use then.
         variables["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        variables.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler would write to the user's terminal
         # Numbers in CUDA_VISIBLE_DEVICES are those of nvidia-smi and NVML then, and not by guessed speed.
         variables.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         variables["PYTHONPATH"] = os.pathsep.join(path)

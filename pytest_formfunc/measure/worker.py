@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.allocator import keep_freed_memory
-from pytest_formfunc.errors import FormfuncError, one_line
+from pytest_formfunc.errors import FormfuncError, is_out_of_memory, one_line, too_little_memory
 from pytest_formfunc.host import describe_host, peak_rss_bytes
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters, with_states
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
@@ -69,8 +69,8 @@ def worker_main(connection: Line) -> None:
 def _failure(error: BaseException) -> Failure:
     whole = isinstance(error, FormfuncError)
     reason = str(error) if whole else one_line(error)
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a card
-        reason, whole = f"the card has too little memory for it; give it a smaller batch or input ({reason})", True
+    if is_out_of_memory(error):
+        reason, whole = too_little_memory(reason), True
     return Failure(reason, "".join(traceback.format_exception(error))[-8000:], whole)
 
 

@@ -62,6 +62,8 @@ def test_headers_and_the_driver_s_library_are_needed(nothing, monkeypatch, tmp_p
     assert why_no_toolkit(nothing).startswith("Inductor links with libcuda.so, and neither ")
     assert why_no_toolkit(write_program(tmp_path / "knows", 'echo "/usr/lib/libcuda.so"')) is None
     write(toolkit / "lib64" / "stubs" / "libcuda.so")
+    assert why_no_toolkit(nothing).startswith("Inductor links")  # torch looks beside the other library alone
+    write(toolkit / "lib64" / "libcudart_static.a")
     assert why_no_toolkit(nothing) is None
 
 

@@ -1,8 +1,10 @@
 """`make gpu` where there is no card, and how it divides its time."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,9 +50,15 @@ def test_a_planted_loss_has_to_be_red_and_unchanged_code_green(gpu):
 def test_a_late_step_is_ended_and_what_it_printed_is_kept(gpu):
     """The next one still runs."""
     said = []
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a job in the background of a shell
     slow = gpu.Step("slow", (sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(60)"), 1)
     wrong = gpu.Step("wrong", (sys.executable, "-c", "raise SystemExit(3)"), 1)
-    assert gpu._outcome_of(slow, 2.0, {}, said.append) == gpu.LATE
+    began = time.monotonic()
+    try:
+        assert gpu._outcome_of(slow, 2.0, {}, said.append) == gpu.LATE
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - began < gpu.GRACE_S / 2  # it was not waited for in vain
     assert "begun" in "\n".join(said)
     assert gpu._outcome_of(wrong, 30.0, {}, said.append) == gpu.FAILED
 

@@ -13,7 +13,7 @@ from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.history import Growth
 from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
-from pytest_formfunc.measure.protocol import Disturbance, Ready, Round
+from pytest_formfunc.measure.protocol import TELL, Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import HAND_OVER, LATER_ROUNDS, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
@@ -178,6 +178,38 @@ def test_a_dead_native_worker_ends_the_case(tmp_path, when):
     assert set(result.failures) == {NATIVE, OPENVINO}
     assert "without native" in result.failures[OPENVINO]
     assert not result.series
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_card_tells_of_itself_is_asked_once_on_this_side_and_costs_no_budget(tmp_path, monkeypatch, fails):
+    """It may take seconds, or fail; measuring goes on as it would."""
+    asked = []
+
+    class OnCard(FakeWorker):
+        def receive(self, timeout_s=None):
+            if asked[-1:] != [self]:
+                return dataclasses.replace(super().receive(timeout_s), card={"name": "a card"})
+            self.lab.now += 100.0
+            if fails:
+                raise WorkerDied(f"{self.backend} worker was killed by SIGSEGV")
+            asked.append(None)
+            return {"kernels_s": 0.001}
+
+        def ask(self, message):
+            if message == TELL:
+                asked.append(self)
+            return super().ask(None if message == TELL else message)
+
+    monkeypatch.setitem(globals(), "FakeWorker", OnCard)
+    lab = Lab(tmp_path, {str(one): 0.008 if one.is_native else 0.002 for one in EVERYONE})
+    result = lab.measurer(*EVERYONE).measure(Effort(0.03, 60))
+    assert (result.stopped, result.failures) == ("precise", {})
+    assert {one.backend for one in asked if one} == {"native", "openvino"}
+    told = {} if fails else {"kernels_s": 0.001}
+    assert {one: series.on_device for one, series in result.series.items()} == {
+        one: told if one.here else {} for one in EVERYONE
+    }
+    assert result.spent_s < 60
 
 
 def test_more_launches_can_be_asked_for_later(tmp_path):

@@ -88,12 +88,14 @@ class Instrument(ABC):
         once: whether the first launch says everything, because nothing that varies is measured.
         timeless: whether what other work does on the machine is not in what it says.
         of_all: whether what it says of one participant holds for all.
+        of_processors: whether it looks at the processor, so that it says nothing of an engine on a card.
         limit_s: seconds that it may take to look at a participant; None for what any answer may take.
     """
 
     once: ClassVar[bool] = False
     timeless: ClassVar[bool] = False
     of_all: ClassVar[bool] = False
+    of_processors: ClassVar[bool] = True
     limit_s: ClassVar[float | None] = None
 
     @abstractmethod

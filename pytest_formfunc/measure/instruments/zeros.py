@@ -18,6 +18,7 @@ class Zeros(Instrument):
     """What each activation that can make zeros makes of some inputs; it rests on no time and on no engine."""
 
     once = of_all = timeless = True
+    of_processors = False
 
     def observe(self, subject: Subject) -> Seen:
         """Return the mean and the spread over inputs, activation by activation."""
