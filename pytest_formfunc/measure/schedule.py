@@ -15,7 +15,7 @@ TURN_S = 0.012  # duration of a turn's counted calls; 3, 6, 15 and 30 ms repeate
 # the second is as long as later ones (`bench/test_settling.py`).
 SETTLE_S = 0.002
 SETTLE_CALLS = 2
-SLOW_CALL_S = 0.005
+SLOW_CALL_S = 0.01
 MIN_CALLS = 2
 MAX_CALLS = 400
 # A turn ends early when it has taken this many times as long as planned: beside other programs a call may take a
