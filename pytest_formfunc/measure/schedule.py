@@ -28,6 +28,7 @@ MIN_ROUNDS = 3
 STEADY_ROUNDS = (12, 36)  # fewest and most rounds of a further launch, if time allows
 FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer rounds leaves none out
 LEAST_FURTHER = 6  # the time for further launches must be enough for this many
+MOST_LOADS = 3  # that the fewest rounds of a further launch may take, where that is fewer than `STEADY_ROUNDS`
 LONGEST_S = 3600.0  # the time to plan for if there is no limit
 HAND_OVER = 1.4  # duration of a round / duration of its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
 WANTED_LAUNCHES = ENOUGH_SERVERS + 1  # the fewest that can show that a speedup is precise
@@ -107,7 +108,8 @@ def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float
     There are at most so many that `LEAST_FURTHER` launches, or ``launches`` if that is fewer, fit into the time,
     because the interval depends on the number of launches. Rounds beyond the maximum of `STEADY_ROUNDS` would gain less
     than they cost, because the machine's speed changes slowly; fewer than its minimum would rely too much on a scatter
-    that only few launches have shown.
+    that only few launches have shown. Where calls are so long that the minimum would take more than `MOST_LOADS` times
+    as long as loading, fewer are the minimum: further launches are worth more then.
 
     Args:
         scatter: variances of the log ratio in question.
@@ -118,7 +120,9 @@ def steady_rounds(scatter: Scatter, round_s: float, load_s: float, time_s: float
     """
     round_s = max(round_s * HAND_OVER, 1e-9)
     affordable = (time_s / min(launches, LEAST_FURTHER) - load_s) / round_s
-    wanted = scatter.best_rounds(load_s, round_s, min(max(time_s, 1e-9), LONGEST_S), *STEADY_ROUNDS)
+    least, most = STEADY_ROUNDS
+    least = min(least, max(FEWEST_ROUNDS, math.ceil(MOST_LOADS * load_s / round_s)))
+    wanted = scatter.best_rounds(load_s, round_s, min(max(time_s, 1e-9), LONGEST_S), least, most)
     return round(max(FEWEST_ROUNDS, min(affordable, wanted)))
 
 

@@ -111,6 +111,9 @@ def test_further_launches_leave_time_for_enough_of_them():
     assert steady_rounds(noisy, 0.04, 0.34, 6.0, 12) == 12  # six launches of a second each
     assert steady_rounds(noisy, 0.04, 0.34, 3.0, 3) == 12
     assert steady_rounds(noisy, 0.04, 0.34, 0.0, 3) == FEWEST_ROUNDS
+    long_s = 0.9  # of calls of 150 ms: twelve rounds would take eight times as long as loading
+    assert steady_rounds(uneven, long_s, 1.2, math.inf, 12) == FEWEST_ROUNDS
+    assert steady_rounds(noisy, long_s, 1.2, math.inf, 12) > FEWEST_ROUNDS
 
 
 def why(*, quiet=range(6), launches=6, pool=12, widths=(0.01, 0.01), left_s=60.0, launch_s=0.5):

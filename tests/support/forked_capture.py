@@ -71,10 +71,12 @@ def _become_pytest(control: int) -> None:
     """Wait for the order, and be what ``python -m pytest`` would be there."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    faulthandler.disable()
+    os.closerange(3, control)  # the parent's ends are among them: while one is open, no template sees that it has ended
+    os.closerange(control + 1, 4096)
     size = int.from_bytes(exactly(control, 8), "big")
     job = json.loads(exactly(control, size))
-    os.closerange(3, 4096)
-    faulthandler.disable()
+    os.close(control)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
