@@ -41,8 +41,8 @@ def plan_turn(call_s: float) -> Turn:
     The first calls after another participant's turn find cold caches, so they are discarded: `SETTLE_CALLS` of them,
     or more if these take less than `SETTLE_S`, but only one if a call takes more than `SLOW_CALL_S`.
 
-    >>> plan_turn(0.010), plan_turn(0.0001)
-    (Turn(discard=1, calls=2, limit_s=0.3), Turn(discard=20, calls=120, limit_s=0.2))
+    >>> plan_turn(0.020), plan_turn(0.0001)
+    (Turn(discard=1, calls=2, limit_s=0.6), Turn(discard=20, calls=120, limit_s=0.2))
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
