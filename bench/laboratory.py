@@ -67,8 +67,8 @@ class Laboratory:
         lineup = line_up(backends, sides, keep=why_not_kept() is None, same_native=same)
         prepared = {side: PreparedSide(case.source, one) for side, one in sides.items()}
         return CaseMeasurer(
-            lineup.participants,
-            launcher(self.server, prepared, case.seed, slow_down or {}),
+            lineup,
+            launcher(self.server, prepared, case.seed, slow_down or {}, compared=lineup.compared),
             self.scratch,
             Conditions(
                 threads=self.threads,
@@ -76,9 +76,6 @@ class Laboratory:
                 clock=lambda: self.server.clock() - self.pace.waited_s,
                 pace=self.pace,
             ),
-            kept=lineup.kept,
-            first_only=lineup.first_only,
-            sampled=lineup.sampled,
         )
 
     def prepare(self, case: Case, backends: tuple[str, ...] = ("native", "openvino")) -> Prepared:

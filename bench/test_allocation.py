@@ -24,6 +24,7 @@ from pytest_formfunc.measure import rounds as measuring
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.lineup import Lineup
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.rounds import Conditions
 from pytest_formfunc.measure.schedule import STEADY_ROUNDS, plan_turn, round_seconds, steady_rounds, turn_order
@@ -69,7 +70,7 @@ class Launches:
         launch = launcher(laboratory.server, {Side.HERE: side, Side.THERE: side}, case.seed, {})
         server = laboratory.server
         conditions = Conditions(threads=laboratory.threads, servers=server.size, clock=server.clock)
-        self._measurer = CaseMeasurer(PAIR, launch, laboratory.scratch, conditions)
+        self._measurer = CaseMeasurer(Lineup(PAIR), launch, laboratory.scratch, conditions)
         self._launch()  # the first one plans its turns by its warm-up only
         self.alternating, self.turning = [], []
         self.load_s = self.spent_s = 0.0

@@ -220,10 +220,15 @@ def _judged(
 
     Where native runs the same program on both sides, this side's stands for both.
     """
-    (native_here, own), (native_there, other) = (measurement.ranked_pair(one) for one in (here, here.counterpart))
+    native_here, own = measurement.ranked_pair(here)
+    if same_program:
+        if own.counterpart not in measurement.series:  # there memory could not be kept
+            native_here, own = here.native, here
+        return (own, own.counterpart), (native_here, own, native_here, own.counterpart)
+    native_there, other = measurement.ranked_pair(here.counterpart)
     if (native_here.keeps, own.keeps) != (native_there.keeps, other.keeps):  # on one side it failed
         native_here, own, native_there, other = here.native, here, here.counterpart.native, here.counterpart
-    return (own, other), (native_here, own, native_here if same_program else native_there, other)
+    return (own, other), (native_here, own, native_there, other)
 
 
 def _speedup(measurement: Measurement, native: Participant, accelerated: Participant) -> Estimate:

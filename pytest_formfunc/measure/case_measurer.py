@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.measure.agreement import Agreement
 from pytest_formfunc.measure.effort import Effort, MoreLaunches, Plan
 from pytest_formfunc.measure.history import MOST_LOOKS, slower_after_calls
+from pytest_formfunc.measure.lineup import Lineup
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import TELL, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
     HAND_OVER,
+    LATER_ROUNDS,
+    ROUNDS_PER_LAUNCH,
     WANTED_LAUNCHES,
     later_rounds,
     plan_rounds,
@@ -54,37 +57,29 @@ class CaseMeasurer:
 
     def __init__(
         self,
-        participants: Sequence[Participant],
+        lineup: Lineup,
         launch: Launch,
         scratch: Path,
         conditions: Conditions | None = None,
-        *,
-        kept: Mapping[Participant, Participant] | None = None,
         progress: Progress | None = None,
-        refused: Mapping[Participant, str] | None = None,
-        first_only: Collection[Participant] = (),
-        sampled: Collection[Participant] = (),
     ) -> None:
-        """Take the participants in their order.
+        """Take who takes part, and the means.
 
         Args:
-            participants: the participants of the case.
+            lineup: the participants of the case. Those of it that no verdict needs are in no further launches, unless
+                they are asked for: the sampled ones from when `SAMPLES` launches are undisturbed.
             launch: forks the worker of a participant, given the start of its output files' paths and the launch's
                 number.
             scratch: folder for outputs.
             conditions: what the measurement depends on beside the participants.
-            kept: for each participant, the one that runs the same with memory kept (`Measurement.kept`).
             progress: called before each round with the measurement so far, the numbers of the launch and of the round,
                 and the number of rounds.
-            refused: why participants that do not take part could not be prepared.
-            first_only: those that take part in the first launch alone, unless further launches are asked for of them.
-            sampled: those that take part until `SAMPLES` launches are undisturbed, unless further ones are asked for.
         """
-        self.result = Measurement(kept=dict(kept or {}), failures=dict(refused or {}))
-        self._participants = list(participants)
-        self._first_only = frozenset(first_only)
-        self._sampled = frozenset(sampled)
-        self._agreement = Agreement(self._first_only | self._sampled, self._note_parity, self._fail)
+        self.result = Measurement(kept=dict(lineup.kept), failures=dict(lineup.refused))
+        self._participants = list(lineup.participants)
+        self._lineup = lineup
+        remembered = lineup.compared | lineup.first_only | lineup.sampled
+        self._agreement = Agreement(remembered, self._note_parity, self._fail)
         self._launch_worker = launch
         self._scratch = scratch
         self._conditions = conditions or Conditions()
@@ -116,7 +111,8 @@ class CaseMeasurer:
         def plan(round_s: float, load_s: float) -> int:
             if self._rounds and self._launches > FIRST_LAUNCHES and (scatter := self._scatter()) is not None:
                 return later_rounds(scatter, round_s, load_s, effort.budget_s)
-            self._rounds = self._rounds or plan_rounds(round_s, load_s, effort.budget_s)
+            most = LATER_ROUNDS[0] if effort.for_verdict else ROUNDS_PER_LAUNCH
+            self._rounds = self._rounds or plan_rounds(round_s, load_s, effort.budget_s, most)
             return self._rounds
 
         share_s = left_s / max(1, WANTED_LAUNCHES - self._launches)
@@ -144,7 +140,7 @@ class CaseMeasurer:
 
         Both sides meet the same other work in them; what they cannot show is either side's speedup.
         """
-        return effort.takes_disturbed and self._in_vain >= IN_VAIN
+        return effort.for_verdict and self._in_vain >= IN_VAIN
 
     def needed_s(self, precision: float) -> float:
         """Return about how many more seconds it takes until each speedup is so precise; infinite if none is known.
@@ -200,19 +196,22 @@ class CaseMeasurer:
         if Participant(NATIVE) not in series:
             return []
         found = [one for one in series if not one.is_native and not one.keeps and one.native in series]
-        return [one for one in found if self.result.ranked_pair(one)[0] not in self._first_only]
+        left_out = self._lineup.compared | self._lineup.first_only
+        return [one for one in found if self.result.ranked_pair(one)[0] not in left_out]
 
     def _is_wanted(self, participant: Participant) -> bool:
         """Return whether a launch after the first needs a participant, where it is not asked for.
 
         Where one that keeps its memory has failed, on either side, processes by default are what a verdict rests on.
         """
+        if participant in self._lineup.compared:
+            return False
         if any(self.result.kept.get(one, one) not in self._participants for one in self._participants):
             return True
-        if participant in self._sampled and participant in self.result.series:
+        if participant in self._lineup.sampled and participant in self.result.series:
             made = self.result.series[participant].numbers
             return len([number for number in made if number not in self.result.disturbed]) < SAMPLES
-        return participant not in self._first_only
+        return participant not in self._lineup.first_only
 
     def _one_launch(
         self, plan: Plan | None, patience: Callable[[float], float], only: Collection[Participant] = ()
@@ -239,9 +238,8 @@ class CaseMeasurer:
             for participant in started:
                 self._load(participant, number, stack, workers, ready)
             self._agreement.check(ready, self._participants)
-            alive = [
-                participant for participant in taking_part if participant in ready and participant in self._participants
-            ]
+            timed = [participant for participant in taking_part if participant not in self._lineup.compared]
+            alive = [participant for participant in timed if participant in ready and participant in self._participants]
             if not alive:
                 return
             load_s = conditions.clock() - began
@@ -337,6 +335,9 @@ class CaseMeasurer:
             )
             stack.callback(worker.stop)
             ready[participant] = worker.receive()
+            if participant in self._lineup.compared:
+                self.result.series[participant] = Series(participant, ready=ready[participant])
+                worker.stop()
         except MeasurementError as error:
             self._fail(participant, error)
 

@@ -33,8 +33,12 @@ class Effort:
     limited: bool = False
 
     @property
-    def takes_disturbed(self) -> bool:
-        """Return whether disturbed launches will do: a verdict follows, in which both sides met the same other work."""
+    def for_verdict(self) -> bool:
+        """Return whether a verdict is all that follows.
+
+        Disturbed launches will do for it, because both sides met the same other work; and so will few rounds, because
+        it looks again where they do not.
+        """
         return not math.isinf(self.enough) and not self.limited
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def launcher(
     seed: int,
     slow_down: Mapping[str, float],
     threads: Mapping[Side, int] | None = None,
+    compared: Collection[Participant] = (),
 ) -> Launch:
     """Return the function that forks a worker for a participant.
 
@@ -47,6 +48,7 @@ def launcher(
         seed: seed of the inputs.
         slow_down: fraction by which to lengthen each call of a backend on this run's side.
         threads: number of threads of a side's engines, where it is not that of the server.
+        compared: those that only compute outputs.
     """
 
     checks: Checks = {}
@@ -81,11 +83,13 @@ def launcher(
 
     def launch(participant: Participant, outputs_to: str, number: int) -> WorkerLike:
         prepared = sides[participant.side].prepared
+        own_files = f"{outputs_to}-{Path(prepared.folder).name}"  # they stay, and cases take turns
+        if participant in compared:
+            return fork(participant, own_files, number, times=False, compares=True)
         if participant.keeps:  # it runs the same program as the one that does not, which is compared
             return fork(participant, outputs_to, number, times=True, compares=False)
         if backend_entry(prepared.engines[participant.backend]).memory != LIBC:
             return fork(participant, outputs_to, number, times=True, compares=True)
-        own_files = f"{outputs_to}-{Path(prepared.folder).name}"  # they stay, and cases take turns
         return CheckedWorker(
             participant,
             checks,

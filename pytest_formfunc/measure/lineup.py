@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_formfunc.backends import LIBC, NATIVE, backend_entry
 from pytest_formfunc.measure.artifacts import Prepared
@@ -18,13 +18,15 @@ class Lineup:
         participants: in their order.
         kept: for each participant, the one that runs the same with memory kept: itself where that changes nothing.
         refused: why others could not be prepared.
+        compared: those whose outputs others are compared with, and which are not timed: they start once.
         first_only: those that no verdict needs: the first launch alone has them, to compare outputs.
         sampled: those that no verdict needs, and of which a few launches show the range of single processes.
     """
 
     participants: tuple[Participant, ...]
-    kept: Mapping[Participant, Participant]
-    refused: Mapping[Participant, str]
+    kept: Mapping[Participant, Participant] = field(default_factory=dict)
+    refused: Mapping[Participant, str] = field(default_factory=dict)
+    compared: frozenset[Participant] = frozenset()
     first_only: frozenset[Participant] = frozenset()
     sampled: frozenset[Participant] = frozenset()
 
@@ -72,15 +74,20 @@ def line_up(
             elif keep:
                 kept[one] = one.kept
                 participants.append(one.kept)
+    compared: frozenset[Participant] = frozenset()
     first_only: frozenset[Participant] = frozenset()
     sampled: frozenset[Participant] = frozenset()
     there = Participant(NATIVE, Side.THERE)
+    if same_native and there in participants:
+        participants = [one for one in participants if one != there.kept]
+        kept.pop(there, None)
+        compared = frozenset({there})
     # What native gives is remembered only of one that computes its outputs in a process of its own.
-    if same_native is not None and there in participants and _is_checked(sides[Side.THERE]):
-        first_only = frozenset({there, there.kept} if same_native else {there} if there in kept else ())
-        first_only &= {*participants}
+    elif same_native is not None and there in kept and _is_checked(sides[Side.THERE]):
+        first_only = frozenset({there})
+    if compared or first_only:
         sampled = frozenset(one for one in participants if one.here and kept.get(one, one) != one)
-    return Lineup(tuple(participants), kept, refused, first_only, sampled)
+    return Lineup(tuple(participants), kept, refused, compared, first_only, sampled)
 
 
 def _is_checked(prepared: Prepared) -> bool:

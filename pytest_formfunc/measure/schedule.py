@@ -17,6 +17,7 @@ SETTLE_S = 0.002
 SETTLE_CALLS = 2
 SLOW_CALL_S = 0.01
 MIN_CALLS = 2
+ONE_CALL_S = 0.1  # of calls that are longer one is counted: it averages over what changes within a turn
 MAX_CALLS = 400
 # A turn ends early when it has taken this many times as long as planned: beside other programs a call may take a
 # thousand times as long, and what such a turn counts is discarded anyway.
@@ -46,7 +47,7 @@ def plan_turn(call_s: float) -> Turn:
     """
     call_s = max(call_s, 1e-7)
     calls = min(MAX_CALLS, max(MIN_CALLS, math.ceil(round(TURN_S / call_s, 6))))
-    if call_s > 0.5:
+    if call_s > ONE_CALL_S:
         calls = 1
     least = 1 if call_s > SLOW_CALL_S else SETTLE_CALLS
     discard = max(least, min(40, math.ceil(round(SETTLE_S / call_s, 6))))
@@ -79,10 +80,10 @@ def round_seconds(turns: Sequence[Turn], call_s: Sequence[float]) -> float:
     return sum((turn.discard + turn.calls) * seconds for turn, seconds in zip(turns, call_s, strict=True))
 
 
-def plan_rounds(round_s: float, load_s: float, budget_s: float) -> int:
+def plan_rounds(round_s: float, load_s: float, budget_s: float, most: int = ROUNDS_PER_LAUNCH) -> int:
     """Return the number of rounds of a first launch, so that `WANTED_LAUNCHES` fit the budget if possible."""
     affordable = (budget_s / WANTED_LAUNCHES - load_s) / max(round_s * HAND_OVER, 1e-9)
-    return int(min(ROUNDS_PER_LAUNCH, max(MIN_ROUNDS, affordable)))
+    return int(min(most, max(MIN_ROUNDS, affordable)))
 
 
 def later_rounds(scatter: Scatter, round_s: float, load_s: float, budget_s: float) -> int:

@@ -43,7 +43,7 @@ def measure_together(
         ended: is called with the index of each case that is precise or has spent its budget, while others go on.
     """
     left = list(range(len(cases)))
-    pace.allow(sum((VERDICT_PATIENCE if one.takes_disturbed else PATIENCE) * one.budget_s for _, one in cases))
+    pace.allow(sum((VERDICT_PATIENCE if one.for_verdict else PATIENCE) * one.budget_s for _, one in cases))
     while left:
         for index in tuple(left):
             if not _advance(*cases[index], pace):

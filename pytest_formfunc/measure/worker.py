@@ -33,6 +33,7 @@ FEWEST_CALLS = 2  # counted calls of a turn that ends early
 EARLY_CALLS = 5  # of the warm-up, to see whether later ones are longer
 WARM_UP_CALLS = 2  # calls of the warm-up, at least
 LONGER_WARM_UP_CALLS = 5  # where no outputs were computed before: a heap that is kept has to grow to its size first
+LONG_CALL_S = 0.03  # after a first call that is longer, one that is longer too is enough (`bench/test_settling.py`)
 
 
 def worker_main(connection: Line) -> None:
@@ -222,7 +223,7 @@ def _measure(connection: Line, job: Job) -> None:
     early_s = settled_s = 0.0
     if payload.get("times", True):
         _ramp_up(timer, engine.ramp_s)
-        early_s, settled_s = _warm_up(timer, WARM_UP_CALLS if compares else LONGER_WARM_UP_CALLS)
+        early_s, settled_s = _warm_up(timer, WARM_UP_CALLS if compares else LONGER_WARM_UP_CALLS, first_call_s)
     connection.send(
         Ready(
             compile_s,
@@ -329,8 +330,10 @@ def _device_calls(engine: Any, turn: Turn) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[float, float]:
-    """Make the warm-up calls, a number of them at least.
+def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS, first_s: float = 0.0) -> tuple[float, float]:
+    """Make the warm-up calls after a first one that took so many seconds.
+
+    They are a number of calls at least, or one if calls are long.
 
     Returns:
         Seconds of the median call of the first ones, and of their later half.
@@ -343,6 +346,8 @@ def _warm_up(timer: Callable[[], int], fewest: int = WARM_UP_CALLS) -> tuple[flo
     while len(taken) < fewest or time.perf_counter() < end:
         taken.append(timer())
         check_times([taken[-1] / 1e9])
+        if min(first_s, taken[-1] / 1e9) > LONG_CALL_S:
+            break
     return median(taken[:EARLY_CALLS]) / 1e9, median(taken[len(taken) // 2 :]) / 1e9
 
 

@@ -194,12 +194,10 @@ class Advisor:
         self.say(title)
         lineup = line_up(backends, {side: one.prepared for side, one in sides.items()}, keep=why_not_kept() is None)
         measurer = CaseMeasurer(
-            lineup.participants,
+            lineup,
             launcher(self.workers, sides, ready.case.seed, {}, threads),
             self.scratch,
             conditions_of(self.settings, self.workers, self.pace),
-            kept=lineup.kept,
-            refused=lineup.refused,
         )
         budget_s = self.settings.budget_s * max(2, lineup.tested) / 2
         self.pace.allow(budget_s)

@@ -305,15 +305,11 @@ class Run:
         lineup = line_up(backends, prepared, keep=not once and self._not_kept is None, same_native=same_native)
         self._begun += 1
         measurer = CaseMeasurer(
-            lineup.participants,
-            launcher(self._workers, sides, case.seed, settings.slow_down),
+            lineup,
+            launcher(self._workers, sides, case.seed, settings.slow_down, compared=lineup.compared),
             self._scratch,
             conditions_of(settings, self._workers, self._pace_of(once=once)),
-            kept=lineup.kept,
-            progress=self._teller.progress(case, self._begun),
-            refused=lineup.refused,
-            first_only=lineup.first_only,
-            sampled=lineup.sampled,
+            self._teller.progress(case, self._begun),
         )
         # Each backend beyond the first accelerated one adds half of the budget.
         budget_s = settings.budget_s * max(2, lineup.tested) / 2

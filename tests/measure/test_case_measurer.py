@@ -11,6 +11,7 @@ from pytest_formfunc.measure import case_measurer
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort, MoreLaunches
 from pytest_formfunc.measure.history import Growth
+from pytest_formfunc.measure.lineup import Lineup
 from pytest_formfunc.measure.pace import Pace
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import TELL, Disturbance, Ready, Round
@@ -54,11 +55,11 @@ class Lab:
     def sleep(self, seconds):
         self.now += seconds
 
-    def measurer(self, *participants, servers=12, **kwargs):
+    def measurer(self, *participants, servers=12, progress=None, **roles):
         conditions = Conditions(
             servers=servers, clock=self.clock, sleep=self.sleep, busy_s=lambda: 2 * self.now, cores=lambda: 2
         )
-        return CaseMeasurer(participants, self.launch, self.tmp_path, conditions, **kwargs)
+        return CaseMeasurer(Lineup(participants, **roles), self.launch, self.tmp_path, conditions, progress)
 
 
 class FakeWorker:
@@ -685,6 +686,49 @@ def test_a_participant_of_the_first_launch_alone_is_compared_with_in_every_launc
     measurer.measure_more(MoreLaunches(1))
     assert "disagrees" in result.failures[OPENVINO.counterpart]
     assert OPENVINO in result.series
+
+
+def test_one_that_is_only_compared_with_is_never_timed(tmp_path):
+    """The other side's native of the same program: it starts once, and its engine is compared with it ever after."""
+    there = NATIVE.counterpart
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in EVERYONE}
+    lab = Lab(tmp_path, speeds)
+    measurer = lab.measurer(*EVERYONE, compared={there})
+    result = measurer.measure(Effort(0.03, 60, enough=5))
+    notes = [what for what, who in lab.notes if who == str(there)]
+    assert notes[:3] == ["start", "ready", "stop"]
+    assert "round" not in notes
+    assert notes.count("start") == 1
+    assert result.series[there].numbers == []
+    assert (result.stopped, result.failures, result.contended) == ("verdict", {}, None)
+    assert result.ranked_speedup(OPENVINO).value == pytest.approx(4.0)
+    lab.outputs[str(OPENVINO.counterpart)] = [1.0, 2.5, 3.0]
+    measurer.measure_more(MoreLaunches(1))
+    assert "disagrees" in result.failures[OPENVINO.counterpart]
+
+
+def test_one_that_is_only_compared_with_may_fail(tmp_path):
+    """There is nothing then to compare the other side with; this side goes on."""
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in EVERYONE}
+    lab = Lab(tmp_path, speeds, die={(str(NATIVE.counterpart), "load")})
+    result = lab.measurer(*EVERYONE, compared={NATIVE.counterpart}).measure(Effort(0.03, 60, enough=5))
+    assert {*result.failures} == {NATIVE.counterpart, OPENVINO.counterpart}
+    assert {*result.series} == {NATIVE, OPENVINO}
+
+
+@pytest.mark.parametrize(
+    ("effort", "rounds"),
+    [
+        (Effort(0.03, 60), ROUNDS_PER_LAUNCH),
+        (Effort(0.03, 60, enough=5), LATER_ROUNDS[0]),
+        (Effort(0.03, 60, enough=5, limited=True), ROUNDS_PER_LAUNCH),  # a floor needs the speedup
+    ],
+)
+def test_launches_have_few_rounds_where_a_verdict_follows(tmp_path, effort, rounds):
+    """It looks again where they do not decide."""
+    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in EVERYONE}
+    result = Lab(tmp_path, speeds).measurer(*EVERYONE).measure(effort)
+    assert {len(launch) for launch in result.series[OPENVINO].launches[:3]} == {rounds}
 
 
 def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_for(tmp_path):

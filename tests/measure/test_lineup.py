@@ -71,27 +71,31 @@ def test_every_backend_says_how_it_gets_its_memory():
 
 
 @pytest.mark.parametrize(
-    ("same_native", "keep", "first_only"),
+    ("same_native", "keep", "compared", "first_only"),
     [
-        (None, True, set()),
-        (False, True, {NATIVE.counterpart}),
-        (True, True, {NATIVE.counterpart, NATIVE.kept.counterpart}),
-        (False, False, set()),  # without memory kept it is what is judged
-        (True, False, {NATIVE.counterpart}),
+        (None, True, set(), set()),
+        (False, True, set(), {NATIVE.counterpart}),
+        (True, True, {NATIVE.counterpart}, set()),
+        (False, False, set(), set()),  # without memory kept it is what is judged
+        (True, False, {NATIVE.counterpart}, set()),
     ],
 )
-def test_the_other_side_s_native_takes_part_once_where_no_verdict_needs_it(same_native, keep, first_only):
+def test_the_other_side_s_native_takes_part_once_where_no_verdict_needs_it(same_native, keep, compared, first_only):
     """Its outputs are compared in the first launch; this side's stands for both where they run the same program."""
     sides = {Side.HERE: prepared(), Side.THERE: prepared()}
     lineup = line_up(["native", "openvino"], sides, keep=keep, same_native=same_native)
-    assert lineup.first_only == first_only
-    assert lineup.first_only <= {*lineup.participants}
+    assert (lineup.compared, lineup.first_only) == (compared, first_only)
+    assert lineup.compared | lineup.first_only <= {*lineup.participants}
+    assert (NATIVE.kept.counterpart in lineup.participants) == (keep and not same_native)
+    assert set(lineup.kept) | {*lineup.kept.values()} <= {*lineup.participants}
 
 
-def test_a_native_whose_outputs_are_not_remembered_takes_part_in_every_launch():
+@pytest.mark.parametrize(("same_native", "compared"), [(False, set()), (True, {NATIVE.counterpart})])
+def test_a_native_whose_outputs_are_not_remembered_takes_part_in_every_launch(same_native, compared):
     """One that keeps its memory by itself computes its outputs in the process that is timed."""
     sides = {side: prepared(native="native-retain") for side in Side}
-    assert line_up(["native", "openvino"], sides, keep=True, same_native=True).first_only == frozenset()
+    lineup = line_up(["native", "openvino"], sides, keep=True, same_native=same_native)
+    assert (lineup.compared, lineup.first_only) == (compared, set())
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def test_a_turn_never_counts_its_first_call(call_s):
 def test_a_turn_has_many_short_calls_or_few_slow_ones():
     """A turn counts as many calls as fit into its time, within limits."""
     assert plan_turn(0.001) == Turn(2, 12, limit_s=0.2)
-    assert plan_turn(3.0).calls == 1
+    assert plan_turn(0.101).calls == 1
+    assert plan_turn(0.099).calls == 2
     assert plan_turn(1e-6).calls == 400
 
 

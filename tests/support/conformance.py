@@ -11,6 +11,7 @@ from pytest_formfunc.measure.artifacts import Prepared
 from pytest_formfunc.measure.case_measurer import CaseMeasurer
 from pytest_formfunc.measure.effort import Effort
 from pytest_formfunc.measure.launch import PreparedSide, launcher
+from pytest_formfunc.measure.lineup import Lineup
 from pytest_formfunc.measure.participants import Participant, Side
 from pytest_formfunc.measure.series import Measurement
 from pytest_formfunc.measure.workers import WorkerServer
@@ -57,6 +58,6 @@ class Preparer:
 
 def run_once(server: WorkerServer, case: Case, prepared: Prepared, scratch: Path) -> Measurement:
     """Load every backend that took the network, call it, and compare it with native as a measurement does."""
-    participants = [Participant(name) for name in prepared.artifacts]
+    participants = tuple(Participant(name) for name in prepared.artifacts)
     launch = launcher(server, {Side.HERE: PreparedSide(case.source, prepared)}, case.seed, {})
-    return CaseMeasurer(participants, launch, scratch).measure(Effort(precision=1.0, budget_s=1.0, once=True))
+    return CaseMeasurer(Lineup(participants), launch, scratch).measure(Effort(precision=1.0, budget_s=1.0, once=True))
