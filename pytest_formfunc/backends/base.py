@@ -121,6 +121,10 @@ class Engine(ABC):
         """Return what of a device must be equal before two runs are compared; empty for the processor."""
         return {}
 
+    def devices(self) -> tuple[dict[str, Any], ...]:
+        """Return, before anything is loaded, what it tells of each device beside the processor that it may use."""
+        return ()
+
     def watch(self) -> Callable[[], State | None] | None:
         """Return what reads the state of its device beside a turn; None where nothing does."""
         return None

@@ -15,6 +15,8 @@ from pytest_formfunc.backends.base import RAMP_S, Engine
 from pytest_formfunc.errors import Unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_formfunc.backends.profiling import Profiler
     from pytest_formfunc.backends.reproduction import Reproduction
     from pytest_formfunc.forms.built import Network
@@ -56,19 +58,28 @@ class OpenVinoEngine(Engine):
         import openvino
 
         there = openvino.Core().available_devices
-        plugin, colon, listed = self._asked.partition(":")
-        wanted = listed.split(",") if colon else [] if plugin in _VIRTUAL else [plugin]
+        plugin, colon, _ = self._asked.partition(":")
         if colon and plugin not in _VIRTUAL:
             return f"OpenVINO has no device {plugin!r} that takes a list (there are {', '.join(_VIRTUAL)})"
-        for name in wanted:
-            # AUTO:-GPU excludes a device, MULTI:CPU(2) gives it two requests.
-            device = name.lstrip("-").partition("(")[0]
-            if not any(one == device or one.startswith(f"{device}.") for one in there):
+        for name in _named_in(self._asked):
+            device = name.lstrip("-")
+            if not any(_is_of(one, device) for one in there):
                 named = ", ".join(there) or "none at all"
                 return (
                     f"OpenVINO finds no device {device!r} here: there is {named} (or {', '.join(_VIRTUAL)} over these)"
                 )
         return None
+
+    def devices(self) -> tuple[dict[str, Any], ...]:
+        """Return what OpenVINO tells of each device beside the processor that the name of its device covers."""
+        import openvino
+
+        core = openvino.Core()
+        return tuple(
+            {"device": one, **_facts(core, one)}
+            for one in devices_of(self._asked, core.available_devices)
+            if one != "CPU"
+        )
 
     @property
     def _asked(self) -> str:
@@ -122,11 +133,8 @@ class OpenVinoEngine(Engine):
     def card(self) -> dict[str, Any]:
         """Return what OpenVINO tells of the first device that is not the processor; empty where there is none."""
         for device in self._cards():
-            known = self._core.get_property(device, "SUPPORTED_PROPERTIES")
-            facts = {name: self._core.get_property(device, key) for name, key in _CARD_FACTS.items() if key in known}
             count = sum(one.partition(".")[0] == device.partition(".")[0] for one in self._core.available_devices)
-            plain = {name: fact if isinstance(fact, int) else str(fact) for name, fact in facts.items()}
-            return {**plain, "cards": count}
+            return {**_facts(self._core, device), "cards": count}
         return {}
 
     def _config(self) -> dict[str, Any]:
@@ -247,6 +255,40 @@ class OpenVinoEngine(Engine):
             return {"INFERENCE_PRECISION_HINT": self._compiled.get_property("INFERENCE_PRECISION_HINT")}
         parts: dict[str, dict[str, Any]] = self._compiled.get_property("DEVICE_PROPERTIES")
         return next(iter(parts.values()), {})
+
+
+def devices_of(asked: str, there: Sequence[str]) -> list[str]:
+    """Return those of the available devices that the name of a device, as OpenVINO writes it, may lead to.
+
+    >>> devices_of("GPU", ["CPU", "GPU.0", "GPU.1"]), devices_of("GPU.1", ["CPU", "GPU.0", "GPU.1"])
+    (['GPU.0', 'GPU.1'], ['GPU.1'])
+    >>> devices_of("HETERO:GPU,CPU(2)", ["CPU", "GPU", "NPU"]), devices_of("AUTO:-GPU", ["CPU", "GPU", "NPU"])
+    (['CPU', 'GPU'], ['CPU', 'NPU'])
+    """
+    named = _named_in(asked)
+    wanted = [name for name in named if not name.startswith("-")] or there
+    excluded = [name[1:] for name in named if name.startswith("-")]
+    found = [device for device in there if any(_is_of(device, name) for name in wanted)]
+    return [device for device in found if not any(_is_of(device, name) for name in excluded)]
+
+
+def _named_in(asked: str) -> list[str]:
+    """Return the devices in a name: ``-GPU`` excludes one, ``CPU(2)`` gives it two requests."""
+    plugin, colon, listed = asked.partition(":")
+    wanted = listed.split(",") if colon else [] if plugin in _VIRTUAL else [plugin]
+    return [name.partition("(")[0] for name in wanted]
+
+
+def _is_of(device: str, name: str) -> bool:
+    """Return whether a device is what a name means: ``GPU`` means every one of its kind, ``GPU.0`` too."""
+    return device == name or device.startswith(f"{name}.")
+
+
+def _facts(core: Any, device: str) -> dict[str, Any]:
+    """Return what OpenVINO tells of a device, of what must be equal before two runs are compared."""
+    known = core.get_property(device, "SUPPORTED_PROPERTIES")
+    facts = {name: core.get_property(device, key) for name, key in _CARD_FACTS.items() if key in known}
+    return {name: fact if isinstance(fact, int) else str(fact) for name, fact in facts.items()}
 
 
 def _convert(network: Network) -> Any:

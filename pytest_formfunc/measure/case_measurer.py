@@ -40,7 +40,6 @@ from pytest_formfunc.stats.pairs import paired_log_ratios
 
 MOST_PATIENCE_S = 2.0  # time to wait for quiet rounds in one launch: another moment is as likely to be quiet
 IN_VAIN = 2  # disturbed launches in turn, after which none of a case that is judged side by side waits any more
-SAMPLES = 3  # launches that show the range of single processes, where more would only be for a verdict
 FIRST_LAUNCHES = 3  # their number of rounds does not depend on how much they scatter
 WITHOUT_NATIVE = "there is no speedup without native: "
 
@@ -66,8 +65,8 @@ class CaseMeasurer:
         """Take who takes part, and the means.
 
         Args:
-            lineup: the participants of the case. Those of it that no verdict needs are in no further launches, unless
-                they are asked for: the sampled ones from when `SAMPLES` launches are undisturbed.
+            lineup: the participants of the case. Those of the first launch alone take part in others if they are asked
+                for, or if one that keeps its memory has failed.
             launch: forks the worker of a participant, given the start of its output files' paths and the launch's
                 number.
             scratch: folder for outputs.
@@ -78,8 +77,7 @@ class CaseMeasurer:
         self.result = Measurement(kept=dict(lineup.kept), failures=dict(lineup.refused))
         self._participants = list(lineup.participants)
         self._lineup = lineup
-        remembered = lineup.compared | lineup.first_only | lineup.sampled
-        self._agreement = Agreement(remembered, self._note_parity, self._fail)
+        self._agreement = Agreement(lineup.compared | lineup.first_only, self._note_parity, self._fail)
         self._launch_worker = launch
         self._scratch = scratch
         self._conditions = conditions or Conditions()
@@ -208,9 +206,6 @@ class CaseMeasurer:
             return False
         if any(self.result.kept.get(one, one) not in self._participants for one in self._participants):
             return True
-        if participant in self._lineup.sampled and participant in self.result.series:
-            made = self.result.series[participant].numbers
-            return len([number for number in made if number not in self.result.disturbed]) < SAMPLES
         return participant not in self._lineup.first_only
 
     def _one_launch(

@@ -20,7 +20,6 @@ class Lineup:
         refused: why others could not be prepared.
         compared: those whose outputs others are compared with, and which are not timed: they start once.
         first_only: those that no verdict needs: the first launch alone has them, to compare outputs.
-        sampled: those that no verdict needs, and of which a few launches show the range of single processes.
     """
 
     participants: tuple[Participant, ...]
@@ -28,7 +27,6 @@ class Lineup:
     refused: Mapping[Participant, str] = field(default_factory=dict)
     compared: frozenset[Participant] = frozenset()
     first_only: frozenset[Participant] = frozenset()
-    sampled: frozenset[Participant] = frozenset()
 
     @property
     def tested(self) -> int:
@@ -76,7 +74,6 @@ def line_up(
                 participants.append(one.kept)
     compared: frozenset[Participant] = frozenset()
     first_only: frozenset[Participant] = frozenset()
-    sampled: frozenset[Participant] = frozenset()
     there = Participant(NATIVE, Side.THERE)
     if same_native and there in participants:
         participants = [one for one in participants if one != there.kept]
@@ -85,9 +82,7 @@ def line_up(
     # What native gives is remembered only of one that computes its outputs in a process of its own.
     elif same_native is not None and there in kept and _is_checked(sides[Side.THERE]):
         first_only = frozenset({there})
-    if compared or first_only:
-        sampled = frozenset(one for one in participants if one.here and kept.get(one, one) != one)
-    return Lineup(tuple(participants), kept, refused, compared, first_only, sampled)
+    return Lineup(tuple(participants), kept, refused, compared, first_only)
 
 
 def _is_checked(prepared: Prepared) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_formfunc.backends import backend_entry
@@ -23,6 +23,22 @@ def probe_backends(workers: WorkerServer, backends: Sequence[str], workspace: Wo
     if waiting:
         with workers.worker(workers.job("probe", workspace, backends=waiting), "backend probe") as worker:
             answer |= worker.receive()
+    return answer
+
+
+def probe_devices(
+    workers: Callable[[], WorkerServer], backends: Collection[str]
+) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Return what backends tell of their devices beside the processor, of those for which a device was named.
+
+    No process is started where none was.
+    """
+    named = tuple(sorted(name for name in backends if backend_entry(name).device not in ("", "CPU")))
+    if not named:
+        return {}
+    server = workers()
+    with server.worker(server.job("devices", OWN, backends=named), "look at the devices") as worker:
+        answer: dict[str, tuple[dict[str, Any], ...]] = worker.receive()
     return answer
 
 

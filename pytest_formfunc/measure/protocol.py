@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import pickle
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pytest_formfunc.errors import FormfuncError, is_out_of_memory, one_line, too_little_memory
 from pytest_formfunc.extensions import Extensions
 from pytest_formfunc.measure.workspace import Workspace
 
@@ -215,3 +217,12 @@ class Failure:
     reason: str
     details: str
     whole: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Return what an exception is to the user."""
+        whole = isinstance(error, FormfuncError)
+        reason = str(error) if whole else one_line(error)
+        if is_out_of_memory(error):
+            reason, whole = too_little_memory(reason), True
+        return cls(reason, "".join(traceback.format_exception(error))[-8000:], whole)

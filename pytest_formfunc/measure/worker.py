@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import importlib.util
 import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +16,8 @@ from typing import Any
 
 from pytest_formfunc import extensions
 from pytest_formfunc.allocator import keep_freed_memory
-from pytest_formfunc.errors import FormfuncError, is_out_of_memory, one_line, too_little_memory
-from pytest_formfunc.host import describe_host, peak_rss_bytes
+from pytest_formfunc.host import peak_rss_bytes
+from pytest_formfunc.measure import probe_job
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters, with_states
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
 from pytest_formfunc.measure.parking import wait_until_parked
@@ -45,10 +43,11 @@ def worker_main(connection: Line) -> None:
     handler = {
         "prepare": _prepare,
         "measure": _measure,
-        "probe": _probe,
-        "load": _load,
-        "host": _host,
-        "survey": _survey,
+        "probe": probe_job.probe,
+        "load": probe_job.load,
+        "devices": probe_job.devices,
+        "host": probe_job.host,
+        "survey": probe_job.survey,
         "weigh": _weigh,
         "pace": _pace,
         "observe": _observe,
@@ -64,15 +63,7 @@ def worker_main(connection: Line) -> None:
     except HungUp:
         raise
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
-        connection.send(_failure(error))
-
-
-def _failure(error: BaseException) -> Failure:
-    whole = isinstance(error, FormfuncError)
-    reason = str(error) if whole else one_line(error)
-    if is_out_of_memory(error):
-        reason, whole = too_little_memory(reason), True
-    return Failure(reason, "".join(traceback.format_exception(error))[-8000:], whole)
+        connection.send(Failure.of(error))
 
 
 def _add_names(job: Job) -> None:
@@ -84,77 +75,6 @@ def _add_names(job: Job) -> None:
         # Another revision's package may lack added names, or fail to import, which the job itself will report.
         with contextlib.suppress(Exception):
             importlib.import_module(f"pytest_formfunc.forms.{name}").TABLE.use_added(entries)
-
-
-def _survey(connection: Line, job: Job) -> None:
-    """Answer which forms this side has: ``{"pattern:NAME": None, "pkg.mod:factory": why it is unavailable, or None}``.
-
-    A key that is left out does not exist on this side, which is not a fault.
-    """
-    answer: dict[str, str | None] = {}
-    try:
-        from pytest_formfunc.forms.patterns import pattern_names
-
-        answer |= {f"pattern:{name}": None for name in pattern_names()}
-        from pytest_formfunc.forms.architectures import architecture_names
-
-        answer |= {f"architecture:{name}": None for name in architecture_names()}
-    except Exception as error:  # noqa: BLE001 - the other revision's code may raise anything
-        answer["pattern:"] = _failure(error).reason
-    # Added entries come from the run itself; for those in use, the loop checks whether their targets exist here.
-    added = {f"pattern:{entry.name}": entry.target for entry in job.extensions.patterns}
-    added |= {f"architecture:{entry.name}": entry.target for entry in job.extensions.architectures}
-    answer = {key: reason for key, reason in answer.items() if key not in added}
-    for key in job.payload["targets"]:
-        module_name, _, attribute = added.get(key, key).partition(":")
-        try:
-            if importlib.util.find_spec(module_name) is None:
-                continue
-        except ModuleNotFoundError:
-            continue  # a parent package does not exist
-        except Exception as error:  # noqa: BLE001
-            answer[key] = _failure(error).reason
-            continue
-        try:
-            if hasattr(importlib.import_module(module_name), attribute):
-                check_whose_code(job.workspace)
-                answer[key] = None
-        except BaseException as error:  # noqa: BLE001 - a module may call sys.exit when it is imported
-            answer[key] = _failure(error).reason
-    connection.send(answer)
-
-
-def _probe(connection: Line, job: Job) -> None:
-    """Answer which backends can be used: ``{backend: why it is unavailable, or None}``."""
-    from pytest_formfunc.backends import backend_entry
-
-    answer: dict[str, str | None] = {}
-    for name in job.payload["backends"]:
-        try:
-            entry = backend_entry(name)
-            answer[name] = entry.why_not_installed() or entry.make(job.threads).why_unavailable()
-        except Exception as error:  # noqa: BLE001 - after any error the engine cannot be used
-            answer[name] = f"it does not load here ({_failure(error).reason})"
-    connection.send(answer)
-
-
-def _load(connection: Line, job: Job) -> None:
-    """Answer which exported programs do not load: ``{path: why}``."""
-    answer: dict[str, str] = {}
-    for source in job.payload["sources"]:
-        try:
-            source.check_loads()
-        except FormfuncError as error:
-            answer[source.path] = str(error)
-    connection.send(answer)
-
-
-def _host(connection: Line, job: Job) -> None:
-    """Answer with a description of the machine and of this side's package versions."""
-    from pytest_formfunc.backends import distributions
-
-    del job
-    connection.send(describe_host(distributions()))
 
 
 def _weigh(connection: Line, job: Job) -> None:
@@ -176,7 +96,7 @@ def _prepare(connection: Line, job: Job) -> None:
         except HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 - one bad form must not end the others
-            connection.send(_failure(error))
+            connection.send(Failure.of(error))
         request = connection.recv()
 
 

@@ -29,6 +29,7 @@ from pytest_formfunc.journal.lines import Header, Journal, Shard
 from pytest_formfunc.journal.naming import new_run_name
 from pytest_formfunc.journal.project import project_name
 from pytest_formfunc.journal.writing import JournalWriter
+from pytest_formfunc.measure.probe import probe_devices
 from pytest_formfunc.plugin.policies import describe_settings, own_policy
 from pytest_formfunc.plugin.xdist.roles import assignment_of
 from pytest_formfunc.run.journal import RunJournal, basis_of
@@ -70,7 +71,10 @@ def open_journal(
     Raises:
         BadInput: the file that was named cannot be written or continued.
     """
-    settings, basis = session.settings, basis_of(session.settings, compared_with, {plan.backend for plan in plans})
+    settings, backends = session.settings, {plan.backend for plan in plans}
+    with session.starting():
+        devices = probe_devices(lambda: session.workers, backends)
+    basis = basis_of(settings, compared_with, backends, devices)
     header = replace(
         _header(session),
         title=comparison.title,

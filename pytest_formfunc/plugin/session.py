@@ -178,11 +178,8 @@ class Session:
         """Return, for each exported program's file that torch does not load, why."""
         from pytest_formfunc.measure.probe import probe_programs
 
-        began = now_s()
-        try:
+        with self.starting():
             return probe_programs(self._workers_of(self.settings), sources)
-        finally:
-            self.starting_s += now_s() - began
 
     def start(self, work: Work, notes: Sequence[str] = ()) -> Run:
         """Begin the run that all tests share.
@@ -340,9 +337,15 @@ class Session:
     def _probe(self, backends: Sequence[str], settings: Settings) -> dict[str, str | None]:
         from pytest_formfunc.measure.probe import probe_backends
 
+        with self.starting():
+            return probe_backends(self._workers_of(settings), backends)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Count what happens as a part of the time that starting takes."""
         began = now_s()
         try:
-            return probe_backends(self._workers_of(settings), backends)
+            yield
         finally:
             self.starting_s += now_s() - began
 

@@ -197,14 +197,22 @@ class RunJournal:
         return record.verdict is not None and record.verdict.threshold == self.thresholds.get((group, record.backend))
 
 
-def basis_of(settings: Settings, compared_with: str, backends: Collection[str] = ()) -> dict[str, Any]:
+def basis_of(
+    settings: Settings,
+    compared_with: str,
+    backends: Collection[str] = (),
+    devices: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> dict[str, Any]:
     """Return what the figures of a run depend on beside the artifacts.
 
     Args:
         settings: the settings of the run.
         compared_with: names the content of what it is compared with; empty where nothing is compared.
         backends: the backends of its tests; where one computes on a card, what card that is.
+        devices: what backends tell of their devices beside the processor, if a device was named.
     """
     basis = {**{name: getattr(settings, name) for name in _SETTINGS}, "compared_with": compared_with}
+    if devices:
+        basis["devices"] = {name: list(facts) for name, facts in devices.items()}
     on_card = any(backend_entry(name).gpu for name in {settings.native, *settings.backends, *backends} - {NATIVE})
     return {**basis, "card": cards.describe() or cards.describe_by_files()} if on_card else basis

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_formfunc.errors import MeasurementError, too_little_memory
-from pytest_formfunc.measure.worker import _failure
+from pytest_formfunc.measure.protocol import Failure
 
 
 class OutOfMemoryError(RuntimeError):
@@ -24,7 +24,7 @@ class AcceleratorError(RuntimeError):
     ],
 )
 def test_it_says_what_to_do(error):
-    found = _failure(error)
+    found = Failure.of(error)
     assert found.whole
     assert found.reason.startswith("the card has too little memory for it; give it a smaller batch or input (")
     assert str(error).partition("\n")[0] in found.reason
@@ -39,9 +39,9 @@ def test_it_says_what_to_do(error):
     ],
 )
 def test_of_the_processors_own_memory_it_says_nothing_of_cards(error):
-    assert "card" not in _failure(error).reason
+    assert "card" not in Failure.of(error).reason
 
 
 def test_what_an_engine_has_found_out_itself_is_said_once():
     said = too_little_memory("TensorRT made no execution context")
-    assert _failure(MeasurementError(said)).reason == said
+    assert Failure.of(MeasurementError(said)).reason == said

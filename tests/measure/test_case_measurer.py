@@ -740,31 +740,16 @@ def test_a_participant_of_the_first_launch_alone_takes_part_where_it_is_asked_fo
     assert result.series[NATIVE.counterpart].numbers == [0, 5, 6]
 
 
-def test_processes_by_default_are_sampled_until_three_launches_are_undisturbed(tmp_path):
-    """The others are for the verdict; outputs are compared with what the sampled native gave."""
-    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in (*EVERYONE, NATIVE.kept)}
-    lab = Lab(tmp_path, speeds, disturbed=[1])
-    participants = (*EVERYONE, NATIVE.kept)
-    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
-    measurer = lab.measurer(*participants, kept=kept, first_only={NATIVE.counterpart}, sampled={NATIVE})
-    result = measurer.measure(Effort(0.03, 60, enough=6))
-    assert result.series[NATIVE].numbers == [0, 1, 2, 3]
-    assert result.series[NATIVE.kept].numbers == result.series[OPENVINO].numbers == [*range(7)]
-    assert result.undisturbed(NATIVE, OPENVINO) == [0, 2, 3]
-    lab.outputs["openvino"] = [1.0, 2.5, 3.0]
-    measurer.measure_more(MoreLaunches(1))
-    assert "disagrees" in result.failures[OPENVINO]
-
-
-def test_a_process_by_default_is_needed_in_every_launch_where_with_memory_kept_it_failed(tmp_path):
+def test_the_first_launchs_native_is_needed_in_every_launch_where_with_memory_kept_one_failed(tmp_path):
     """Its speedup is then the one that is ranked, and what the verdict rests on."""
-    participants = (*EVERYONE, NATIVE.kept)
+    participants = (*EVERYONE, NATIVE.kept, NATIVE.kept.counterpart)
     speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in participants}
     lab = Lab(tmp_path, speeds, die={(str(NATIVE.kept), "round")})
-    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
-    result = lab.measurer(*participants, kept=kept, sampled={NATIVE}).measure(Effort(0.03, 60, enough=6))
+    kept = {one: one.kept if one.is_native else one for one in EVERYONE}
+    measurer = lab.measurer(*participants, kept=kept, first_only={NATIVE.counterpart})
+    result = measurer.measure(Effort(0.03, 60, enough=6))
     assert NATIVE.kept in result.failures
-    assert result.series[NATIVE].numbers == result.series[OPENVINO].numbers == [*range(6)]
+    assert result.series[NATIVE.counterpart].numbers == result.series[OPENVINO].numbers == [*range(6)]
 
 
 @pytest.mark.parametrize("everyone", [True, False])
@@ -808,23 +793,9 @@ def test_native_by_default_takes_part_where_an_engine_with_memory_kept_has_faile
     speeds = {str(one): {"native": 0.008, "inductor": 0.002}[one.backend] for one in participants}
     lab = Lab(tmp_path, speeds, die={(str(inductor.kept), "round")})
     kept = {NATIVE: NATIVE.kept, inductor: inductor.kept}
-    result = lab.measurer(*participants, kept=kept, sampled={NATIVE, inductor}).measure(Effort(0.03, 60, enough=6))
+    result = lab.measurer(*participants, kept=kept).measure(Effort(0.03, 60, enough=6))
     assert inductor.kept in result.failures
     assert result.series[NATIVE].numbers == result.series[inductor].numbers == [*range(6)]
-
-
-def test_a_sampled_native_that_turns_out_slow_does_not_contend_a_case(tmp_path):
-    """The pair that is ranked has enough quiet launches; native by default has one fewer than it had."""
-    participants = (NATIVE, NATIVE.kept, OPENVINO)
-    speeds = {str(one): {"native": 0.008, "openvino": 0.002}[one.backend] for one in participants}
-    kept = {NATIVE: NATIVE.kept, OPENVINO: OPENVINO}
-    result = (
-        Lab(tmp_path, speeds).measurer(*participants, kept=kept, sampled={NATIVE}).measure(Effort(0.03, 60, enough=6))
-    )
-    assert result.series[NATIVE].numbers == [0, 1, 2]
-    result.disturbed[1] = Cause.SLOW
-    assert result.contended is None
-    assert len(result.undisturbed(NATIVE.kept, OPENVINO)) == 5
 
 
 def test_the_time_to_become_precise_grows_with_the_square_of_the_width(tmp_path):

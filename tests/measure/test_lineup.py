@@ -98,16 +98,6 @@ def test_a_native_whose_outputs_are_not_remembered_takes_part_in_every_launch(sa
     assert (lineup.compared, lineup.first_only) == (compared, set())
 
 
-@pytest.mark.parametrize(
-    ("same_native", "keep", "sampled"), [(True, True, True), (None, True, False), (True, False, False)]
-)
-def test_what_is_not_judged_is_sampled_where_a_verdict_follows(same_native, keep, sampled):
-    """Of this side, because the range of single processes is said of it; what is judged keeps its memory."""
-    sides = {Side.HERE: prepared(), Side.THERE: prepared()}
-    lineup = line_up(["native", "openvino", "inductor"], sides, keep=keep, same_native=same_native)
-    assert lineup.sampled == ({NATIVE, Participant("inductor")} if sampled else set())
-
-
 @pytest.mark.parametrize(("here", "there", "same"), [("a", "a", True), ("a", "b", False), ("", "", False)])
 def test_programs_are_the_same_by_their_digests(here, there, same):
     """Without a digest nothing is known of it."""

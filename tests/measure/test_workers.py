@@ -14,6 +14,7 @@ from pytest_formfunc.errors import WorkerDied, WorkerTimeout
 from pytest_formfunc.forms.sources import PatternSource
 from pytest_formfunc.measure import worker as worker_module
 from pytest_formfunc.measure.artifacts import find_prepared
+from pytest_formfunc.measure.probe import probe_devices
 from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.worker import _slowed, _warm_up
 from pytest_formfunc.measure.workers import JobFailed, WorkerServer
@@ -273,6 +274,18 @@ def test_a_job_that_raises_is_one_sentence(server, tmp_path):
         prepare(server, tmp_path, PatternSource("attention", 1, 33, (1, 3, 16, 16), 0))
     assert "\n" not in str(caught.value)
     assert "Traceback" in caught.value.details
+
+
+def test_devices_are_told_by_a_worker_if_any_was_named(server):
+    """A virtual one may lead to devices that a run has to know of; the processor needs no process to be known."""
+
+    def nobody():
+        raise AssertionError("no worker is needed")
+
+    assert probe_devices(nobody, {"native", "openvino", "openvino@CPU"}) == {}
+    answer = probe_devices(lambda: server, {"native", "openvino", "openvino@AUTO:-GPU", "openvino@HETERO:CPU"})
+    assert answer == {"openvino@AUTO:-GPU": answer["openvino@AUTO:-GPU"], "openvino@HETERO:CPU": ()}
+    assert all("GPU" not in one["device"] for one in answer["openvino@AUTO:-GPU"])
 
 
 def test_a_killed_worker_is_named_with_its_signal(server, prepared):

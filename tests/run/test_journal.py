@@ -1,6 +1,7 @@
 """What a run takes over from a journal, with rows that were made: all of a case, or nothing of it."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,9 +9,11 @@ from support.records import record
 
 from pytest_formfunc.journal.lines import Header, Journal, Row
 from pytest_formfunc.measure.launch import PreparedSide
+from pytest_formfunc.plugin.options import OPTIONS
 from pytest_formfunc.records.parts import Verdict
 from pytest_formfunc.results import Absent
-from pytest_formfunc.run.journal import RunJournal
+from pytest_formfunc.run.journal import RunJournal, basis_of
+from pytest_formfunc.settings import read_settings
 
 NATIVE = record(0.010, backend="native", native=True)
 FAST = record(0.001)
@@ -71,6 +74,22 @@ def test_a_digest_of_all_that_a_figure_depends_on():
     ]
     assert len({same, *others}) == 5
     assert identity(threads=2, there=absent) == same
+
+
+def test_a_device_that_was_changed_is_not_taken_for_the_same():
+    """What OpenVINO tells of it before anything is loaded; the processor's name is in the header."""
+    settings = read_settings({spec.key: spec.default for spec in OPTIONS}, root=Path("/project"), in_ci=False)
+    told = {"device": "GPU", "name": "Intel(R) Arc(TM) A770 Graphics (dGPU)", "memory_bytes": 16 << 30}
+    told_later = {**told, "gpu_driver": "25.1"}
+    bases = [
+        basis_of(settings, ""),
+        basis_of(settings, "", {"openvino@GPU"}, {"openvino@GPU": (told,)}),
+        basis_of(settings, "", {"openvino@GPU"}, {"openvino@GPU": (told_later,)}),
+        basis_of(settings, "", {"openvino@GPU"}, {"openvino@GPU": (told, told_later)}),
+    ]
+    side = PreparedSide(None, SimpleNamespace(folder="/a/net-1"))
+    assert len({RunJournal(basis=basis).identity(side, None) for basis in bases}) == 4
+    assert basis_of(settings, "", {"openvino"}, {}) == bases[0]
 
 
 def test_what_is_noted_can_be_asked_for():
