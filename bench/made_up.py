@@ -13,7 +13,7 @@ from pytest_formfunc.gate.side_by_side import SideBySideJudge, _paired_rounds
 from pytest_formfunc.measure.effort import MoreLaunches
 from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.rounds import Conditions
-from pytest_formfunc.measure.schedule import ROUNDS_PER_LAUNCH, steady_rounds
+from pytest_formfunc.measure.schedule import VERDICT_ROUNDS, steady_rounds
 from pytest_formfunc.records.parts import Counterpart
 from pytest_formfunc.stats import Estimate
 from pytest_formfunc.stats.servers import ENOUGH_SERVERS
@@ -104,7 +104,7 @@ class MadeUp:
         self._of_server = self.generator.normal(0, self.servers, self.pool)
         self._made = 0
         for _ in range(ENOUGH_SERVERS):
-            self._launch(EVERYONE, ROUNDS_PER_LAUNCH)
+            self._launch(EVERYONE, VERDICT_ROUNDS)
 
     def _launch(self, participants: tuple[Participant, ...], rounds: int) -> None:
         server = self._made % self.pool

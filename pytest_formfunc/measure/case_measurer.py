@@ -20,8 +20,8 @@ from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions, LaunchRounds, WorkerLike
 from pytest_formfunc.measure.schedule import (
     HAND_OVER,
-    LATER_ROUNDS,
     ROUNDS_PER_LAUNCH,
+    VERDICT_ROUNDS,
     WANTED_LAUNCHES,
     later_rounds,
     plan_rounds,
@@ -109,7 +109,7 @@ class CaseMeasurer:
         def plan(round_s: float, load_s: float) -> int:
             if self._rounds and self._launches > FIRST_LAUNCHES and (scatter := self._scatter()) is not None:
                 return later_rounds(scatter, round_s, load_s, effort.budget_s)
-            most = LATER_ROUNDS[0] if effort.for_verdict else ROUNDS_PER_LAUNCH
+            most = VERDICT_ROUNDS if effort.for_verdict else ROUNDS_PER_LAUNCH
             self._rounds = self._rounds or plan_rounds(round_s, load_s, effort.budget_s, most)
             return self._rounds
 

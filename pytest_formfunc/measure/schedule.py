@@ -25,6 +25,7 @@ LIMIT_TIMES = 10
 LEAST_LIMIT_S = 0.2
 ROUNDS_PER_LAUNCH = 8
 LATER_ROUNDS = (5, 15)  # fewest and most rounds of a launch whose number depends on how much the first ones scattered
+VERDICT_ROUNDS = 5  # in place of `ROUNDS_PER_LAUNCH` where a verdict follows, which looks again where they are too few
 MIN_ROUNDS = 3
 STEADY_ROUNDS = (12, 36)  # fewest and most rounds of a further launch, if time allows
 FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer rounds leaves none out

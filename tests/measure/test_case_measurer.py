@@ -17,7 +17,7 @@ from pytest_formfunc.measure.participants import Participant
 from pytest_formfunc.measure.protocol import TELL, Disturbance, Ready, Round
 from pytest_formfunc.measure.quiet import Cause
 from pytest_formfunc.measure.rounds import Conditions
-from pytest_formfunc.measure.schedule import HAND_OVER, LATER_ROUNDS, ROUNDS_PER_LAUNCH, WANTED_LAUNCHES
+from pytest_formfunc.measure.schedule import HAND_OVER, LATER_ROUNDS, ROUNDS_PER_LAUNCH, VERDICT_ROUNDS, WANTED_LAUNCHES
 from pytest_formfunc.measure.series import RATIO_COMMON, Measurement, Series
 from pytest_formfunc.stats.allocation import Scatter
 
@@ -720,7 +720,7 @@ def test_one_that_is_only_compared_with_may_fail(tmp_path):
     ("effort", "rounds"),
     [
         (Effort(0.03, 60), ROUNDS_PER_LAUNCH),
-        (Effort(0.03, 60, enough=5), LATER_ROUNDS[0]),
+        (Effort(0.03, 60, enough=5), VERDICT_ROUNDS),
         (Effort(0.03, 60, enough=5, limited=True), ROUNDS_PER_LAUNCH),  # a floor needs the speedup
     ],
 )
