@@ -17,12 +17,14 @@ from laboratory import Laboratory
 from pytest_formfunc.cases import pattern_case
 from pytest_formfunc.measure.protocol import Turn
 from pytest_formfunc.measure.schedule import SLOW_CALL_S
+from pytest_formfunc.measure.worker import LONG_CALL_S
 
 REPEATS = int(os.environ.get("FORMFUNC_REPEATS", "6"))
 ROUNDS = 24  # of each launch
 CALLS = 6  # of each turn
 LATER = slice(3, CALLS)  # these count as settled
 FORMS = [("depthwise_separable", 8, 64), ("fire", 8, 64), ("residual_bottleneck", 8, 64), ("plain", 8, 128)]
+LONG = [("attention", 2, 64), ("plain", 8, 128)]
 OFF = 0.02  # of its time, at most, where it is counted
 
 
@@ -62,3 +64,26 @@ def test_the_second_call_of_a_turn_is_settled_where_it_is_counted(laboratory, pa
             print(f"settling: {case.id} on {name}, {call_s[name] * 1e3:.2f} ms: first three calls / later ones: {said}")
     slow = [name for name, seconds in call_s.items() if seconds > SLOW_CALL_S]
     assert all(within(median_ratio(off[name][1]), OFF) for name in slow)
+
+
+@pytest.mark.parametrize(("pattern", "depth", "width"), LONG)
+def test_one_call_warms_a_process_up_where_calls_are_long(laboratory, pattern, depth, width, capsys):
+    """The first turn's second call is as long as later ones: loading ends with one call, and a turn begins with one."""
+    case = pattern_case(pattern, depth, width)
+    prepared = laboratory.prepare(case)
+    off, call_s = defaultdict(list), {}
+    kinds = {"native": ("native", False), "native with memory kept": ("native", True), "openvino": ("openvino", False)}
+    for launch in range(2 * REPEATS):
+        for name, (backend, keeps) in kinds.items():
+            with laboratory.worker(case, prepared, backend, launch, keep_memory=keeps) as (worker, call_s[name]):
+                calls = worker.ask(Turn(0, CALLS + 2)).calls_s
+                off[name].append(calls[1] / median(calls[2:]))
+    long = [name for name, seconds in call_s.items() if seconds > LONG_CALL_S]
+    found = {name: median_ratio(ratios) for name, ratios in off.items()}
+    with capsys.disabled():
+        print()
+        for name, one in found.items():
+            said = f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+            print(f"warming up: {case.id} on {name}, {call_s[name] * 1e3:.1f} ms: second call / later ones: {said}")
+    assert long, "no call is long enough here to say anything"
+    assert all(found[name].low <= 1 + OFF and found[name].high >= 1 - OFF for name in long)
