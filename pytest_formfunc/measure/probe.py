@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_formfunc.backends import backend_entry
+from pytest_formfunc.errors import MeasurementError
 from pytest_formfunc.forms.programs import ProgramSource
 from pytest_formfunc.measure.workers import WorkerServer
 from pytest_formfunc.measure.workspace import OWN, Workspace
@@ -37,8 +39,12 @@ def probe_devices(
     if not named:
         return {}
     server = workers()
-    with server.worker(server.job("devices", OWN, backends=named), "look at the devices") as worker:
-        answer: dict[str, tuple[dict[str, Any], ...]] = worker.receive()
+    answer: dict[str, tuple[dict[str, Any], ...]] = {}
+    with (
+        contextlib.suppress(MeasurementError),  # a driver that ends the process leaves nothing to be measured either
+        server.worker(server.job("devices", OWN, backends=named), "look at the devices") as worker,
+    ):
+        answer = worker.receive()
     return answer
 
 
