@@ -11,6 +11,7 @@ them is printed. It takes about a quarter of an hour.
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -49,20 +50,34 @@ def layer(kind, width):
     )
 
 
-def tell_waves(kind, widths, steps):
-    """Print which tile explains steps on a card."""
+def waves_of(kind, widths, steps):
+    """Return a line that says which tile explains steps on a card."""
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as the processes that measure have it
     import torch
 
     count = torch.cuda.get_device_properties(0).multi_processor_count
     rows = math.prod(layer(kind, widths[0]).size)
     found = explain_steps([widths[step.before] for step in steps if step.rises], rows, widths, count)
     if found is None:
-        print(f"    no tile's waves over {count} multiprocessors explain them")
-    else:
-        print(
-            f"    waves of {found.tile[0]}x{found.tile[1]} tiles over {count} multiprocessors explain them: after "
-            f"{', '.join(map(str, found.expected))} (agreement {found.agreement:.0%})"
-        )
+        return f"    no tile's waves over {count} multiprocessors explain them"
+    return (
+        f"    waves of {found.tile[0]}x{found.tile[1]} tiles over {count} multiprocessors explain them: after "
+        f"{', '.join(map(str, found.expected))} (agreement {found.agreement:.0%})"
+    )
+
+
+def lines_on(kind, place, backend, rounds):
+    """Return what one sweep shows."""
+    widths, steps, curve = SWEEPS[place], find_steps(rounds), mean_curve(rounds)
+    title = f"{kind}, {place} ({widths[0]} to {widths[-1]} by {widths[1] - widths[0]}), {backend}"
+    rise = math.exp(curve[-1] - curve[0])
+    lines = [f"{title}: {f'{len(steps)} steps' if steps else 'no staircase'}; whole rise {rise:.2f}x"]
+    lines += [f"    after {widths[step.before]}: {format_estimate(step.ratio)}" for step in steps]
+    if ON_CARD and kind != "depthwise" and steps:
+        lines.append(waves_of(kind, widths, steps))
+    if apart := spacing(highest(steps), widths):
+        lines.append(f"    the highest steps are multiples of {apart} channels apart")
+    return lines
 
 
 @pytest.fixture(scope="module")
@@ -74,38 +89,28 @@ def laboratory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sweeps(laboratory):
-    """Return the rounds of every sweep, by kind, place and backend."""
-    return {
-        (kind, place, backend): sweep(laboratory, [layer(kind, width) for width in widths], backend)
-        for kind in KINDS
-        for place, widths in SWEEPS.items()
-        for backend in BACKENDS
-    }
+def sweeps(laboratory, request):
+    """Return the rounds of every sweep, by kind, place and backend; each is told as soon as it is measured."""
+    found = {}
+    for kind in KINDS:
+        for place, widths in SWEEPS.items():
+            for backend in BACKENDS:
+                rounds = found[kind, place, backend] = sweep(laboratory, [layer(kind, one) for one in widths], backend)
+                told = "\n".join(lines_on(kind, place, backend, rounds))
+                with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                    print(f"\n{told}", flush=True)
+    return found
 
 
-def test_staircase(sweeps, capsys):
+def test_staircase(sweeps):
     """Every sweep has an answer: its steps, or none; each step is there in either half of the launches."""
-    with capsys.disabled():
-        print()
-        for (kind, place, backend), rounds in sweeps.items():
-            widths = SWEEPS[place]
-            steps = find_steps(rounds)
-            title = f"{kind}, {place} ({widths[0]} to {widths[-1]} by {widths[1] - widths[0]}), {backend}"
-            curve = mean_curve(rounds)
-            rise = math.exp(curve[-1] - curve[0])
-            print(f"{title}: {f'{len(steps)} steps' if steps else 'no staircase'}; whole rise {rise:.2f}x")
-            for step in steps:
-                print(f"    after {widths[step.before]}: {format_estimate(step.ratio)}")
-            if ON_CARD and kind != "depthwise" and steps:
-                tell_waves(kind, widths, steps)
-            if apart := spacing(highest(steps), widths):
-                print(f"    the highest steps are multiples of {apart} channels apart")
-            for step in steps:
-                for half in (rounds[::2], rounds[1::2]):
-                    part = mean_curve(half)
-                    usual = float(np.median(np.diff(part)))
-                    assert (part[step.after] - part[step.before] > usual) == step.rises, (title, widths[step.before])
+    for (kind, place, backend), rounds in sweeps.items():
+        for step in find_steps(rounds):
+            for half in (rounds[::2], rounds[1::2]):
+                part = mean_curve(half)
+                usual = float(np.median(np.diff(part)))
+                rises = part[step.after] - part[step.before] > usual
+                assert rises == step.rises, (kind, backend, SWEEPS[place][step.before])
 
 
 def test_finder_on_recorded_noise(sweeps, capsys):

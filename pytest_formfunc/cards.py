@@ -6,7 +6,6 @@ NVML does not initialise CUDA, so a process that forks may ask it. It is read th
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import hashlib
 import json
@@ -14,12 +13,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from pytest_formfunc import cards_files
 from pytest_formfunc.errors import MeasurementError
 
-_FILES = Path("/proc/driver/nvidia")
 HOW_TO_INSTALL = 'nvidia-ml-py is not installed (pip install "pytest-formfunc[nvidia]")'
 
 # Why a card's clock is below what was asked for, by bits of NVML (nvml.h, nvmlClocksEventReasons).
@@ -36,6 +34,8 @@ _REASONS = {
 }
 # Those that come and go with the state of the machine. A set clock and a power limit are the same in the next run.
 _SLOWING = 0x08 | 0x20 | 0x40 | 0x80
+# Functions of NVML that tell them: drivers before 535 lack the first, and the second is deprecated.
+_ASK_REASONS = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
 _PROHIBITED, _EXCLUSIVE = 2, 3  # nvmlComputeMode_t
 
 
@@ -289,34 +289,9 @@ def identity_of(found: Installed, order: str | None) -> dict[str, Any]:
     return {**first, "mig": cards[0].is_part, "cards": len(cards), "driver": found.driver, "cuda": found.cuda}
 
 
-def describe_by_files(folder: Path = _FILES) -> dict[str, Any]:
-    """Return the cards' names and the driver, from the driver's files; for where NVML is missing."""
-    names = [
-        line.partition(":")[2].strip()
-        for file in sorted(folder.glob("gpus/*/information"))
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.startswith("Model:")
-    ]
-    if not names:
-        return {}
-    version = ""
-    with contextlib.suppress(OSError):
-        version = (folder / "version").read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-    return {"names": names, "driver": version}
-
-
-def served_cuda(library: str = "libcuda.so.1") -> str:
-    """Return the newest version of CUDA that the driver's library serves, such as ``12.4``; empty where there is none.
-
-    ``cuDriverGetVersion`` is the one function that does not ask for CUDA to be initialised (CUDA Driver API, "Version
-    Management"), so a process that forks may call it.
-    """
-    number = ctypes.c_int(0)
-    try:
-        failed = ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(number))
-    except (OSError, AttributeError):
-        return ""
-    return "" if failed else f"{number.value // 1000}.{number.value % 1000 // 10}"
+def identity() -> dict[str, Any]:
+    """Return what `describe` does or, without NVML, what else tells the card that CUDA uses first from others."""
+    return describe() or cards_files.identity(os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def why_unusable(torch_cuda: str) -> str | None:
@@ -329,7 +304,8 @@ def why_unusable(torch_cuda: str) -> str | None:
         try:
             found = installed()
         except MeasurementError:  # without NVML the driver's library still says what it serves
-            return why_too_old(describe_by_files().get("driver", "").strip() or "(unknown)", served_cuda(), torch_cuda)
+            driver, serves = cards_files.driver(), cards_files.served_cuda()
+            return why_too_old(driver.strip() or "(unknown)", serves, torch_cuda)
         if (reason := why_too_old(found.driver, found.cuda, torch_cuda)) is not None:
             return reason
         with _first() as (nvml, handle, card), contextlib.suppress(nvml.NVMLError):
@@ -344,11 +320,13 @@ def notes() -> list[str]:
     """
     with contextlib.suppress(MeasurementError):
         chosen = installed().chosen(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        with _first() as (nvml, handle, _):
+        with _first() as (nvml, _, card):
             others: list[int] = []
-            # A driver that is older than this function is a mismatch, which is no NVMLError.
+            # A driver that is older than this function is a mismatch, which is no NVMLError. Of a MIG instance its own
+            # processes are asked for, not those of the whole card.
             with contextlib.suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
-                others = [process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+                used = nvml.nvmlDeviceGetHandleByUUID(card.uuid)
+                others = [process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(used)]
             return notes_on(chosen, others)
     return []
 
@@ -382,7 +360,6 @@ def watch() -> Callable[[], State | None]:
         nvml, handle, _ = stack.enter_context(_first())
     except MeasurementError:
         return lambda: None
-    reasons = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
 
     def read(opened: contextlib.ExitStack = stack) -> State | None:  # which keeps NVML open
         del opened
@@ -393,8 +370,10 @@ def watch() -> Callable[[], State | None]:
         power, bits = 0.0, 0
         with contextlib.suppress(nvml.NVMLError):
             power = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
-        with contextlib.suppress(nvml.NVMLError):
-            bits = reasons(handle)
+        for name in _ASK_REASONS:
+            with contextlib.suppress(nvml.NVMLError, AttributeError):
+                bits = getattr(nvml, name)(handle)
+                break
         return State(float(clock), power, bits)
 
     return read

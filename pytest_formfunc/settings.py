@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Settings:
         backends: names of the accelerated backends.
         best: whether all available backends were asked for; ``backends`` is empty until `with_backends` sets them.
         native: name of the engine that is measured as native.
+        native_is_given: whether somebody has said it; else it follows from the backends of the tests.
         architectures: names of the architectures.
         models: the user's models.
         pretrained: whether to use trained weights where a library has them.
@@ -78,6 +79,7 @@ class Settings:
     backends: tuple[str, ...]
     best: bool
     native: str
+    native_is_given: bool
     architectures: tuple[str, ...]
     models: tuple[UserModel, ...]
     pretrained: bool
@@ -182,6 +184,7 @@ def read_settings(raw: Mapping[str, str], *, root: Path, in_ci: bool, lenient: b
         backends=() if best else names.check_backends([*(WATERFALL if waterfall else ()), *_names(raw["backends"])]),
         best=best,
         native=_native(raw),
+        native_is_given=bool(raw["native"].strip()),
         architectures=names.check_architectures(_names(raw["architectures"])) if raw["architectures"] else (),
         models=_models(raw, lenient),
         pretrained=_flag(raw["pretrained"], "pretrained"),
@@ -231,10 +234,14 @@ def _native(raw: Mapping[str, str]) -> str:
     if asked := raw["native"].strip():
         return names.check_backend_names([asked])[0]
     accelerated = [name for name in _names(raw["backends"]) if name != BEST]
+    return native_for(names.check_backend_names(accelerated) if accelerated else ())
+
+
+def native_for(accelerated: Collection[str]) -> str:
+    """Return what speedups of accelerated backends are over where nobody has said it."""
     if NATIVE_CUDA in accelerated:  # so that both natives stand in one table
         return NATIVE
-    on_card = accelerated and all(backend_entry(name).gpu for name in names.check_backend_names(accelerated))
-    return NATIVE_CUDA if on_card else NATIVE
+    return NATIVE_CUDA if accelerated and all(backend_entry(name).gpu for name in accelerated) else NATIVE
 
 
 def _models(raw: Mapping[str, str], lenient: bool) -> tuple[UserModel, ...]:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pytest_formfunc import cards
+from pytest_formfunc import cards, cards_files
 from pytest_formfunc.cards import Card, Installed
 from pytest_formfunc.errors import MeasurementError
 
@@ -72,10 +72,30 @@ def test_the_driver_s_files_stand_in_where_nvml_is_missing(tmp_path):
         text = f"Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 1{number}\nGPU UUID: \t GPU-{number}\n"
         (tmp_path / "gpus" / f"0000:0{number}:00.0" / "information").write_text(text)
     (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.82.07\nGCC version: 12\n")
-    assert cards.describe_by_files(tmp_path) == {
+    assert cards_files.describe(tmp_path) == {
         "names": ["NVIDIA H100 80GB HBM3"] * 2, "driver": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.82.07",
     }  # fmt: skip
-    assert cards.describe_by_files(tmp_path / "nothing") == {}
+    assert cards_files.describe(tmp_path / "nothing") == {}
+
+
+def test_without_nvml_another_choice_of_cards_is_another_identity(tmp_path, monkeypatch):
+    """Which card it leads to is not known then, so that no artifact and no row is taken over."""
+    (tmp_path / "gpus" / "0").mkdir(parents=True)
+    (tmp_path / "gpus" / "0" / "information").write_text("Model: Tesla T4\n")
+    monkeypatch.setattr(cards_files, "_FILES", tmp_path)
+    monkeypatch.setattr(cards_files, "served_cuda", lambda: "12.4")
+    monkeypatch.setattr(cards, "describe", dict)
+    found = []
+    for order in (None, "0", "1"):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if order is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", order)
+        found.append(cards.identity())
+    assert found[0] == {"names": ["Tesla T4"], "driver": "", "cuda": "12.4", "chosen": ""}
+    assert len({cards.key_of(one) for one in found}) == 3
+    monkeypatch.setattr(cards_files, "_FILES", tmp_path / "nothing")
+    monkeypatch.setattr(cards_files, "served_cuda", lambda: "")
+    assert cards.identity() == {}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +144,7 @@ def test_without_the_extra_it_is_named_and_nothing_is_known(monkeypatch):
         cards.installed()
     assert cards.notes() == []
     assert cards.why_unusable("13.0") is None
-    monkeypatch.setattr(cards, "served_cuda", lambda: "12.4")
+    monkeypatch.setattr(cards_files, "served_cuda", lambda: "12.4")
     assert "serves CUDA 12.4 and this torch needs CUDA 13: install a newer driver" in cards.why_unusable("13.0")
     assert cards.watch()() is None
 
@@ -132,7 +152,7 @@ def test_without_the_extra_it_is_named_and_nothing_is_known(monkeypatch):
 def test_without_a_driver_that_is_said():
     """NVML itself answers here, and finds no driver."""
     pytest.importorskip("pynvml")
-    if cards.describe_by_files():
+    if cards_files.describe():
         pytest.skip("this machine has a card")
     with pytest.raises(MeasurementError, match="NVIDIA's driver does not answer"):
         cards.installed()
@@ -146,5 +166,5 @@ def test_the_driver_s_library_says_which_cuda_it_serves(tmp_path, code, served):
     source, library = tmp_path / "cuda.c", tmp_path / "libcuda.so.1"
     source.write_text(f"int cuDriverGetVersion(int *version) {{ *version = 12040; return {code}; }}")
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
-    assert cards.served_cuda(str(library)) == served
-    assert cards.served_cuda(str(tmp_path / "missing.so")) == ""
+    assert cards_files.served_cuda(str(library)) == served
+    assert cards_files.served_cuda(str(tmp_path / "missing.so")) == ""

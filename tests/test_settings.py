@@ -1,11 +1,13 @@
 """Settings from raw texts; tests/plugin/test_options.py has what is refused."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_formfunc.errors import BadInput
 from pytest_formfunc.option_specs import FAIL_ON, OPTIONS
+from pytest_formfunc.plugin.collection import _with_native_of_tests
 from pytest_formfunc.settings import read_settings
 
 DEFAULTS = {spec.key: spec.default for spec in OPTIONS}
@@ -13,6 +15,23 @@ DEFAULTS = {spec.key: spec.default for spec in OPTIONS}
 
 def settings(**raw):
     return read_settings({**DEFAULTS, **raw}, root=Path("/root-of-project"), in_ci=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "backends", "native"),
+    [
+        ({}, {"native", "cudagraphs", "tensorrt"}, "native-cuda"),  # by markers: the option's default is openvino
+        ({}, {"native"}, "native"),
+        ({"backends": "cudagraphs"}, {"native", "cudagraphs", "openvino"}, "native"),
+        ({"backends": "cudagraphs"}, {"native"}, "native-cuda"),
+        ({"native": "native"}, {"native", "cudagraphs"}, "native"),
+        ({}, {"native", "native-cuda", "cudagraphs"}, "native"),
+    ],
+)
+def test_native_is_that_of_the_backends_that_tests_have(given, backends, native):
+    """Markers may name others than the option does; what somebody has said stands."""
+    plans = [SimpleNamespace(backend=name) for name in sorted(backends)]
+    assert _with_native_of_tests(settings(**given), plans).native == native
 
 
 @pytest.mark.parametrize("kinds", [[kind] for kind in FAIL_ON] + [["loss", "no-gain"]])

@@ -27,7 +27,7 @@ LAYERS = [
     {"records"},
     {"function", "json_reading"},
     {"cards", "paths", "registry", "targets", "units"},
-    {"allocator", "clock", "errors", "host", "option_specs", "output", "stats", "text"},
+    {"allocator", "cards_files", "clock", "errors", "host", "option_specs", "output", "stats", "text"},
 ]
 MAY_IMPORT_PYTEST = {"plugin"}
 # What only makes the package's public names known, or starts it, belongs to no layer.

@@ -37,9 +37,10 @@ GRACE_S = 30.0  # to end a late step, and to write
 LEAST_S = 5.0  # no step is begun for less
 PASSED, FAILED, LATE, SKIPPED = "as expected", "NOT as expected", "out of time", "not begun: no time was left"
 SMI = (
-    "nvidia-smi", "--query-gpu=timestamp,name,clocks.sm,clocks.mem,power.draw,temperature.gpu,utilization.gpu,"
-    "memory.used,clocks_event_reasons.active", "--format=csv", "-l", "1",
+    "nvidia-smi", "--format=csv", "--query-gpu=timestamp,name,clocks.sm,clocks.mem,power.draw,temperature.gpu,"
+    "utilization.gpu,memory.used,",
 )  # fmt: skip
+REASONS = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")  # older drivers know the second alone
 PROBE = """
 import json, sys
 from pytest_formfunc.backends import backend_entry
@@ -235,14 +236,23 @@ def _commit() -> str:
     return _answer(("git", "rev-parse", "--short", "HEAD"), dict(os.environ))
 
 
+def _succeeds(command: Sequence[str], environment: dict[str, str]) -> bool:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        answer = subprocess.run(command, env=environment, capture_output=True, timeout=ANSWER_S, check=False)
+        return answer.returncode == 0
+    return False
+
+
 @contextlib.contextmanager
 def _watched(environment: dict[str, str], say: Callable[[str], None]) -> Iterator[None]:
     """Let nvidia-smi write what it sees each second, and say it at the end."""
     if shutil.which(SMI[0]) is None:
         yield
         return
+    asked = [(*SMI[:-1], SMI[-1] + reasons) for reasons in REASONS]
+    command = next((one for one in asked if _succeeds(one, environment)), asked[0])
     with tempfile.TemporaryFile("w+") as seen:  # a pipe that nobody reads would fill up
-        with subprocess.Popen(SMI, env=environment, stdout=seen, stderr=subprocess.STDOUT) as log:
+        with subprocess.Popen((*command, "-l", "1"), env=environment, stdout=seen, stderr=subprocess.STDOUT) as log:
             try:
                 yield
             finally:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_formfunc import cards
+from pytest_formfunc import cards, cards_files
 from pytest_formfunc.backends.arrays import from_array, to_array
 from pytest_formfunc.backends.base import RAMP_S, Engine, require_module
 from pytest_formfunc.backends.cuda_toolkit import name_toolkit, why_no_toolkit
@@ -88,12 +88,12 @@ def describe_card() -> dict[str, Any]:
         "torch_cuda": torch.version.cuda,
     }
     known = cards.describe()
-    return (known or {"driver": cards.describe_by_files().get("driver", "")}) | told
+    return (known or {"driver": cards_files.driver()}) | told
 
 
 def card_key() -> str:
     """Return what artifacts made for one kind of card, driver, CUDA and torch have in their name."""
-    known = cards.describe() or cards.describe_by_files()
+    known = cards.identity()
     return cards.key_of({**known, "torch": importlib.metadata.version("torch")} if known else {})
 
 

@@ -139,8 +139,11 @@ class OpenVinoEngine(Engine):
 
     def _config(self) -> dict[str, Any]:
         """Return what the model is compiled with."""
-        hints = {"PERFORMANCE_HINT": self.performance, "INFERENCE_PRECISION_HINT": self.hint}
-        return {**hints, **self._thread_settings()}
+        config: dict[str, Any] = {"PERFORMANCE_HINT": self.performance, "INFERENCE_PRECISION_HINT": self.hint}
+        if self._asked.partition(":")[0] == "AUTO":
+            # Else the processor answers until the model is compiled for the device that is chosen.
+            config["ENABLE_STARTUP_FALLBACK"] = False
+        return {**config, **self._thread_settings()}
 
     def reproduction(self) -> Reproduction:
         """Return how its IR is handed to somebody who has OpenVINO alone."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_formfunc.backends.torch_state import float32_precision
 from pytest_formfunc.errors import MeasurementError
 
 
@@ -22,7 +23,7 @@ def kept_settings() -> Iterator[None]:
     kept: tuple[tuple[Callable[[Any], object], Any], ...] = (
         (torch.set_num_threads, torch.get_num_threads()),
         (torch.set_default_dtype, torch.get_default_dtype()),
-        (torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()),
+        (_set_float32_precision, float32_precision()),
         (_set_deterministic, torch.get_deterministic_debug_mode()),
         (torch.set_grad_enabled, torch.is_grad_enabled()),
     )
@@ -52,6 +53,13 @@ def check_threads(threads: int) -> None:
             f"the model sets the number of threads to {found} in its calls, and every engine is to have {threads}: set "
             f"--formfunc-threads {found} to compare with that number"
         )
+
+
+def _set_float32_precision(precision: str) -> None:
+    import torch
+
+    # One that was set for each library apart is not set again: nobody but a model does that.
+    torch.set_float32_matmul_precision(precision if precision in ("high", "medium") else "highest")
 
 
 def _set_deterministic(mode: int) -> None:

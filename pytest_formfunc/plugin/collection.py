@@ -61,6 +61,7 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
     Raises:
         pytest.UsageError: something is invalid or unavailable; the message is one sentence.
     """
+    session.use(_with_native_of_tests(session.settings, session.plans_of_all or plans))
     settings, config = session.settings, session.config
     session.heed_signals()
     save_whole(session, config)
@@ -104,6 +105,16 @@ def begin(session: Session, plans: Sequence[TestPlan]) -> Run:
         is_alone=assignment_of(config) is None and settings.shard is None,
     )
     return session.start(work, [*notes, *alike, *loosened])
+
+
+def _with_native_of_tests(settings: Settings, plans: Sequence[TestPlan]) -> Settings:
+    """Return the settings with native as the tests' backends have it, which markers may name, unless it was said."""
+    from pytest_formfunc.settings import native_for
+
+    accelerated = {plan.backend for plan in plans} - {NATIVE}
+    if settings.native_is_given or settings.waterfall or not accelerated:
+        return settings
+    return replace(settings, native=native_for(accelerated))
 
 
 def describe_collected(session: Session, plans: Sequence[TestPlan], run: Run) -> Collected:

@@ -73,7 +73,7 @@ def open_journal(
     """
     settings, backends = session.settings, {plan.backend for plan in plans}
     with session.starting():
-        devices = probe_devices(lambda: session.workers, backends)
+        devices = probe_devices(lambda: session.workers, backends | {settings.native})
     basis = basis_of(settings, compared_with, backends, devices)
     header = replace(
         _header(session),

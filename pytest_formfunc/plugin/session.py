@@ -192,7 +192,8 @@ class Session:
 
         self.run = Run(work, self.workers, self.scratch, self._show, self.starting_s)
         self.run.results.notes += notes
-        on_card = any(backend_entry(name).gpu for name in (self.settings.native, *self.settings.backends))
+        measured = {self.settings.native, *(name for names in work.backends.values() for name in names)}
+        on_card = any(backend_entry(name).gpu for name in measured)
         if on_card and not hasattr(self.config, "workerinput"):  # under xdist others are no strangers
             self.run.results.notes += cards.notes()
         return self.run

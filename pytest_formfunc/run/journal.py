@@ -215,4 +215,4 @@ def basis_of(
     if devices:
         basis["devices"] = {name: list(facts) for name, facts in devices.items()}
     on_card = any(backend_entry(name).gpu for name in {settings.native, *settings.backends, *backends} - {NATIVE})
-    return {**basis, "card": cards.describe() or cards.describe_by_files()} if on_card else basis
+    return {**basis, "card": cards.identity()} if on_card else basis

@@ -55,6 +55,7 @@ def test_the_processor_is_no_card(artifact, device):
     engine.set_inputs(tuple(tensor.numpy() for tensor in SOURCE.inputs(0).args))
     engine.call()
     assert (engine.card(), engine.ramp_s) == ({}, 0.0)
+    assert (engine._config().get("ENABLE_STARTUP_FALLBACK") is False) == (device == "AUTO")
 
 
 def test_outputs_are_those_of_the_network(artifact):

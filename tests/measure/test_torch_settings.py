@@ -49,3 +49,19 @@ def test_threads_are_those_of_the_run():
         torch.set_num_threads(3)
         with pytest.raises(MeasurementError, match=r"sets the number of threads to 3 in its calls.*to have 2"):
             check_threads(2)
+
+
+def test_a_model_may_set_precision_by_the_newer_settings():
+    """PyTorch's older question has no answer then, and raises; a user's first line may be this one."""
+    import torch
+
+    from pytest_formfunc.backends.torch_state import float32_precision, unusual_settings
+    from pytest_formfunc.measure.torch_settings import kept_settings
+
+    with kept_settings():
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        assert float32_precision().startswith("tf32 for CUDA, ")
+        assert unusual_settings() == {"float32 matmul precision": float32_precision()}
+        with kept_settings():
+            pass
+    assert (float32_precision(), unusual_settings()) == ("highest", {})
