@@ -194,6 +194,32 @@ def test_a_run_that_gave_up_on_its_workers_is_not_complete(project):
     assert json.loads(saved.read_text())["formfunc"]["complete"] is False
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_worker_that_dies_before_it_is_sent_its_next_tests_is_a_crashed_worker(project, restarts):
+    """Not an internal error, though xdist writes to a worker of whose end it has not heard yet."""
+    project.write("test_mine.py", LOST)
+    project.write(
+        "conftest.py",
+        "import os, time\n"
+        "from xdist.workermanage import WorkerController\n"
+        "send = WorkerController.send_runtest_some\n"
+        "def send_late(self, indices):\n"
+        "    if self.gateway.id == 'gw0' and 5 in indices:\n"
+        "        while not os.path.exists('was') or not self._down:\n"
+        "            time.sleep(0.01)\n"
+        "        open('late', 'w').close()\n"
+        "    send(self, indices)\n"
+        "WorkerController.send_runtest_some = send_late\n",
+    )
+    outcome = project.measure("-n", "1", f"--max-worker-restart={restarts}", "--formfunc-journal=run.jsonl")
+    assert ("INTERNALERROR" in outcome.text, outcome.code) == (False, 1), outcome.text
+    assert "worker 'gw0' crashed" in outcome.text, outcome.text
+    assert (project.folder / "late").exists()
+    journal = read_journal(project.folder / "run.jsonl")
+    assert (journal.ended, len(journal.rows)) == (("interrupted", 2), ("complete", 6))[restarts]
+
+
 def test_ordinary_tests_run_as_without_the_plugin(project):
     """With every scheduler, and with plugins left out."""
     project.write("test_ordinary.py", ORDINARY)
