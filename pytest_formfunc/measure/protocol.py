@@ -123,7 +123,6 @@ class Disturbance:
         wall_s: seconds that the turn took.
         cpu_s: seconds of processor time that the process used, all threads together.
         continued: number of times that the process was stopped and continued (SIGCONT).
-        spin_s: seconds until the engine's threads slept after the turn.
         total_cpu_s: processor time of the process since it began, at the end of the turn.
         sm_mhz: clock of a graphics card's multiprocessors in MHz, the lower of before and after the turn; 0 without.
         power_w: a card's power in watts, the greater one.
@@ -137,7 +136,6 @@ class Disturbance:
     wall_s: float
     cpu_s: float = 0.0
     continued: int = 0
-    spin_s: float = 0.0
     total_cpu_s: float = 0.0
     sm_mhz: float = 0.0
     power_w: float = 0.0
@@ -193,11 +191,13 @@ class Round:
         calls_s: the latency of every counted call in seconds.
         disturbance: what disturbed the turn.
         device_s: of some further calls in it, the seconds by the device's own clock; empty where it has none.
+        spins: whether threads of the engine still used cores when the turn was over.
     """
 
     calls_s: tuple[float, ...]
     disturbance: Disturbance
     device_s: tuple[float, ...] = ()
+    spins: bool = False
 
 
 TELL = "tell"

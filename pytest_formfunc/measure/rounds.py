@@ -29,7 +29,7 @@ BRIEF_ROUNDS = 2
 MORE_ROUNDS = 1.5
 _PAUSE_S = (0.02, 0.4)  # first and longest pause before a disturbed round is measured again
 _REPLAN = 1.5  # calls that turn out to be shorter by this factor get turns of more calls
-_PACE_AGE_S = 0.1  # the machine's pace is not taken more often: it stays for longer, and taking it needs 12 ms
+_PACE_AGE_S = 0.1  # the machine's pace is not taken more often: it stays for longer, and taking it needs about 8 ms
 _SURELY_S = 0.03  # the kernel's ticks may make idle cores seem busy for so long
 
 

@@ -20,7 +20,7 @@ from pytest_formfunc.host import peak_rss_bytes
 from pytest_formfunc.measure import probe_job
 from pytest_formfunc.measure.disturbance import count_stops, disturbance_between, read_counters, with_states
 from pytest_formfunc.measure.isolation import check_whose_code, use_forms
-from pytest_formfunc.measure.parking import wait_until_parked
+from pytest_formfunc.measure.parking import PARK_LIMIT_S, SOON_S, wait_until_parked
 from pytest_formfunc.measure.protocol import TELL, Failure, HungUp, Job, Line, Ready, Round, Turn
 from pytest_formfunc.measure.times import check_times
 from pytest_formfunc.measure.torch_settings import check_threads, kept_settings, set_threads_again
@@ -179,10 +179,11 @@ def _answer_turns(connection: Line, engine: Any, timer: Callable[[], int]) -> ob
         _ramp_up(timer, engine.ramp_s)
         before = watch() if watch else None
         measured = _take_turn(timer, request, engine.inferences)
-        disturbance = replace(measured.disturbance, spin_s=wait_until_parked())
-        if watch:
-            disturbance = with_states(disturbance, before, watch())
-        connection.send(replace(measured, disturbance=disturbance, device_s=_device_calls(engine, request)))
+        # A process that is stopped may hold what others on a card wait for.
+        limit_s = PARK_LIMIT_S if engine.ramp_s else SOON_S
+        spins = wait_until_parked(limit_s) >= limit_s and not engine.ramp_s
+        disturbance = with_states(measured.disturbance, before, watch()) if watch else measured.disturbance
+        connection.send(Round(measured.calls_s, disturbance, _device_calls(engine, request), spins))
     return request
 
 
@@ -228,8 +229,7 @@ def _pace(connection: Line, job: Job) -> None:
     with contextlib.suppress(HungUp):
         while (request := connection.recv()) is not None:
             answer = _take_turn(timer, request, inferences=1)
-            wait_until_parked()
-            connection.send(answer)
+            connection.send(replace(answer, spins=wait_until_parked(SOON_S) >= SOON_S))
 
 
 def _ramp_up(timer: Callable[[], int], seconds: float) -> None:

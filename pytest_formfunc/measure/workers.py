@@ -22,6 +22,7 @@ from pytest_formfunc import extensions
 from pytest_formfunc.clock import now_s
 from pytest_formfunc.errors import MeasurementError, ServerDied, WorkerDied, WorkerTimeout
 from pytest_formfunc.host import oom_kills
+from pytest_formfunc.measure.parking import hold, release, wait_until_parked
 from pytest_formfunc.measure.protocol import CLOSED, Failure, Job, Round, Turn
 from pytest_formfunc.measure.scratch import kill_marked
 from pytest_formfunc.measure.server_process import ServerProcess
@@ -66,6 +67,7 @@ class Worker:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         self._connection = Connection(ours.detach())
         self._oom_kills = oom_kills()
+        self._is_held = False
         self._pidfd: int | None = None
         with contextlib.suppress(OSError):  # an old kernel, or it has ended already
             self._pidfd = os.pidfd_open(self.pid)
@@ -90,6 +92,9 @@ class Worker:
         """
         self.what = what or self.what
         try:
+            if self._is_held and self._pidfd is not None:
+                release(self._pidfd)
+            self._is_held = False
             self._connection.send(message)
         except OSError:
             raise self._death() from None
@@ -129,6 +134,10 @@ class Worker:
             ) from None
         if isinstance(answer, Failure):
             raise JobFailed(answer.reason, answer.details, "" if answer.whole else self.what)
+        if isinstance(answer, Round) and answer.spins:
+            self._is_held = self._pidfd is not None and hold(self.pid, self._pidfd)
+            if not self._is_held:
+                wait_until_parked(pid=self.pid)
         return answer
 
     def ask(self, message: object) -> Any:

@@ -163,6 +163,53 @@ def test_a_parked_worker_uses_no_processor_time(server, prepared):
         assert sum(later) - sum(ticks) <= 0.05 * os.sysconf("SC_CLK_TCK")
 
 
+@pytest.fixture
+def spinning(monkeypatch):
+    """A server whose workers' threads never sleep, as some users ask of OpenMP."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    one = WorkerServer(timeout_s=60, threads=2, size=1)
+    yield one
+    one.close()
+
+
+def seconds_of(pid):
+    """Return the processor time of a process in seconds, by each of its threads."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def states(pid):
+    return {path.read_text().rsplit(")", 1)[1].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
+def test_a_worker_whose_threads_do_not_sleep_is_stopped_until_its_next_turn(spinning, prepared):
+    """It takes no core from the one whose turn it is, and what it is asked next it does as if nothing had been."""
+    with measuring(spinning, prepared, "native") as worker:
+        worker.receive()
+        for _ in range(3):
+            answer = worker.ask(Turn(2, 5))
+            assert (answer.spins, answer.disturbance.continued, len(answer.calls_s)) == (True, 0, 5)
+            assert states(worker.pid) == {"T"}
+            before = seconds_of(worker.pid)
+            time.sleep(0.1)
+            assert seconds_of(worker.pid) == before
+        assert worker.ask(None) > 10e6
+
+
+def test_a_worker_that_is_stopped_ends_with_its_server_and_by_itself(spinning, prepared):
+    """Nobody is left waiting for it, and it is not left either."""
+    with measuring(spinning, prepared, "native") as worker:
+        worker.receive()
+        worker.ask(Turn(2, 5))
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="was killed by SIGKILL"):
+            worker.ask(Turn(2, 5))
+    with measuring(spinning, prepared, "native") as worker:
+        worker.receive()
+        worker.ask(Turn(2, 5))
+        spinning.close()
+        assert wait_until(lambda: not alive(worker.pid))
+
+
 def test_only_one_engine_has_threads_in_a_worker(server, prepared):
     """The server has no thread pool to inherit, and each worker starts only its engine's."""
     assert len(os.listdir(f"/proc/{server.pids[0]}/task")) == 1
