@@ -49,7 +49,7 @@ docs: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/pytest bench/test_overhead.py bench/test_fidelity.py bench/test_reference_tools.py \
 	    bench/test_interference.py bench/test_quiet.py bench/test_contention.py bench/test_coverage.py bench/test_estimators.py \
-	    bench/test_settling.py bench/test_seconds.py bench/test_compiled_cache.py bench/test_power.py bench/test_saved_power.py \
+	    bench/test_settling.py bench/test_parking.py bench/test_seconds.py bench/test_compiled_cache.py bench/test_power.py bench/test_saved_power.py \
 	    bench/test_allocation.py bench/test_steadiness.py bench/test_gate_quality.py bench/test_environment_bias.py \
 	    bench/test_architectures.py \
 	    bench/test_ceiling.py bench/test_conformance.py bench/test_quantisation.py bench/test_field_networks.py bench/test_reported_networks.py \
