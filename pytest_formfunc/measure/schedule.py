@@ -32,7 +32,7 @@ FEWEST_ROUNDS = 4  # of a further launch in any case: a trimmed mean of fewer ro
 LEAST_FURTHER = 6  # the time for further launches must be enough for this many
 MOST_LOADS = 3  # that the fewest rounds of a further launch may take, where that is fewer than `STEADY_ROUNDS`
 LONGEST_S = 3600.0  # the time to plan for if there is no limit
-HAND_OVER = 1.4  # duration of a round / duration of its calls (`bench/test_allocation.py` prints 1.3 to 1.6)
+HAND_OVER = 1.4  # duration of a round / duration of its calls (`bench/test_parking.py` prints 1.4 to 1.5)
 WANTED_LAUNCHES = ENOUGH_SERVERS + 1  # the fewest that can show that a speedup is precise
 MAX_LAUNCHES = 40
 
