@@ -1,4 +1,4 @@
-"""Let no thread of a participant use a core while it is not its turn.
+"""Let no thread of a participant that has had a turn use a core until its next one.
 
 After a parallel region libgomp's and TBB's threads spin before they sleep, for a time that depends on the processor:
 libgomp counts ``PAUSE`` instructions, which last a few cycles on one processor and over a hundred on another. So the

@@ -1,4 +1,4 @@
-"""Waiting for real threads: one that spins, one that sleeps."""
+"""Real threads and processes that spin or sleep: they are waited for, or stopped."""
 
 import os
 import subprocess

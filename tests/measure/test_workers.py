@@ -173,7 +173,7 @@ def spinning(monkeypatch):
 
 
 def seconds_of(pid):
-    """Return the processor time of a process in seconds, by each of its threads."""
+    """Return the processor time of a process in seconds, all of its threads together."""
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
